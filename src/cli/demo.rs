@@ -1,0 +1,53 @@
+//! `showrunner demo`: the service and a fleet of simulated devices in one process, and a request to paste.
+
+use std::process::ExitCode;
+
+use super::finish;
+use crate::{settings::Settings, simulator::Fleet, startup::Application, telemetry};
+
+/// Serves until stopped.
+pub fn run(mut settings: Settings, first_device_port: u16) -> ExitCode {
+    telemetry::start(&settings);
+    // The devices are on this machine and speak SSH on loopback only.
+    settings.targets_allow_loopback = true;
+    let served = actix_web::rt::System::new().block_on(async {
+        let fleet = Fleet::spawn_demo(first_device_port).await.map_err(|error| {
+            format!("the simulated devices cannot listen from port {first_device_port} on: {error}; try --first-device-port")
+        })?;
+        let host = settings.host;
+        let app = Application::build(settings).map_err(|error| error.to_string())?;
+        greet(&fleet, &format!("http://{host}:{}", app.port()));
+        app.run_until_stopped().await.map_err(|error| error.to_string())
+    });
+    finish(served)
+}
+
+fn greet(fleet: &Fleet, url: &str) {
+    println!("Showrunner is serving at {url} with {} simulated devices:\n", fleet.devices().len());
+    for device in fleet.devices() {
+        println!(
+            "  {:<10} {:<8} {}  user {} password {}",
+            device.name, device.platform, device.addr, device.username, device.password
+        );
+    }
+    let shown: Vec<_> = fleet.devices().iter().take(2).collect();
+    let devices: Vec<_> = shown
+        .iter()
+        .map(|device| {
+            format!(
+                r#"    {{"hostname": "{}", "port": {}, "username": "{}", "password": "{}", "os": "{}"}}"#,
+                device.addr.ip(),
+                device.addr.port(),
+                device.username,
+                device.password,
+                device.platform
+            )
+        })
+        .collect();
+    println!("\nTry it:\n");
+    println!("curl -s {url}/api/v1/execute -H 'Content-Type: application/json' -d '{{");
+    println!("  \"devices\": [\n{}\n  ],", devices.join(",\n"));
+    println!("  \"commands\": [\"show version\", \"show ip interface brief | include up\"]");
+    println!("}}'\n");
+    println!("Swagger UI: {url}/docs\nStop with Ctrl-C.");
+}

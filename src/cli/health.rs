@@ -1,0 +1,69 @@
+//! `showrunner health`: one request to a running service, for container health checks without a shell or curl.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream, ToSocketAddrs as _},
+    process::ExitCode,
+    time::Duration,
+};
+
+use crate::settings::Settings;
+
+const LIMIT: Duration = Duration::from_secs(3);
+const DEFAULT_PATH: &str = "/health";
+
+/// Exit code 0 if the service answers 200, 1 otherwise.
+pub fn run(settings: &Settings, url: Option<&str>) -> ExitCode {
+    let answer = match url {
+        Some(url) => ask_url(url),
+        None => {
+            // A service on all addresses also listens on loopback.
+            let host = if settings.host.is_unspecified() {
+                "127.0.0.1".to_owned()
+            } else {
+                settings.host.to_string()
+            };
+            ask(&host, settings.port, DEFAULT_PATH)
+        }
+    };
+    match answer {
+        Ok(()) => {
+            println!("healthy");
+            ExitCode::SUCCESS
+        }
+        Err(reason) => {
+            eprintln!("showrunner: not healthy: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn ask_url(url: &str) -> Result<(), String> {
+    let rest = url.strip_prefix("http://").ok_or("give an address that begins with http://")?;
+    let (authority, path) = match rest.find('/') {
+        Some(at) => rest.split_at(at),
+        None => (rest, DEFAULT_PATH),
+    };
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().map_err(|_| "the port is not a number")?),
+        None => (authority, 80),
+    };
+    ask(host.trim_matches(['[', ']']), port, path)
+}
+
+fn ask(host: &str, port: u16, path: &str) -> Result<(), String> {
+    let text = |error: std::io::Error| error.to_string();
+    let addr: SocketAddr =
+        (host, port).to_socket_addrs().map_err(text)?.next().ok_or("no address")?;
+    let mut stream = TcpStream::connect_timeout(&addr, LIMIT).map_err(text)?;
+    stream.set_read_timeout(Some(LIMIT)).map_err(text)?;
+    stream.set_write_timeout(Some(LIMIT)).map_err(text)?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).map_err(text)?;
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).map_err(text)?;
+    match status.get(9..) {
+        Some(b"200") => Ok(()),
+        code => Err(format!("it answers {}", String::from_utf8_lossy(code.unwrap_or_default()))),
+    }
+}

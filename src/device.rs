@@ -1,0 +1,190 @@
+//! A device as a request names it: where it is, who logs in, what it runs.
+
+use std::{fmt, net::IpAddr, sync::Arc};
+
+use crate::{platform::Platform, secret::Secret};
+
+/// Longest host name DNS knows; the predecessor's limit too.
+const MAX_HOST_BYTES: usize = 255;
+
+/// An IP address (with a zone, if it has one) or a DNS name, in a form that resolvers read in one way only.
+///
+/// Odd spellings of addresses (`0x7f.1`, `127.1`, `017700000001`) are refused: a resolver may read them as an
+/// address that a list of allowed targets did not see.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Host(String);
+
+/// Why a text is no host.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum HostError {
+    /// Nothing there.
+    #[error("Hostname cannot be empty")]
+    Empty,
+    /// Neither an address nor a name.
+    #[error(
+        "Invalid hostname/IP format: give an IPv4 or IPv6 address without brackets, or a DNS name"
+    )]
+    Format,
+    /// Over 255 bytes.
+    #[error("Hostname exceeds maximum length of 255 characters")]
+    TooLong,
+}
+
+impl Host {
+    /// # Errors
+    /// Says what is wrong with the text, without repeating it.
+    pub fn parse(text: &str) -> Result<Self, HostError> {
+        if text.is_empty() {
+            return Err(HostError::Empty);
+        }
+        if text.len() > MAX_HOST_BYTES {
+            return Err(HostError::TooLong);
+        }
+        if is_address(text) || is_name(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(HostError::Format)
+        }
+    }
+
+    /// The text as it was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The address, where the host is one without a zone.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        self.0.parse().ok()
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn is_address(text: &str) -> bool {
+    match text.split_once('%') {
+        // A zone is an interface name or number; only IPv6 has them.
+        Some((address, zone)) => {
+            address.parse::<std::net::Ipv6Addr>().is_ok()
+                && !zone.is_empty()
+                && zone.len() <= 32
+                && zone.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+        }
+        None => text.parse::<IpAddr>().is_ok(),
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let text = text.strip_suffix('.').unwrap_or(text);
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    // A name whose last label is a number would be read as an address by some resolvers.
+    let last = text.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    let numeric = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    let hexadecimal = |text: &str| {
+        text.strip_prefix("0x").is_some_and(|x| x.bytes().all(|b| b.is_ascii_hexdigit()))
+    };
+    text.split('.').all(label) && !numeric(&last) && !hexadecimal(&last)
+}
+
+/// How a login proves who it is. At least one of password and key is there.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// Login name: 1 to 255 characters, no control characters.
+    pub username: String,
+    /// Password, also for keyboard-interactive authentication.
+    pub password: Option<Secret>,
+    /// Private key, tried before the password where the device offers both.
+    pub private_key: Option<PrivateKey>,
+    /// Secret for the platform's `enable`; without it the session stays at its login level.
+    pub enable_password: Option<Secret>,
+}
+
+/// A private key in OpenSSH or PEM form.
+#[derive(Clone, Debug)]
+pub struct PrivateKey {
+    /// The key's text.
+    pub text: Secret,
+    /// What it is encrypted with, if it is.
+    pub passphrase: Option<Secret>,
+}
+
+/// One device of a request.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// Where it is.
+    pub host: Host,
+    /// TCP port of its SSH server, 1 to 65535.
+    pub port: u16,
+    /// Who logs in.
+    pub credentials: Credentials,
+    /// What it runs.
+    pub platform: Arc<Platform>,
+    /// The platform's name as the request had it: the answer repeats it.
+    pub os: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_an_address_or_a_name_that_every_resolver_reads_alike() {
+        let good = [
+            "192.0.2.1",
+            "2001:db8::1",
+            "::1",
+            "fe80::1%eth0",
+            "fe80::1%2",
+            "r1",
+            "r1.example.net",
+            "r1.example.net.",
+            "core_1",
+            "a-b.c",
+            "1a.example",
+            "10-0-0-1.example",
+        ];
+        for text in good {
+            assert!(Host::parse(text).is_ok(), "{text}");
+        }
+        let bad = [
+            "",
+            ".",
+            "a..b",
+            "-a",
+            "a-",
+            "r1\n",
+            "r 1",
+            "[::1]",
+            "127.1",
+            "0x7f.1",
+            "0177.0.0.1",
+            "2130706433",
+            "1.2.3.4.5",
+            "0x7f000001",
+            "user@r1",
+            "r1:22",
+            "r1/..",
+            "192.0.2.1%eth0",
+            "fe80::1%",
+            "ro\u{fc}ter",
+            "a.0x1f",
+            "%eth0",
+            "::g",
+        ];
+        for text in bad {
+            assert!(Host::parse(text).is_err(), "{text}");
+        }
+        assert_eq!(Host::parse(&"a".repeat(256)), Err(HostError::TooLong));
+    }
+}

@@ -1,0 +1,134 @@
+//! Errors as answers: one shape, one table of status codes, no value of the request in any of them.
+
+use std::fmt;
+
+use actix_web::{
+    HttpRequest, HttpResponse, ResponseError,
+    http::{StatusCode, header},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::request_id;
+use crate::wire::field::FieldError;
+
+/// Why a request was not carried out.
+#[derive(Debug)]
+pub enum ApiError {
+    /// The body cannot be read as JSON.
+    BrokenJson {
+        /// What and where.
+        reason: String,
+    },
+    /// The body was not sent as JSON.
+    ContentType,
+    /// The body did not arrive whole.
+    Incomplete,
+    /// Everything that is wrong with a body.
+    Invalid(Vec<FieldError>),
+    /// The path exists, the method does not.
+    MethodNotAllowed {
+        /// The `Allow` header.
+        allow: &'static str,
+    },
+    /// No such path.
+    NotFound,
+    /// The body is over the limit.
+    TooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+}
+
+impl ApiError {
+    /// The wire code. Codes are API: add, never rename.
+    fn code(&self) -> &'static str {
+        match self {
+            Self::BrokenJson { .. } => "broken_json",
+            Self::ContentType => "unsupported_media_type",
+            Self::Incomplete => "incomplete_body",
+            Self::Invalid(_) => "invalid_request",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
+            Self::NotFound => "not_found",
+            Self::TooLarge { .. } => "body_too_large",
+        }
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BrokenJson { reason } => write!(f, "The body is not valid JSON: {reason}"),
+            Self::ContentType => {
+                f.write_str("Send the body as JSON, with the header Content-Type: application/json")
+            }
+            Self::Incomplete => f.write_str("The body did not arrive whole"),
+            Self::Invalid(_) => f.write_str("The request is not valid"),
+            Self::MethodNotAllowed { .. } => f.write_str("Method Not Allowed"),
+            Self::NotFound => f.write_str("Not Found"),
+            Self::TooLarge { limit } => {
+                write!(
+                    f,
+                    "The body is larger than the {limit} bytes that are taken; send fewer devices at once"
+                )
+            }
+        }
+    }
+}
+
+/// An error as JSON.
+#[derive(Serialize, ToSchema)]
+pub struct ErrorBody {
+    /// A sentence.
+    #[schema(example = "Not Found")]
+    detail: String,
+    /// The kind of error, for programs.
+    #[schema(example = "not_found")]
+    code: &'static str,
+    /// Also in the header `X-Request-ID`.
+    request_id: String,
+}
+
+/// Everything that is wrong with a request, as JSON.
+#[derive(Serialize, ToSchema)]
+pub struct InvalidBody {
+    /// Each fault with its place.
+    detail: Vec<FieldError>,
+    /// Always `invalid_request`.
+    #[schema(example = "invalid_request")]
+    code: &'static str,
+    /// Also in the header `X-Request-ID`.
+    request_id: String,
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::BrokenJson { .. } | Self::Incomplete => StatusCode::BAD_REQUEST,
+            Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        if let Self::MethodNotAllowed { allow } = self {
+            response.insert_header((header::ALLOW, *allow));
+        }
+        let (code, request_id) = (self.code(), request_id::current());
+        match self {
+            Self::Invalid(faults) => {
+                response.json(InvalidBody { detail: faults.clone(), code, request_id })
+            }
+            _ => response.json(ErrorBody { detail: self.to_string(), code, request_id }),
+        }
+    }
+}
+
+/// For paths that do not exist.
+pub async fn not_found(_request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    Err(ApiError::NotFound)
+}

@@ -1,0 +1,93 @@
+//! The OpenAPI document and its examples, which work as they are against `showrunner demo`.
+
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+use utoipa::OpenApi;
+use utoipa_swagger_ui::Config;
+
+use super::{error, routes};
+use crate::wire::{request, response};
+
+/// The document as JSON.
+pub fn document() -> &'static str {
+    static DOCUMENT: OnceLock<String> = OnceLock::new();
+    DOCUMENT.get_or_init(|| {
+        // Our own types always serialise; an empty document would be seen by the first test.
+        ApiDoc::openapi().to_pretty_json().unwrap_or_default()
+    })
+}
+
+/// Swagger UI reads the document from the service itself and shows the main call ready to try.
+pub fn swagger_config() -> Config<'static> {
+    Config::new(["/openapi.json"])
+        .try_it_out_enabled(true)
+        .default_models_expand_depth(0)
+        .display_request_duration(true)
+        .doc_expansion("list")
+}
+
+/// One simulated IOS device.
+pub fn example_one() -> Value {
+    json!({
+        "devices": [
+            {"hostname": "127.0.0.1", "port": 2201, "username": "demo", "password": "demo", "os": "ios"}
+        ],
+        "commands": ["show version", "show ip interface brief"]
+    })
+}
+
+/// Three simulated devices and a filter that each understands in its own words.
+pub fn example_many() -> Value {
+    json!({
+        "devices": [
+            {"hostname": "127.0.0.1", "port": 2201, "username": "demo", "password": "demo", "os": "ios"},
+            {"hostname": "127.0.0.1", "port": 2203, "username": "demo", "password": "demo", "os": "nxos"},
+            {"hostname": "127.0.0.1", "port": 2206, "username": "demo", "password": "demo", "os": "eos"}
+        ],
+        "commands": [
+            {"command": "show version", "pipe_option": "include", "pipe_value": "uptime"}
+        ],
+        "timeout": 30
+    })
+}
+
+/// Two devices of different makers, each with commands of its own.
+pub fn example_own_commands() -> Value {
+    json!({
+        "devices": [
+            {"hostname": "127.0.0.1", "port": 2205, "username": "demo", "password": "demo", "os": "asa",
+             "enable_password": "demo", "commands": ["show version"]},
+            {"hostname": "127.0.0.1", "port": 2207, "username": "demo", "password": "demo", "os": "junos",
+             "commands": ["show version", "show interfaces terse | match ge-"]}
+        ]
+    })
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Showrunner",
+        description = "Runs read-only `show` commands on network devices.\n\n\
+            Send devices, credentials and commands; get the raw text of every device back. Commands pass a grammar \
+            that lets only reads through, nothing is kept, and one device's failure never touches another's result.",
+        license(name = "GPL-3.0-or-later", identifier = "GPL-3.0-or-later"),
+        contact()
+    ),
+    paths(routes::execute, routes::validate, routes::platforms, routes::health),
+    components(schemas(
+        request::ExecuteRequest,
+        request::DeviceRequest,
+        request::CommandRequest,
+        request::FilteredCommand,
+        response::ExecuteResponse,
+        error::ErrorBody,
+        error::InvalidBody,
+    )),
+    tags(
+        (name = "Show commands", description = "The main job"),
+        (name = "What is supported", description = "Platforms and their names"),
+        (name = "Operation", description = "For load balancers and monitoring"),
+    )
+)]
+struct ApiDoc;

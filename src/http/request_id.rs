@@ -1,0 +1,82 @@
+//! Every request has an id: the caller's if it is harmless, a new one otherwise. It is in every answer, every log
+//! line of the request, and in the body.
+
+use actix_web::{
+    Error,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{HeaderName, HeaderValue},
+    middleware::Next,
+};
+use tracing::{Instrument as _, info_span};
+
+const HEADER: &str = "x-request-id";
+const MOST_BYTES: usize = 64;
+
+tokio::task_local! {
+    static CURRENT: String;
+}
+
+/// The id of the request that is being answered; empty outside of one.
+pub fn current() -> String {
+    CURRENT.try_with(Clone::clone).unwrap_or_default()
+}
+
+/// Gives a request its id and logs one line for it when it is answered.
+pub async fn middleware(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let id = request
+        .headers()
+        .get(HEADER)
+        .and_then(|value| value.to_str().ok())
+        .filter(|id| is_harmless(id))
+        .map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned);
+    let span = info_span!("http.request", request_id = %id);
+    let started = std::time::Instant::now();
+    let (method, path) = (request.method().to_string(), request.path().to_owned());
+    let answer = CURRENT.scope(
+        id.clone(),
+        async move {
+            let mut response = match next.call(request).await {
+                Ok(response) => response,
+                Err(error) => return Err(error),
+            };
+            // The id was checked: it is always a valid header.
+            if let Ok(value) = HeaderValue::from_str(&id) {
+                response.headers_mut().insert(HeaderName::from_static(HEADER), value);
+            }
+            tracing::info!(
+                http.method = %method,
+                http.path = %path.escape_debug(),
+                http.status = response.status().as_u16(),
+                duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+                "request answered"
+            );
+            Ok(response)
+        }
+        .instrument(span),
+    );
+    answer.await
+}
+
+fn is_harmless(id: &str) -> bool {
+    (1..=MOST_BYTES).contains(&id.len())
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_harmless_ids_are_taken_over() {
+        for good in ["a", "req-1.2_3", &"x".repeat(64)] {
+            assert!(is_harmless(good), "{good}");
+        }
+        for bad in ["", "a b", "a\r\nSet-Cookie: x", "ü", "a/b", "<x>", &"x".repeat(65)] {
+            assert!(!is_harmless(bad), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! The route table and its handlers.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header,
+    web::{self, Data, Json},
+};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_swagger_ui::SwaggerUi;
+
+use super::{
+    App,
+    error::{self, ApiError, ErrorBody, InvalidBody},
+    openapi, request_id,
+};
+use crate::{
+    platform::Platform,
+    wire::{
+        request::{self, ExecuteRequest},
+        response::ExecuteResponse,
+    },
+};
+
+/// All routes. Whatever is not here is a JSON 404.
+pub fn configure(service: &mut web::ServiceConfig) {
+    service
+        .service(get("/", index))
+        .service(get("/health", health))
+        .service(get("/health/live", health))
+        .service(get("/health/ready", health))
+        .service(get("/api/v1/platforms", platforms))
+        .service(post("/api/v1/execute", web::post().to(execute)))
+        .service(post("/api/v1/validate", web::post().to(validate)))
+        .service(get("/openapi.json", openapi_json))
+        .service(web::redirect("/docs", "/docs/"))
+        .service(web::redirect("/redoc", "/docs/"))
+        .service(SwaggerUi::new("/docs/{_:.*}").config(openapi::swagger_config()))
+        .default_service(web::to(error::not_found));
+}
+
+fn get<H, A>(path: &str, handler: H) -> actix_web::Resource
+where
+    H: actix_web::Handler<A>,
+    A: actix_web::FromRequest + 'static,
+    H::Output: actix_web::Responder + 'static,
+{
+    web::resource(path).route(web::get().to(handler)).default_service(web::to(only_get))
+}
+
+fn post(path: &str, route: actix_web::Route) -> actix_web::Resource {
+    web::resource(path).route(route).default_service(web::to(only_post))
+}
+
+async fn only_get() -> Result<HttpResponse, ApiError> {
+    Err(ApiError::MethodNotAllowed { allow: "GET" })
+}
+
+async fn only_post() -> Result<HttpResponse, ApiError> {
+    Err(ApiError::MethodNotAllowed { allow: "POST" })
+}
+
+/// Runs show commands on devices.
+///
+/// Every command goes through the read-only gate before the first connection is made; one refused command refuses
+/// the request. Devices are read side by side, the commands of one device in order on one session. A device that
+/// fails is data, not an HTTP error: its result has `success: false`, `error` and `error_code`, and the results of
+/// all others are unharmed.
+#[utoipa::path(
+    post,
+    path = "/api/v1/execute",
+    tag = "Show commands",
+    operation_id = "execute",
+    request_body(content = ExecuteRequest, examples(
+        ("One device" = (value = json!(openapi::example_one()))),
+        ("Many devices with a filter" = (value = json!(openapi::example_many()))),
+        ("Commands per device" = (value = json!(openapi::example_own_commands()))),
+    )),
+    responses(
+        (status = 200, description = "One result for each device, in the request's order", body = ExecuteResponse),
+        (status = 400, description = "The body is not JSON or did not arrive whole", body = ErrorBody),
+        (status = 413, description = "The body is too large", body = ErrorBody),
+        (status = 415, description = "The body was not sent as JSON", body = ErrorBody),
+        (status = 422, description = "The request is not valid: every fault with its place; a refused command names the rule", body = InvalidBody),
+    )
+)]
+pub(super) async fn execute(
+    request: HttpRequest,
+    body: web::Payload,
+    app: Data<App>,
+) -> Result<Json<ExecuteResponse>, ApiError> {
+    let body = read_json(&request, body, &app).await?;
+    let plan = request::plan(body, &app.rules()).map_err(ApiError::Invalid)?;
+    let outcomes = app.executor.run(plan).await;
+    Ok(Json(ExecuteResponse::new(outcomes, request_id::current())))
+}
+
+/// Says what `/api/v1/execute` would send, without connecting to anything.
+///
+/// Takes the same body. The answer lists, for each device, every line that would be written to it.
+#[utoipa::path(
+    post,
+    path = "/api/v1/validate",
+    tag = "Show commands",
+    operation_id = "validate",
+    request_body(content = ExecuteRequest, examples(
+        ("One device" = (value = json!(openapi::example_one()))),
+    )),
+    responses(
+        (status = 200, description = "What would be sent", body = ValidateResponse),
+        (status = 400, description = "The body is not JSON or did not arrive whole", body = ErrorBody),
+        (status = 413, description = "The body is too large", body = ErrorBody),
+        (status = 415, description = "The body was not sent as JSON", body = ErrorBody),
+        (status = 422, description = "The request is not valid: every fault with its place; a refused command names the rule", body = InvalidBody),
+    )
+)]
+pub(super) async fn validate(
+    request: HttpRequest,
+    body: web::Payload,
+    app: Data<App>,
+) -> Result<Json<ValidateResponse>, ApiError> {
+    let body = read_json(&request, body, &app).await?;
+    let plan = request::plan(body, &app.rules()).map_err(ApiError::Invalid)?;
+    let devices = plan.devices.iter().map(ValidatedDevice::from).collect();
+    Ok(Json(ValidateResponse { valid: true, devices, request_id: request_id::current() }))
+}
+
+/// The platforms that `os` can name.
+#[utoipa::path(
+    get,
+    path = "/api/v1/platforms",
+    tag = "What is supported",
+    operation_id = "platforms",
+    responses((status = 200, description = "Every platform with its aliases", body = PlatformsResponse))
+)]
+pub(super) async fn platforms(app: Data<App>) -> Json<PlatformsResponse> {
+    let platforms: Vec<_> = app.registry.iter().map(|one| PlatformResult::from(&**one)).collect();
+    Json(PlatformsResponse { total: platforms.len(), platforms })
+}
+
+/// Says that the service is up.
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "Operation",
+    operation_id = "health",
+    responses((status = 200, description = "The service is up", body = HealthResponse))
+)]
+pub(super) async fn health(app: Data<App>) -> Json<HealthResponse> {
+    Json(HealthResponse {
+        status: "healthy",
+        version: env!("CARGO_PKG_VERSION"),
+        sessions_running: app.executor.sessions_running(),
+        sessions_max: app.settings.max_concurrent_devices,
+    })
+}
+
+async fn index() -> Json<Value> {
+    Json(serde_json::json!({
+        "name": "Showrunner",
+        "version": env!("CARGO_PKG_VERSION"),
+        "description": "Execute show commands on network devices",
+        "endpoints": {
+            "health": "/health",
+            "execute": "/api/v1/execute (POST)",
+            "validate": "/api/v1/validate (POST)",
+            "platforms": "/api/v1/platforms",
+            "docs": "/docs",
+            "openapi": "/openapi.json",
+        },
+    }))
+}
+
+async fn openapi_json() -> HttpResponse {
+    HttpResponse::Ok().content_type(header::ContentType::json()).body(openapi::document())
+}
+
+/// The body as JSON, in full, within the limit.
+async fn read_json(
+    request: &HttpRequest,
+    body: web::Payload,
+    app: &App,
+) -> Result<Value, ApiError> {
+    let content_type = request.headers().get(header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if essence != "application/json" && !essence.ends_with("+json") {
+        return Err(ApiError::ContentType);
+    }
+    let limit = app.settings.max_body_bytes;
+    let body = match body.to_bytes_limited(limit).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(error)) => {
+            let overflow = error
+                .as_error()
+                .is_some_and(|error| matches!(error, actix_web::error::PayloadError::Overflow));
+            return Err(if overflow { ApiError::TooLarge { limit } } else { ApiError::Incomplete });
+        }
+        Err(_over) => return Err(ApiError::TooLarge { limit }),
+    };
+    serde_json::from_slice(&body).map_err(|error| ApiError::BrokenJson { reason: position(&error) })
+}
+
+/// What is wrong and where, without a word of the body.
+fn position(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        serde_json::error::Category::Eof => "it ends too early",
+        _ => "syntax error",
+    };
+    format!("{what} at line {} column {}", error.line(), error.column())
+}
+
+/// What would be sent where.
+#[derive(Serialize, ToSchema)]
+pub struct ValidateResponse {
+    /// Always true: a request that is not valid is answered with 422.
+    valid: bool,
+    /// One for each device of the request.
+    devices: Vec<ValidatedDevice>,
+    /// Also in the header `X-Request-ID`.
+    request_id: String,
+}
+
+/// What would be sent to one device.
+#[derive(Serialize, ToSchema)]
+pub struct ValidatedDevice {
+    /// As the request had it.
+    #[schema(example = "192.0.2.1")]
+    hostname: String,
+    /// TCP port.
+    port: u16,
+    /// As the request had it.
+    #[schema(example = "ios")]
+    os: String,
+    /// The platform that this name means.
+    #[schema(example = "cisco_ios")]
+    platform: String,
+    /// Lines sent before the first command; none changes anything that is saved.
+    prepare: Vec<String>,
+    /// The commands.
+    commands: Vec<ValidatedCommand>,
+    /// The line that ends the session.
+    #[schema(example = "exit")]
+    logout: String,
+}
+
+/// One command as it would be sent.
+#[derive(Serialize, ToSchema)]
+pub struct ValidatedCommand {
+    /// As the answer of `/execute` would show it.
+    command: String,
+    /// The line that the device would get.
+    line: String,
+    /// Where the filter would be applied: `device` or `service`; null without one.
+    #[schema(nullable)]
+    filtered_by: Option<&'static str>,
+    /// Seconds it may take.
+    timeout: u64,
+}
+
+impl From<&crate::plan::DevicePlan> for ValidatedDevice {
+    fn from(plan: &crate::plan::DevicePlan) -> Self {
+        let platform = &plan.device.platform;
+        Self {
+            hostname: plan.device.host.to_string(),
+            port: plan.device.port,
+            os: plan.device.os.clone(),
+            platform: platform.name().to_owned(),
+            prepare: platform
+                .session()
+                .prepare
+                .iter()
+                .map(|line| line.as_str().to_owned())
+                .collect(),
+            commands: plan
+                .commands
+                .iter()
+                .map(|planned| ValidatedCommand {
+                    command: planned.command.display().to_owned(),
+                    line: planned.command.line().as_str().to_owned(),
+                    filtered_by: planned
+                        .command
+                        .filtered_by()
+                        .map(crate::command::FilteredBy::name),
+                    timeout: planned.timeout.as_secs(),
+                })
+                .collect(),
+            logout: platform.session().logout.as_str().to_owned(),
+        }
+    }
+}
+
+/// The platforms that `os` can name.
+#[derive(Serialize, ToSchema)]
+pub struct PlatformsResponse {
+    /// How many.
+    total: usize,
+    /// Ordered by name.
+    platforms: Vec<PlatformResult>,
+}
+
+/// One platform.
+#[derive(Serialize, ToSchema)]
+pub struct PlatformResult {
+    /// Its name here.
+    #[schema(example = "cisco_xe")]
+    name: String,
+    /// Its maker's name for it.
+    #[schema(example = "Cisco IOS-XE")]
+    title: String,
+    /// Other names that mean the same.
+    #[schema(example = json!(["iosxe", "cisco_iosxe"]))]
+    aliases: Vec<String>,
+}
+
+impl From<&Platform> for PlatformResult {
+    fn from(platform: &Platform) -> Self {
+        Self {
+            name: platform.name().to_owned(),
+            title: platform.title().to_owned(),
+            aliases: platform.aliases().to_vec(),
+        }
+    }
+}
+
+/// The service is up.
+#[derive(Serialize, ToSchema)]
+pub struct HealthResponse {
+    /// Always `healthy`.
+    #[schema(example = "healthy")]
+    status: &'static str,
+    /// The service's version.
+    version: &'static str,
+    /// Device sessions that are running.
+    sessions_running: usize,
+    /// Device sessions that may run at one time.
+    sessions_max: usize,
+}

@@ -1,0 +1,23 @@
+//! Showrunner runs read-only show commands on network devices for anyone who can send an HTTP POST.
+//!
+//! The way of the data, one type a step: HTTP body → [`wire::request`] → [`plan::Plan`] → [`ssh::session`] →
+//! [`outcome::DeviceOutcome`] → [`wire::response`]. `docs/architecture.md` has the picture and the rooms' order.
+
+pub mod cli;
+pub mod command;
+pub mod deadline;
+pub mod device;
+pub mod executor;
+pub mod http;
+pub mod outcome;
+pub mod output;
+pub mod plan;
+pub mod platform;
+pub mod profile;
+pub mod secret;
+pub mod settings;
+pub mod simulator;
+pub mod ssh;
+pub mod startup;
+pub mod telemetry;
+pub mod wire;

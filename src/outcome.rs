@@ -1,0 +1,90 @@
+//! What came of a request, per device and per command. The answer's wire form is made of these.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// What came of one command.
+#[derive(Clone, Debug, Default)]
+pub struct CommandOutcome {
+    /// The command as the answer shows it.
+    pub command: String,
+    /// The text the device printed, cleaned; kept even if the command failed.
+    pub output: String,
+    /// Why the command failed, if it did.
+    pub failure: Option<CommandFailure>,
+    /// The records read from the output, if they were asked for and could be read.
+    pub parsed: Option<Value>,
+    /// Why there are no records although they were asked for.
+    pub parse_error: Option<String>,
+    /// The output was longer than the limit and has lost its end, or the device stopped in the middle of it.
+    pub truncated: bool,
+    /// From the command's being sent to its prompt's being back.
+    pub duration: Duration,
+    /// Where the filters were applied: `device` or `service`.
+    pub filtered_by: Option<&'static str>,
+}
+
+/// Why a command failed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CommandFailure {
+    /// The wire code.
+    pub code: &'static str,
+    /// One sentence: phase, cause, what to do.
+    pub message: String,
+}
+
+/// What came of one device.
+#[derive(Clone, Debug)]
+pub struct DeviceOutcome {
+    /// The host as the request had it.
+    pub hostname: String,
+    /// The platform as the request had it.
+    pub os: String,
+    /// TCP port.
+    pub port: u16,
+    /// Commands in the request's order; those of a device that could not be logged in to are missing.
+    pub commands: Vec<CommandOutcome>,
+    /// Why the session failed or broke, if it did.
+    pub failure: Option<CommandFailure>,
+    /// From the device's turn to its end.
+    pub duration: Duration,
+    /// The phases of that.
+    pub timing: Timing,
+    /// The key the device showed, if it came to that.
+    pub host_key: Option<HostKey>,
+    /// What did not go as planned without doing harm.
+    pub warnings: Vec<String>,
+}
+
+/// How long each phase of a session took; `None` for a phase that was not reached.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Timing {
+    /// Waiting for a permit.
+    pub queue: Option<Duration>,
+    /// Name to addresses.
+    pub resolve: Option<Duration>,
+    /// TCP.
+    pub connect: Option<Duration>,
+    /// SSH versions and keys.
+    pub handshake: Option<Duration>,
+    /// Login.
+    pub authenticate: Option<Duration>,
+    /// Terminal, banners, first prompt, `enable`, preparation lines.
+    pub prompt: Option<Duration>,
+    /// All commands.
+    pub commands: Option<Duration>,
+    /// Logout.
+    pub logout: Option<Duration>,
+}
+
+/// The key a device showed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HostKey {
+    /// The algorithm it was used with.
+    pub algorithm: String,
+    /// `SHA256:…`, as OpenSSH prints it.
+    pub fingerprint: String,
+    /// True if it was compared with a key that was known before.
+    pub verified: bool,
+}

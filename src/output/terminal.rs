@@ -1,0 +1,422 @@
+//! A one-line terminal: turns the bytes of a device's screen into plain lines of text.
+//!
+//! Devices redraw the line they are on (prompts, pagers, long commands); they never rewrite a line that is
+//! finished. So one editable line is enough: line feeds finish it, everything else edits it in place.
+//!
+//! Not here: what a prompt is (`platform`) and which lines belong to which command (`ssh::dialogue`).
+
+/// A cell that a device blanked out after writing it. NUL never comes in as text, so it is free to mean this.
+const BLANKED: u8 = 0;
+/// Longest escape sequence that is believed; a longer one is given up on, so that no text is swallowed.
+const MAX_ESCAPE_BYTES: usize = 64;
+/// Longer lines are neither prompts nor questions.
+const MAX_PROMPT_BYTES: usize = 4096;
+
+/// The terminal's state between two reads. Feeding the same bytes in any chunks gives the same lines.
+#[derive(Debug)]
+pub struct Terminal {
+    most_line_bytes: usize,
+    line: Vec<u8>,
+    cursor: usize,
+    escape: Escape,
+    pager: Option<Pager>,
+}
+
+#[derive(Debug, Default)]
+enum Escape {
+    #[default]
+    None,
+    /// ESC was seen.
+    Started,
+    /// ESC and an intermediate byte such as `(`: one more byte follows.
+    Charset,
+    /// ESC [ and its parameters so far.
+    Csi(Vec<u8>),
+    /// ESC ] … until BEL or ESC \; counts its bytes, remembers an ESC.
+    Osc { seen: usize, escaped: bool },
+}
+
+/// An answered pager marker on the current line: what stood there, and whether the device has wiped it.
+#[derive(Debug)]
+struct Pager {
+    start: usize,
+    marker: Vec<u8>,
+    wiped: bool,
+}
+
+impl Terminal {
+    /// An empty screen. Lines over `most_line_bytes` lose their end.
+    #[must_use]
+    pub fn new(most_line_bytes: usize) -> Self {
+        Self { most_line_bytes, line: Vec::new(), cursor: 0, escape: Escape::None, pager: None }
+    }
+
+    /// Takes bytes as the device sent them and hands every finished line, without its line end, to `finished`.
+    pub fn feed(&mut self, bytes: &[u8], mut finished: impl FnMut(&[u8])) {
+        let mut rest = bytes;
+        while let Some((&byte, after)) = rest.split_first() {
+            if matches!(self.escape, Escape::None) {
+                let plain = rest.iter().position(|b| *b < 0x20 || *b == 0x7f).unwrap_or(rest.len());
+                if plain > 0 {
+                    let (text, after) = rest.split_at(plain);
+                    self.print(text);
+                    rest = after;
+                    continue;
+                }
+            }
+            rest = after;
+            if self.control(byte) {
+                self.close_line();
+                finished(&self.line);
+                self.line.clear();
+                self.cursor = 0;
+                self.pager = None;
+            }
+        }
+    }
+
+    /// The line that is not finished yet, as it would stand on the screen.
+    #[must_use]
+    pub fn tail(&self) -> String {
+        String::from_utf8_lossy(visible(&self.line)).replace('\0', " ")
+    }
+
+    /// The tail if it is short enough to be a prompt, a pager or a question.
+    #[must_use]
+    pub fn short_tail(&self) -> Option<String> {
+        (self.line.len() <= MAX_PROMPT_BYTES).then(|| self.tail())
+    }
+
+    /// True if the current line holds nothing.
+    #[must_use]
+    pub fn tail_is_empty(&self) -> bool {
+        visible(&self.line).is_empty()
+    }
+
+    /// Says that the text from byte `start` of the tail is a pager marker that is being answered: it is no output.
+    ///
+    /// The device wipes a marker before it goes on. If the line ends without that, the text was output
+    /// after all and is kept.
+    pub fn pager_answered(&mut self, start: usize) {
+        let start = start.min(self.line.len());
+        // Blanks before a marker are part of it (` --More-- `), unless text stands before them.
+        let start = match self.line.get(..start) {
+            Some(before) if before.iter().all(|b| matches!(*b, b' ' | BLANKED)) => 0,
+            _ => start,
+        };
+        let marker = self.line.get(start..).unwrap_or_default().to_vec();
+        for cell in self.line.iter_mut().skip(start) {
+            *cell = BLANKED;
+        }
+        self.pager = Some(Pager { start, marker, wiped: false });
+    }
+
+    /// Forgets the current line, as when a new step begins on the same screen line.
+    pub fn clear_line(&mut self) {
+        self.line.clear();
+        self.cursor = 0;
+        self.pager = None;
+    }
+
+    fn print(&mut self, text: &[u8]) {
+        if self.line.len() >= self.most_line_bytes {
+            return;
+        }
+        if self.pager.is_none() && self.cursor == self.line.len() {
+            self.line.extend_from_slice(text);
+            self.cursor = self.line.len();
+            return;
+        }
+        for &byte in text {
+            self.print_byte(byte);
+        }
+    }
+
+    fn print_byte(&mut self, byte: u8) {
+        let mut cell = byte;
+        if let Some(pager) = &self.pager {
+            if byte == b' ' && self.cursor >= pager.start {
+                cell = BLANKED;
+            } else {
+                if !pager.wiped {
+                    // A device that goes on behind its marker: the marker's cells are not output.
+                    self.line.truncate(pager.start);
+                    self.cursor = self.line.len();
+                }
+                self.pager = None;
+            }
+        } else if byte == b' ' && self.cursor < self.line.len() {
+            cell = BLANKED;
+        }
+        // The bytes after the first of a character belong to its cell.
+        let continues = byte & 0xc0 == 0x80;
+        if self.cursor >= self.line.len() || continues {
+            let at = self.cursor.min(self.line.len());
+            self.line.insert(at, cell);
+        } else {
+            let end = self.next_cell(self.cursor);
+            self.line.splice(self.cursor..end, [cell]);
+        }
+        self.cursor += 1;
+    }
+
+    /// True if the byte finishes the line.
+    fn control(&mut self, byte: u8) -> bool {
+        match std::mem::take(&mut self.escape) {
+            Escape::None => return self.plain_control(byte),
+            Escape::Started => match byte {
+                b'[' => self.escape = Escape::Csi(Vec::new()),
+                b']' | b'P' | b'X' | b'^' | b'_' => {
+                    self.escape = Escape::Osc { seen: 0, escaped: false };
+                }
+                b'(' | b')' | b'*' | b'+' | b'#' | b'%' => self.escape = Escape::Charset,
+                b'E' => return true,
+                b'\n' => return true,
+                b'\r' => self.move_to(0),
+                0x1b => self.escape = Escape::Started,
+                _ => {}
+            },
+            Escape::Charset => {}
+            Escape::Csi(mut parameters) => match byte {
+                0x40..=0x7e => self.csi(byte, &parameters),
+                b'\n' => return true,
+                0x1b => self.escape = Escape::Started,
+                _ if parameters.len() < MAX_ESCAPE_BYTES => {
+                    parameters.push(byte);
+                    self.escape = Escape::Csi(parameters);
+                }
+                _ => {}
+            },
+            Escape::Osc { seen, escaped } => {
+                let over = byte == 0x07 || (escaped && byte == b'\\');
+                if !over && seen < 4 * MAX_ESCAPE_BYTES {
+                    self.escape = Escape::Osc { seen: seen + 1, escaped: byte == 0x1b };
+                }
+            }
+        }
+        false
+    }
+
+    fn plain_control(&mut self, byte: u8) -> bool {
+        match byte {
+            b'\n' => return true,
+            b'\r' => self.move_to(0),
+            0x08 => self.move_left(1),
+            b'\t' => self.print_byte(b'\t'),
+            0x1b => self.escape = Escape::Started,
+            // BEL, NUL, shifts, DEL and the like draw nothing.
+            _ => {}
+        }
+        false
+    }
+
+    fn csi(&mut self, action: u8, parameters: &[u8]) {
+        let number = |index: usize| -> Option<usize> {
+            let text = parameters.split(|b| *b == b';').nth(index)?;
+            std::str::from_utf8(text).ok()?.parse().ok()
+        };
+        let count = number(0).unwrap_or(1).max(1);
+        match action {
+            b'D' => self.move_left(count),
+            b'C' => {
+                for _ in 0..count.min(4096) {
+                    if self.cursor < self.line.len() {
+                        self.cursor = self.next_cell(self.cursor);
+                    } else {
+                        self.print_byte(b' ');
+                    }
+                }
+            }
+            b'G' | b'`' => self.move_to_column(count - 1),
+            b'H' | b'f' => self.move_to_column(number(1).unwrap_or(1).max(1) - 1),
+            b'K' | b'J' => match number(0).unwrap_or(0) {
+                0 => self.line.truncate(self.cursor),
+                1 => {
+                    let end = self.cursor.min(self.line.len());
+                    for cell in self.line.iter_mut().take(end) {
+                        *cell = BLANKED;
+                    }
+                }
+                _ => {
+                    self.line.clear();
+                    self.cursor = 0;
+                }
+            },
+            b'P' => {
+                for _ in 0..count.min(self.line.len()) {
+                    if self.cursor < self.line.len() {
+                        let end = self.next_cell(self.cursor);
+                        self.line.drain(self.cursor..end);
+                    }
+                }
+            }
+            // Colours, modes, scrolling, cursor up and down: nothing that stays on the line.
+            _ => {}
+        }
+        if matches!(action, b'K' | b'J' | b'P') {
+            if let Some(pager) = &mut self.pager {
+                pager.wiped |= self.line.len() <= pager.start;
+            }
+        }
+    }
+
+    fn move_to_column(&mut self, column: usize) {
+        let mut at = 0;
+        for _ in 0..column.min(4096) {
+            if at >= self.line.len() {
+                self.line.push(BLANKED);
+            }
+            at = self.next_cell(at);
+        }
+        self.move_to(at);
+    }
+
+    fn move_left(&mut self, cells: usize) {
+        let mut at = self.cursor;
+        for _ in 0..cells {
+            if at == 0 {
+                break;
+            }
+            at -= 1;
+            while at > 0 && self.line.get(at).is_some_and(|b| b & 0xc0 == 0x80) {
+                at -= 1;
+            }
+        }
+        self.move_to(at);
+    }
+
+    fn move_to(&mut self, at: usize) {
+        self.cursor = at.min(self.line.len());
+        if let Some(pager) = &mut self.pager {
+            // Back at the marker's first cell: everything behind is the marker or blanks over it.
+            if self.cursor <= pager.start {
+                self.line.truncate(pager.start);
+                pager.wiped = true;
+            }
+        }
+    }
+
+    fn next_cell(&self, at: usize) -> usize {
+        let mut end = at + 1;
+        while self.line.get(end).is_some_and(|b| b & 0xc0 == 0x80) {
+            end += 1;
+        }
+        end.min(self.line.len())
+    }
+
+    /// Makes `line` what a reader of the screen would copy.
+    fn close_line(&mut self) {
+        if let Some(Pager { start, marker, wiped: false }) = self.pager.take() {
+            if visible(&self.line).len() <= start {
+                self.line.truncate(start);
+                self.line.extend_from_slice(&marker);
+            }
+        }
+        let end = visible(&self.line).len();
+        self.line.truncate(end);
+        if memchr::memchr(BLANKED, &self.line).is_some() {
+            for cell in &mut self.line {
+                if *cell == BLANKED {
+                    *cell = b' ';
+                }
+            }
+        }
+    }
+}
+
+/// The line without blanked cells at its end.
+fn visible(line: &[u8]) -> &[u8] {
+    let end = line.iter().rposition(|cell| *cell != BLANKED).map_or(0, |last| last + 1);
+    line.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn screen(bytes: &[u8]) -> (Vec<String>, String) {
+        let mut terminal = Terminal::new(1 << 20);
+        let mut lines = Vec::new();
+        terminal.feed(bytes, |line| lines.push(String::from_utf8_lossy(line).into_owned()));
+        (lines, terminal.tail())
+    }
+
+    #[test]
+    fn lines_come_out_as_a_reader_of_the_screen_would_copy_them() {
+        let cases: [(&str, &[u8], &[&str], &str); 19] = [
+            ("CRLF", b"one\r\ntwo\r\nR1#", &["one", "two"], "R1#"),
+            ("CR CR LF", b"one\r\r\ntwo\r\r\n", &["one", "two"], ""),
+            ("LF only", b"one\ntwo\n", &["one", "two"], ""),
+            ("blanks at the end stay", b"one  \r\n", &["one  "], ""),
+            ("blanks at the start stay", b"   one\r\n", &["   one"], ""),
+            ("a tab stays", b"a\tb\r\n", &["a\tb"], ""),
+            ("colours go", b"\x1b[01;32mR1\x1b[0m#", &[], "R1#"),
+            ("a title goes", b"\x1b]0;R1\x07R1#", &[], "R1#"),
+            ("a title ends with ST too", b"\x1b]0;R1\x1b\\R1#", &[], "R1#"),
+            ("backspace and overwrite", b"shoq\x08w\r\n", &["show"], ""),
+            ("backspace erases", b"show x\x08 \x08\r\n", &["show "], ""),
+            ("a line is redrawn", b"10%\r20%\r\n", &["20%"], ""),
+            ("erase to the end", b"R1#old\r\x1b[KR1#", &[], "R1#"),
+            ("erase the line", b"old\x1b[2KR1#", &[], "R1#"),
+            ("cursor left", b"abcd\x1b[3DX\r\n", &["aXcd"], ""),
+            ("cursor to a column", b"\x1b[24;1HR1# \x1b[24;5H\x1b[?25h", &[], "R1# "),
+            ("NUL and BEL draw nothing", b"a\x00b\x07c\r\n", &["abc"], ""),
+            ("an escape sequence with no end", b"\x1b[1;2\nnext", &[""], "next"),
+            ("a wide character is one cell", "é\x08x\r\n".as_bytes(), &["x"], ""),
+        ];
+        for (name, bytes, lines, tail) in cases {
+            let (found_lines, found_tail) = screen(bytes);
+            assert_eq!(found_lines, lines, "{name}");
+            assert_eq!(found_tail, tail, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_answered_pager_leaves_no_trace_and_takes_nothing_with_it() {
+        let cases: [(&str, &str, &[u8], &str); 8] = [
+            (
+                "IOS wipes with backspaces",
+                " --More-- ",
+                b"\x08\x08\x08\x08\x08\x08\x08\x08\x08        \x08\x08\x08\x08\x08\x08\x08\x08\x08  ip\r\n",
+                "  ip",
+            ),
+            ("NX-OS wipes with returns", "--More--", b"\r                \r  x  \r\n", "  x  "),
+            ("VRP moves left", "  ---- More ----", b"\x1b[42D            \x1b[42D x\r\n", " x"),
+            ("less erases the line", "lines 1-22", b"\r\x1b[Knext\r\n", "next"),
+            ("a blank line follows", "--More--", b"\r        \r\r\n", ""),
+            ("text without wiping overwrites nothing", "--More--", b"\r\x1b[K\r\n", ""),
+            ("not wiped: it was output after all", "--More--", b"\r\n", "--More--"),
+            ("screen cleared", "--More--", b"\x1b[2Jnext\r\n", "next"),
+        ];
+        for (name, marker, after, want) in cases {
+            let mut terminal = Terminal::new(1 << 20);
+            let mut lines = Vec::new();
+            terminal.feed(b"first\r\n", |_| {});
+            terminal.feed(marker.as_bytes(), |_| {});
+            terminal.pager_answered(marker.find(|c: char| !c.is_whitespace()).unwrap());
+            assert!(terminal.tail_is_empty(), "{name}");
+            terminal.feed(after, |line| lines.push(String::from_utf8_lossy(line).into_owned()));
+            assert_eq!(lines, [want], "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_of_the_bytes_gives_the_same_screen(
+            bytes in prop::collection::vec(
+                prop_oneof![Just(b'\r'), Just(b'\n'), Just(8), Just(0x1b), Just(b'['), Just(b'K'),
+                    Just(b'2'), Just(b' '), b'a'..b'e', any::<u8>()], 0..200),
+            cut in 1_usize..7,
+        ) {
+            let whole = screen(&bytes);
+            let mut terminal = Terminal::new(1 << 20);
+            let mut lines = Vec::new();
+            for chunk in bytes.chunks(cut) {
+                terminal.feed(chunk, |line| lines.push(String::from_utf8_lossy(line).into_owned()));
+            }
+            prop_assert_eq!((lines, terminal.tail()), whole);
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! What a platform is: its prompts, pagers, refusals and the lines a session may send.
+//!
+//! Platforms are data: one TOML file each in `definitions/`, embedded in the program, and a folder of the user's
+//! own on top. Pure but for reading that folder. Not here: who sends what when (`ssh`), which commands read.
+
+mod definition;
+mod prompt;
+mod registry;
+mod rules;
+mod schema;
+
+#[cfg(test)]
+mod definition_tests;
+#[cfg(test)]
+mod tables;
+
+pub use definition::{DefinitionError, Fault, Platform};
+pub use prompt::{Forbidden, Mode, PromptRules, Tail};
+pub use registry::Registry;
+pub use rules::{
+    Dialog, EnableRules, ErrorRules, LineFault, LoginRules, OutputRules, PagerHit, PagerRules,
+    PreparedLine, SessionRules,
+};

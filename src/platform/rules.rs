@@ -1,0 +1,243 @@
+//! What a platform says about a session besides its prompts: logins, pagers, refusals, lines to send.
+//!
+//! All of it is built by the loader (`definition`) from a checked file; a value is proof that its patterns and
+//! lines are sound. Not here: the file's schema.
+
+use regex::Regex;
+
+/// A line that a definition sends: printable ASCII, one line, not empty, and none that changes the device.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PreparedLine(String);
+
+/// Why a text is no line that a definition may send.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum LineFault {
+    /// Nothing there.
+    #[error("a line to send is empty")]
+    Empty,
+    /// A control character or one outside ASCII.
+    #[error("a line to send holds a character that is not printable ASCII")]
+    NotPrintable,
+    /// It configures, saves, or opens something that does.
+    #[error("a line to send begins with a word that configures, writes or leaves the CLI")]
+    Writes,
+}
+
+/// Words a prepared line must not begin with, and how much of each is enough to be taken for it.
+const WRITING_WORDS: [(&str, usize); 22] = [
+    ("configure", 1),
+    ("configuration", 1),
+    ("commit", 1),
+    ("copy", 1),
+    ("edit", 2),
+    ("write", 1),
+    ("save", 2),
+    ("erase", 2),
+    ("delete", 3),
+    ("format", 2),
+    ("reload", 3),
+    ("reboot", 3),
+    ("reset", 3),
+    ("request", 3),
+    ("modify", 3),
+    ("create", 2),
+    ("install", 3),
+    ("bash", 3),
+    ("shell", 2),
+    ("expert", 3),
+    ("sudo", 2),
+    ("tclsh", 2),
+];
+
+impl PreparedLine {
+    /// # Errors
+    /// Says what is wrong with `line`.
+    pub(super) fn parse(line: &str) -> Result<Self, LineFault> {
+        if line.trim().is_empty() {
+            return Err(LineFault::Empty);
+        }
+        if !line.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+            return Err(LineFault::NotPrintable);
+        }
+        if writes(line) { Err(LineFault::Writes) } else { Ok(Self(line.to_owned())) }
+    }
+
+    /// The line, without a line end.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// True if the device could take the line's first word for one that writes: devices take abbreviations.
+fn writes(line: &str) -> bool {
+    let line = line.to_ascii_lowercase();
+    let mut words = line.split_whitespace();
+    let first = words.next().unwrap_or_default();
+    let first = first.trim_start_matches(['/', '!']);
+    let alone = words.next().is_none();
+    let abbreviates =
+        |(word, least): &(&str, usize)| first.len() >= *least && word.starts_with(first);
+    // `system …` is a word of its own on some platforms; alone it is short for `system-view`.
+    WRITING_WORDS.iter().any(abbreviates)
+        || first.starts_with("config")
+        || (alone && first.len() >= 2 && "system-view".starts_with(first))
+        || first == "system-view"
+}
+
+/// Something a device asks, and what it is told.
+#[derive(Clone, Debug)]
+pub struct Dialog {
+    /// Matched at the end of the last line, trailing blanks left out.
+    pub expect: Regex,
+    /// Sent as it is: a line end is part of it where one is needed.
+    pub answer: String,
+}
+
+/// What a device may ask in its terminal before the first prompt.
+#[derive(Debug, Default)]
+pub struct LoginRules {
+    /// Asks for the user name.
+    pub username_prompt: Option<Regex>,
+    /// Asks for the password.
+    pub password_prompt: Option<Regex>,
+    /// Anything else, whose answer changes nothing.
+    pub dialogs: Vec<Dialog>,
+}
+
+/// How a session gets from user to privileged mode.
+#[derive(Debug)]
+pub struct EnableRules {
+    /// The line that asks for it.
+    pub command: PreparedLine,
+    /// Asks for the enable password.
+    pub password_prompt: Regex,
+}
+
+/// What a session sends of its own accord.
+#[derive(Debug)]
+pub struct SessionRules {
+    /// Sent in order at the first prompt. Nothing saved changes; a refusal is worth a warning, no more.
+    pub prepare: Vec<PreparedLine>,
+    /// Ends the session.
+    pub logout: PreparedLine,
+    /// What the device asks on the way out.
+    pub logout_dialogs: Vec<Dialog>,
+    /// The device may print the echo, or prompt and echo, more than once.
+    pub repeats_echo: bool,
+    /// What ends a line that is sent.
+    pub line_end: &'static str,
+}
+
+/// How a device stops after a screenful.
+#[derive(Debug)]
+pub struct PagerRules {
+    markers: Option<Regex>,
+    key: String,
+    end: Option<(Regex, String)>,
+}
+
+/// A pager that waits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PagerHit<'r> {
+    /// Where in the line the marker begins, in bytes.
+    pub start: usize,
+    /// What makes the device go on.
+    pub key: &'r str,
+}
+
+impl PagerRules {
+    pub(super) fn new(markers: Option<Regex>, key: String, end: Option<(Regex, String)>) -> Self {
+        Self { markers, key, end }
+    }
+
+    /// The pager that waits at the end of the unfinished `line`, if one does. Trailing blanks do not count.
+    #[must_use]
+    pub fn matches<'r>(&'r self, line: &str) -> Option<PagerHit<'r>> {
+        let line = line.trim_end();
+        if let Some((markers, key)) = &self.end
+            && let Some(found) = markers.find(line)
+        {
+            return Some(PagerHit { start: found.start(), key });
+        }
+        let found = self.markers.as_ref()?.find(line)?;
+        Some(PagerHit { start: found.start(), key: &self.key })
+    }
+}
+
+/// How a device says that it refused a command.
+#[derive(Debug)]
+pub struct ErrorRules {
+    first_lines: usize,
+    markers: Option<Regex>,
+    hint_needs_enable: bool,
+}
+
+impl ErrorRules {
+    pub(super) fn new(first_lines: usize, markers: Option<Regex>, hint_needs_enable: bool) -> Self {
+        Self { first_lines, markers, hint_needs_enable }
+    }
+
+    /// The first line of `output` that says the device refused the command, trimmed.
+    ///
+    /// Only the first lines that are not blank count: long outputs hold such lines as data.
+    #[must_use]
+    pub fn find<'a>(&self, output: &'a str) -> Option<&'a str> {
+        let markers = self.markers.as_ref()?;
+        let lines = output.lines().map(str::trim).filter(|line| !line.is_empty());
+        lines.take(self.first_lines).find(|line| markers.is_match(line))
+    }
+
+    /// A refusal in user mode may mean that the user lacks the privilege.
+    #[must_use]
+    pub fn hint_needs_enable(&self) -> bool {
+        self.hint_needs_enable
+    }
+}
+
+/// Lines around an output that belong to the CLI.
+#[derive(Debug)]
+pub struct OutputRules {
+    first: Option<Regex>,
+    last: Option<Regex>,
+}
+
+impl OutputRules {
+    pub(super) fn new(first: Option<Regex>, last: Option<Regex>) -> Self {
+        Self { first, last }
+    }
+
+    /// `output` without the lines that belong to the CLI: at its start those of `strip_first_lines`, at its end
+    /// those of `strip_last_lines`, each of the latter with one blank line before it.
+    #[must_use]
+    pub fn strip(&self, mut output: String) -> String {
+        if let Some(last) = &self.last {
+            while let Some(kept) = without_last(&output, last) {
+                output.truncate(kept);
+            }
+        }
+        if let Some(first) = &self.first {
+            let mut from = 0;
+            for line in output.split_inclusive('\n') {
+                if !first.is_match(line.trim()) {
+                    break;
+                }
+                from += line.len();
+            }
+            output.drain(..from);
+        }
+        output
+    }
+}
+
+/// How long `output` is without its last line, if that line is to go.
+fn without_last(output: &str, pattern: &Regex) -> Option<usize> {
+    let line = output.split_inclusive('\n').next_back()?;
+    if !pattern.is_match(line.trim()) {
+        return None;
+    }
+    let rest = output.strip_suffix(line)?;
+    // `\n\n` at the end is a blank line; a lone `\n` is an output of nothing but one.
+    let blank = rest.ends_with("\n\n") || rest == "\n";
+    Some(rest.len() - usize::from(blank))
+}

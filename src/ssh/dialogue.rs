@@ -1,0 +1,774 @@
+//! Sends lines to a device's terminal and says which output belongs to which line.
+//!
+//! A router's CLI has no framing: output is over when the prompt shows again, but output may hold the prompt too.
+//! So the end of an output is *confirmed*: when the prompt seems to be back the next line is sent, and the place
+//! where the device echoes that line behind its prompt is where the output ended. That costs no extra round trip
+//! and makes the result independent of how the bytes were cut into packets. A device that does not echo is
+//! believed when it stays silent at its prompt.
+//!
+//! Not here: which lines are sent in which order (`session`), terminal controls (`output::terminal`).
+
+use std::time::{Duration, Instant};
+
+use super::transport::{Arrived, Transport};
+use crate::{
+    command::ShowCommand,
+    deadline::Deadline,
+    output::terminal::Terminal,
+    platform::{Dialog, Forbidden, Mode, Platform, PreparedLine, Tail},
+    secret::Secret,
+};
+
+/// How long a device that echoed nothing must be silent at its prompt before its output counts as over.
+const QUIET_WITHOUT_ECHO: Duration = Duration::from_millis(300);
+/// The same once it is known that the device never echoes, or that it pages.
+const QUIET_WHEN_CAREFUL: Duration = Duration::from_millis(100);
+/// How long a prompt that has no business there, or a question, must stand before it is believed.
+const QUIET_AT_A_QUESTION: Duration = Duration::from_millis(700);
+/// How long an in-band login question must stand: `Last login:` is none.
+const QUIET_AT_A_LOGIN: Duration = Duration::from_millis(30);
+/// How long a device may show nothing at all before it is given a line end to show its prompt.
+const QUIET_BEFORE_A_NUDGE: Duration = Duration::from_secs(3);
+/// Line ends given to a device that shows nothing.
+const MOST_NUDGES: usize = 2;
+/// In-band questions answered in one login.
+const MOST_ANSWERS: usize = 8;
+/// A wrapped echo fills its line; shorter lines are output.
+const LEAST_WRAPPED_BYTES: usize = 30;
+const READ_BYTES: usize = 32 * 1024;
+/// The questions no reading session answers.
+const QUESTIONS: [&str; 9] = [
+    "[confirm]",
+    "(y/n)",
+    "[y/n]",
+    "(yes/no)",
+    "[yes/no]",
+    "(y/n):",
+    "[y/n]:",
+    "password:",
+    "[yes/no]:",
+];
+
+/// A line that may be written to a device: nothing else can.
+#[derive(Clone, Copy, Debug)]
+pub enum Line<'a> {
+    /// A show command that passed the gate.
+    Show(&'a ShowCommand),
+    /// A line of the platform's definition.
+    Prepared(&'a PreparedLine),
+}
+
+impl Line<'_> {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Show(command) => command.as_str(),
+            Self::Prepared(line) => line.as_str(),
+        }
+    }
+}
+
+/// What a login in the terminal itself may be answered with.
+#[derive(Clone, Copy, Debug)]
+pub struct InBandLogin<'a> {
+    /// The request's user name.
+    pub username: &'a str,
+    /// The request's password.
+    pub password: Option<&'a Secret>,
+}
+
+/// What the device printed between two prompts.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Printed {
+    /// Lines with LF, invalid UTF-8 replaced; echo, prompt, pager and terminal controls are not in it.
+    pub text: String,
+    /// The text was longer than the limit and has lost its end.
+    pub truncated: bool,
+}
+
+/// How a step ended that did not end at a prompt.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Stopped {
+    /// Why.
+    pub why: Why,
+    /// What had come by then.
+    pub printed: Printed,
+    /// The last, unfinished line on the screen; may hold what a device asks, never what was typed hidden.
+    pub last_line: String,
+}
+
+/// Why a step did not end at a prompt.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Why {
+    /// The device closed the session.
+    Closed,
+    /// The device refused the enable password.
+    EnableRejected,
+    /// A prompt of the wrong kind stands there.
+    ForbiddenPrompt(Forbidden),
+    /// The step's deadline passed.
+    Late,
+    /// A question stands there that is not answered.
+    Question,
+}
+
+/// A conversation with one device, from its first byte to its last.
+pub struct Dialogue<'p, T> {
+    transport: T,
+    platform: &'p Platform,
+    terminal: Terminal,
+    most_bytes: usize,
+    buffer: Box<[u8]>,
+    /// What stays the same in this device's prompts.
+    name: Option<String>,
+    mode: Mode,
+    echo: Echo,
+    pages: u64,
+    /// Lines that came behind the end of the last step.
+    ahead: Vec<u8>,
+    /// What the next step's first lines may hold that is no output.
+    preamble: Preamble,
+    nudges: usize,
+    answers: usize,
+    hidden_typed: bool,
+    closed: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Echo {
+    Unknown,
+    Seen,
+    Missing,
+}
+
+/// What may stand before an output without belonging to it.
+#[derive(Debug, Default)]
+struct Preamble {
+    /// The line whose echo has not shown yet, although its step has begun.
+    owed_echo: Option<String>,
+    /// An echo that the device may print again, and how often that is overlooked.
+    repeated_echo: Option<(String, usize)>,
+    /// The line end behind a line that was not echoed.
+    blank: bool,
+}
+
+/// What is to be done if nothing more comes within a time.
+enum OnQuiet<'r> {
+    Answer(&'r str),
+    AnswerPager { start: usize, key: &'r str },
+    AnswerPassword,
+    AnswerUsername,
+    BelievePrompt { mode: Mode, name: String },
+    EndWithoutEcho { mode: Mode, name: String },
+    Nudge,
+    SendSecret,
+    Stop(Why),
+}
+
+/// One step: from a line's echo to the echo of the next.
+struct Step<'s> {
+    lines: Vec<u8>,
+    n_lines: usize,
+    truncated: bool,
+    preamble: Preamble,
+    next: Option<Line<'s>>,
+    next_if_user: Option<Line<'s>>,
+    /// Set once `next` was sent: where in `lines` the prompt's line will stand, and the prompt.
+    sent: Option<Sent>,
+    /// Where the output ended and in which mode, once that is known.
+    end: Option<End>,
+    login: Option<InBandLogin<'s>>,
+    enable_secret: Option<&'s Secret>,
+    secret_sent: bool,
+}
+
+struct Sent {
+    at: usize,
+    n_lines: usize,
+    prompt: String,
+    mode: Mode,
+    name: String,
+    /// How much of the echo the lines before have shown, blanks left out, and where they began.
+    wrapped: Option<(usize, usize)>,
+}
+
+#[derive(Clone, Copy)]
+struct End {
+    at: usize,
+    mode: Mode,
+}
+
+impl<'p, T: Transport> Dialogue<'p, T> {
+    /// A conversation on a terminal that has just been opened. Outputs over `most_bytes` lose their end.
+    pub fn new(transport: T, platform: &'p Platform, most_bytes: usize) -> Self {
+        Self {
+            transport,
+            platform,
+            terminal: Terminal::new(most_bytes),
+            most_bytes,
+            buffer: vec![0; READ_BYTES].into_boxed_slice(),
+            name: None,
+            mode: Mode::Privileged,
+            echo: Echo::Unknown,
+            pages: 0,
+            ahead: Vec::new(),
+            preamble: Preamble::default(),
+            nudges: 0,
+            answers: 0,
+            hidden_typed: false,
+            closed: false,
+        }
+    }
+
+    /// The mode of the last prompt.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Waits for the first prompt, past banners, messages of the day and in-band logins, and sends `next` there;
+    /// or `if_user`, where that is given and the prompt is one of user mode.
+    ///
+    /// # Errors
+    /// No prompt came; see [`Why`].
+    pub fn first_prompt(
+        &mut self,
+        login: InBandLogin<'_>,
+        next: Line<'_>,
+        if_user: Option<Line<'_>>,
+        until: Deadline,
+    ) -> Result<(), Stopped> {
+        let mut step = Step::new(Some(next));
+        step.next_if_user = if_user;
+        step.login = Some(login);
+        self.run(step, until).map(|_| ())
+    }
+
+    /// Waits for the end of the present output, sends `next`, and gives the output.
+    ///
+    /// # Errors
+    /// The prompt did not come back; what was printed until then is in [`Stopped`].
+    pub fn output(&mut self, next: Line<'_>, until: Deadline) -> Result<Printed, Stopped> {
+        self.run(Step::new(Some(next)), until)
+    }
+
+    /// As [`Dialogue::output`], and types `secret` once if the device asks for the enable password.
+    ///
+    /// # Errors
+    /// As there, and [`Why::EnableRejected`] when the device asks again.
+    pub fn enable(
+        &mut self,
+        secret: &Secret,
+        next: Line<'_>,
+        until: Deadline,
+    ) -> Result<Printed, Stopped> {
+        let mut step = Step::new(Some(next));
+        step.enable_secret = Some(secret);
+        self.run(step, until)
+    }
+
+    /// Waits until the device has hung up after its logout line, answering what it asks on the way out.
+    pub fn farewell(&mut self, until: Deadline) {
+        if !self.closed {
+            let _ = self.run(Step::new(None), until);
+        }
+    }
+
+    /// Gives the transport back.
+    pub fn into_transport(self) -> T {
+        self.transport
+    }
+
+    fn run(&mut self, mut step: Step<'_>, until: Deadline) -> Result<Printed, Stopped> {
+        step.preamble = std::mem::take(&mut self.preamble);
+        let ahead = std::mem::take(&mut self.ahead);
+        let mut fed = self.fed(&mut step);
+        for line in ahead.split_inclusive(|b| *b == b'\n') {
+            fed.line(line.strip_suffix(b"\n").unwrap_or(line));
+        }
+        loop {
+            if let Some(end) = step.end {
+                return Ok(self.finish(step, end));
+            }
+            let now = Instant::now();
+            let (wait, on_quiet) = match self.next_move(&step) {
+                // A look at the socket costs nothing and may show that the output goes on.
+                Some((quiet, action)) if quiet.is_zero() => (None, Some(action)),
+                Some((quiet, action)) => (Some(Deadline::after(now, quiet)), Some(action)),
+                None => (Some(until), None),
+            };
+            if until.left(now).is_none() {
+                return self.late(step);
+            }
+            let wait = wait.map(|wait| wait.or_earlier(until));
+            match self.transport.read(&mut self.buffer, wait) {
+                Ok(Arrived::Bytes(length)) => self.take_in(&mut step, length),
+                Ok(Arrived::Nothing) => match on_quiet {
+                    Some(action) if until.left(Instant::now()).is_some() => {
+                        self.act(&mut step, action, until)?;
+                    }
+                    _ => return self.late(step),
+                },
+                Ok(Arrived::End) | Err(_) => {
+                    self.closed = true;
+                    return self.hung_up(step);
+                }
+            }
+        }
+    }
+
+    /// Feeds `length` bytes of the buffer to the terminal and its lines to the step.
+    fn take_in(&mut self, step: &mut Step<'_>, length: usize) {
+        let Self { terminal, platform, buffer, ahead, name, most_bytes, .. } = self;
+        let Some(bytes) = buffer.get(..length) else { return };
+        let mut fed = Fed { step, platform, name: name.as_deref(), most_bytes: *most_bytes, ahead };
+        terminal.feed(bytes, |line| fed.line(line));
+    }
+
+    fn fed<'f, 's>(&'f mut self, step: &'f mut Step<'s>) -> Fed<'f, 's> {
+        let Self { platform, ahead, name, most_bytes, .. } = self;
+        Fed { step, platform, name: name.as_deref(), most_bytes: *most_bytes, ahead }
+    }
+
+    /// What the screen calls for if it stays as it is; `None` if it only calls for waiting.
+    fn next_move<'s>(&self, step: &Step<'s>) -> Option<(Duration, OnQuiet<'p>)> {
+        if self.terminal.tail_is_empty() {
+            let silent = step.login.is_some() && step.sent.is_none() && self.nudges < MOST_NUDGES;
+            return silent.then_some((QUIET_BEFORE_A_NUDGE, OnQuiet::Nudge));
+        }
+        let tail = self.terminal.short_tail()?;
+        let line = tail.trim_end();
+        if let Some(pager) = self.platform.pager() {
+            if let Some(hit) = pager.matches(line) {
+                return Some((
+                    Duration::ZERO,
+                    OnQuiet::AnswerPager { start: hit.start, key: hit.key },
+                ));
+            }
+        }
+        if step.next.is_none() {
+            return self.logout_move(line);
+        }
+        if let Some(secret_prompt) = self
+            .platform
+            .enable()
+            .filter(|_| step.enable_secret.is_some())
+            .map(|e| &e.password_prompt)
+        {
+            if secret_prompt.is_match(line) && step.sent.is_none() {
+                return Some(if step.secret_sent {
+                    (QUIET_AT_A_LOGIN, OnQuiet::Stop(Why::EnableRejected))
+                } else {
+                    (Duration::ZERO, OnQuiet::SendSecret)
+                });
+            }
+        }
+        match self.platform.prompts().classify(line) {
+            Tail::Operational { mode, name } => self.at_a_prompt(step, mode, name),
+            Tail::Forbidden(what) => {
+                Some((QUIET_AT_A_QUESTION, OnQuiet::Stop(Why::ForbiddenPrompt(what))))
+            }
+            Tail::Text => self.at_a_text(step, line),
+        }
+    }
+
+    fn at_a_prompt(
+        &self,
+        step: &Step<'_>,
+        mode: Mode,
+        name: &str,
+    ) -> Option<(Duration, OnQuiet<'p>)> {
+        let known = self.name.as_deref().is_none_or(|known| known == name);
+        let name = name.to_owned();
+        match &step.sent {
+            // Still the prompt that this step's own line was typed at.
+            None if step.preamble.owed_echo.is_some() && step.n_lines == 0 => None,
+            None if !known => {
+                // Another host name: output that looks like a prompt, unless it stays.
+                Some((QUIET_AT_A_QUESTION, OnQuiet::BelievePrompt { mode, name }))
+            }
+            None => {
+                let careful = self.echo == Echo::Missing || self.pages > 0;
+                let quiet = if careful { QUIET_WHEN_CAREFUL } else { Duration::ZERO };
+                Some((quiet, OnQuiet::BelievePrompt { mode, name }))
+            }
+            // The prompt is back and the line that was sent is nowhere: the device may not echo.
+            Some(sent) if known && step.n_lines > sent.n_lines => {
+                Some((QUIET_WITHOUT_ECHO, OnQuiet::EndWithoutEcho { mode, name }))
+            }
+            Some(_) => None,
+        }
+    }
+
+    fn at_a_text(&self, step: &Step<'_>, line: &str) -> Option<(Duration, OnQuiet<'p>)> {
+        if step.login.is_some() && step.sent.is_none() && self.answers < MOST_ANSWERS {
+            let rules = self.platform.login();
+            let asks = |prompt: &Option<regex::Regex>| {
+                prompt.as_ref().is_some_and(|prompt| prompt.is_match(line))
+            };
+            if let Some(dialog) = rules.dialogs.iter().find(|dialog| dialog.expect.is_match(line)) {
+                return Some((QUIET_AT_A_LOGIN, OnQuiet::Answer(&dialog.answer)));
+            }
+            if asks(&rules.username_prompt) {
+                return Some((QUIET_AT_A_LOGIN, OnQuiet::AnswerUsername));
+            }
+            if asks(&rules.password_prompt) {
+                return Some((QUIET_AT_A_LOGIN, OnQuiet::AnswerPassword));
+            }
+        }
+        let end = line.to_ascii_lowercase();
+        let asks = QUESTIONS.iter().any(|question| end.ends_with(question));
+        (asks && step.sent.is_none()).then_some((QUIET_AT_A_QUESTION, OnQuiet::Stop(Why::Question)))
+    }
+
+    fn logout_move(&self, line: &str) -> Option<(Duration, OnQuiet<'p>)> {
+        let mut dialogs: std::slice::Iter<'p, Dialog> =
+            self.platform.session().logout_dialogs.iter();
+        let dialog = dialogs.find(|dialog| dialog.expect.is_match(line))?;
+        (self.answers < MOST_ANSWERS).then_some((QUIET_AT_A_LOGIN, OnQuiet::Answer(&dialog.answer)))
+    }
+
+    fn act(
+        &mut self,
+        step: &mut Step<'_>,
+        action: OnQuiet<'_>,
+        until: Deadline,
+    ) -> Result<(), Stopped> {
+        match action {
+            OnQuiet::Answer(answer) => {
+                self.answers += 1;
+                self.terminal.clear_line();
+                self.write(step, answer, until)
+            }
+            OnQuiet::AnswerPager { start, key } => {
+                self.pages += 1;
+                self.terminal.pager_answered(start);
+                self.write(step, key, until)
+            }
+            OnQuiet::AnswerPassword => {
+                let password = step.login.and_then(|login| login.password);
+                self.answers += 1;
+                self.hidden_typed = true;
+                self.terminal.clear_line();
+                self.write_line(step, password.map_or("", Secret::expose), until)
+            }
+            OnQuiet::AnswerUsername => {
+                let username = step.login.map_or("", |login| login.username);
+                self.answers += 1;
+                self.terminal.clear_line();
+                self.write_line(step, username, until)
+            }
+            OnQuiet::BelievePrompt { mode, name } => self.send_next(step, mode, name, until),
+            OnQuiet::EndWithoutEcho { mode, name } => {
+                self.end_without_echo(step, mode, name);
+                Ok(())
+            }
+            OnQuiet::Nudge => {
+                self.nudges += 1;
+                self.write_line(step, "", until)
+            }
+            OnQuiet::SendSecret => {
+                step.secret_sent = true;
+                self.hidden_typed = true;
+                self.terminal.clear_line();
+                let secret = step.enable_secret.map_or("", Secret::expose);
+                self.write_line(step, secret, until)
+            }
+            OnQuiet::Stop(why) => Err(self.stop(step, why)),
+        }
+    }
+
+    /// The prompt is there: sends the next line behind it.
+    fn send_next(
+        &mut self,
+        step: &mut Step<'_>,
+        mode: Mode,
+        name: String,
+        until: Deadline,
+    ) -> Result<(), Stopped> {
+        if mode == Mode::User && step.next_if_user.is_some() {
+            step.next = step.next_if_user;
+        }
+        let Some(next) = step.next else { return Ok(()) };
+        let prompt = self.terminal.tail().trim_end().to_owned();
+        let at = step.lines.len();
+        let n_lines = step.n_lines;
+        step.sent = Some(Sent { at, n_lines, prompt, mode, name: name.clone(), wrapped: None });
+        self.write_line(step, next.as_str(), until)?;
+        if self.echo == Echo::Missing {
+            // Nothing will confirm the end, and the silence at the prompt has.
+            self.name = Some(name);
+            self.terminal.clear_line();
+            step.end = Some(End { at, mode });
+        }
+        Ok(())
+    }
+
+    /// The device has run the next line without echoing it: parts its output from this step's.
+    fn end_without_echo(&mut self, step: &mut Step<'_>, mode: Mode, name: String) {
+        let Some(sent) = &step.sent else { return };
+        let mut behind = step.lines.split_off(sent.at);
+        // The first line behind is the prompt's own, with what the device printed on it.
+        let prompt = sent.prompt.as_bytes();
+        if behind.starts_with(prompt) {
+            behind.drain(..prompt.len());
+        }
+        let blanks = behind.iter().take_while(|b| **b == b' ').count();
+        behind.drain(..blanks);
+        if behind.first() == Some(&b'\n') {
+            behind.remove(0);
+        }
+        self.ahead = behind;
+        if self.echo == Echo::Unknown {
+            self.echo = Echo::Missing;
+        }
+        self.name.get_or_insert(name);
+        step.end = Some(End { at: sent.at, mode });
+    }
+
+    fn finish(&mut self, mut step: Step<'_>, end: End) -> Printed {
+        self.mode = end.mode;
+        if let Some(sent) = step.sent.take() {
+            if self.echo == Echo::Unknown {
+                self.echo = Echo::Seen;
+            }
+            self.name.get_or_insert(sent.name);
+        }
+        step.lines.truncate(end.at);
+        self.preamble.blank = self.echo == Echo::Missing;
+        self.preamble.repeated_echo = step
+            .next
+            .filter(|_| self.platform.session().repeats_echo)
+            .map(|next| (next.as_str().to_owned(), 2));
+        self.printed(step.lines, step.truncated)
+    }
+
+    fn printed(&self, lines: Vec<u8>, truncated: bool) -> Printed {
+        let text = match String::from_utf8(lines) {
+            Ok(text) => text,
+            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        };
+        let text = self.platform.output().strip(text);
+        Printed { text, truncated }
+    }
+
+    /// The step's deadline has passed.
+    fn late(&mut self, step: Step<'_>) -> Result<Printed, Stopped> {
+        let sent = step.sent.as_ref().filter(|sent| step.n_lines == sent.n_lines);
+        if let Some(sent) = sent.filter(|_| step.login.is_none()) {
+            // The output was over; it is the next line that the device does not even echo.
+            let end = End { at: sent.at, mode: sent.mode };
+            self.preamble.owed_echo = step.next.map(|next| next.as_str().to_owned());
+            return Ok(self.finish(step, end));
+        }
+        let mut step = step;
+        Err(self.stop(&mut step, Why::Late))
+    }
+
+    /// The device closed the session.
+    fn hung_up(&mut self, mut step: Step<'_>) -> Result<Printed, Stopped> {
+        if let Some(sent) = &step.sent {
+            let next = step.next.map(|next| next.as_str().to_owned()).unwrap_or_default();
+            let behind = String::from_utf8_lossy(step.lines.get(sent.at..).unwrap_or_default())
+                .into_owned()
+                + &self.terminal.tail();
+            let first = behind.lines().next().unwrap_or_default().trim();
+            let echoed = first.strip_prefix(sent.prompt.trim()).map(str::trim);
+            // Nothing but the prompt, a part of the echo and a farewell: the output was over.
+            let over =
+                echoed.is_some_and(|echo| next.starts_with(echo)) && behind.lines().count() <= 4;
+            if over {
+                let end = End { at: sent.at, mode: sent.mode };
+                return Ok(self.finish(step, end));
+            }
+        }
+        Err(self.stop(&mut step, Why::Closed))
+    }
+
+    fn stop(&mut self, step: &mut Step<'_>, why: Why) -> Stopped {
+        let last_line = if self.hidden_typed { String::new() } else { self.terminal.tail() };
+        let mut lines = std::mem::take(&mut step.lines);
+        // What stands on the unfinished line was printed too, unless it is what the session stopped for.
+        if matches!(why, Why::Late | Why::Closed) && step.next.is_some() && !self.hidden_typed {
+            lines.extend_from_slice(self.terminal.tail().as_bytes());
+        }
+        Stopped { why, printed: self.printed(lines, step.truncated), last_line }
+    }
+
+    fn write_line(
+        &mut self,
+        step: &mut Step<'_>,
+        line: &str,
+        until: Deadline,
+    ) -> Result<(), Stopped> {
+        // One buffer, so that the line leaves in one packet; wiped, because it may be a password.
+        let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(line.len() + 2));
+        bytes.extend_from_slice(line.as_bytes());
+        bytes.extend_from_slice(self.platform.session().line_end.as_bytes());
+        self.write_bytes(step, &bytes, until)
+    }
+
+    fn write(&mut self, step: &mut Step<'_>, text: &str, until: Deadline) -> Result<(), Stopped> {
+        self.write_bytes(step, text.as_bytes(), until)
+    }
+
+    fn write_bytes(
+        &mut self,
+        step: &mut Step<'_>,
+        bytes: &[u8],
+        until: Deadline,
+    ) -> Result<(), Stopped> {
+        self.transport.write_all(bytes, until).map_err(|_gone| self.stop(step, Why::Closed))
+    }
+}
+
+impl<'s> Step<'s> {
+    fn new(next: Option<Line<'s>>) -> Self {
+        Self {
+            lines: Vec::new(),
+            n_lines: 0,
+            truncated: false,
+            preamble: Preamble::default(),
+            next,
+            next_if_user: None,
+            sent: None,
+            end: None,
+            login: None,
+            enable_secret: None,
+            secret_sent: false,
+        }
+    }
+}
+
+/// Takes the finished lines of one read.
+struct Fed<'f, 's> {
+    step: &'f mut Step<'s>,
+    platform: &'f Platform,
+    name: Option<&'f str>,
+    most_bytes: usize,
+    ahead: &'f mut Vec<u8>,
+}
+
+impl Fed<'_, '_> {
+    fn line(&mut self, line: &[u8]) {
+        if self.step.end.is_some() {
+            keep(self.ahead, line, self.most_bytes);
+            return;
+        }
+        if self.is_preamble(line) {
+            return;
+        }
+        self.step.n_lines += 1;
+        if self.step.sent.is_some() {
+            let text = String::from_utf8_lossy(line);
+            if let Some(end) = self.ends_here(&text) {
+                self.step.end = Some(end);
+                return;
+            }
+        }
+        if self.step.truncated || !keep(&mut self.step.lines, line, self.most_bytes) {
+            self.step.truncated = true;
+        }
+    }
+
+    /// True if the line stands before the output without belonging to it.
+    fn is_preamble(&mut self, line: &[u8]) -> bool {
+        let Step { preamble, lines, n_lines, .. } = &mut *self.step;
+        // The echo alone or behind a prompt; output may well end with the command's text.
+        let is_echo = |echo: &str| {
+            let line = String::from_utf8_lossy(line);
+            let head = line.trim_end().strip_suffix(echo.trim()).map(str::trim);
+            let prompts = self.platform.prompts();
+            head.is_some_and(|head| {
+                head.is_empty() || matches!(prompts.classify(head), Tail::Operational { .. })
+            })
+        };
+        if preamble.owed_echo.take_if(|echo| is_echo(echo)).is_some() {
+            lines.clear();
+            *n_lines = 0;
+            return true;
+        }
+        if *n_lines > 0 {
+            return false;
+        }
+        if std::mem::take(&mut preamble.blank) && line.is_empty() {
+            return true;
+        }
+        match &mut preamble.repeated_echo {
+            Some((echo, times)) if *times > 0 && is_echo(echo) => {
+                *times -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// True end of the output: the line is a prompt with the echo of the next line behind it.
+    fn ends_here(&mut self, line: &str) -> Option<End> {
+        let here = self.step.lines.len();
+        let next = self.step.next?;
+        let next = next.as_str().trim();
+        let sent = self.step.sent.as_mut()?;
+        let line = line.trim_end();
+        let mode_of = |head: &str| match self.platform.prompts().classify(head.trim()) {
+            Tail::Operational { mode, name } if self.name.unwrap_or(&sent.name) == name => {
+                Some(mode)
+            }
+            // Before the first prompt is confirmed any name will do.
+            Tail::Operational { mode, name } if self.name.is_none() => {
+                sent.name = name.to_owned();
+                Some(mode)
+            }
+            _ => None,
+        };
+        if let Some(head) = line.strip_suffix(next) {
+            if let Some(mode) = { mode_of }(head) {
+                return Some(End { at: here, mode });
+            }
+            if head.trim().is_empty() && here > sent.at {
+                // The echo stands on a line of its own, the prompt on the one before.
+                let before = self.step.lines.get(sent.at..).unwrap_or_default();
+                let before = String::from_utf8_lossy(before);
+                if before.trim() == sent.prompt {
+                    return Some(End { at: sent.at, mode: sent.mode });
+                }
+            }
+        }
+        let solid = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+        let wanted = solid(next);
+        if let Some((start, shown)) = sent.wrapped.take() {
+            let left = wanted.get(shown..).unwrap_or_default();
+            let more = solid(line);
+            if more == left {
+                return Some(End { at: start, mode: sent.mode });
+            }
+            if !more.is_empty() && left.starts_with(&more) {
+                sent.wrapped = Some((start, shown + more.len()));
+            }
+            return None;
+        }
+        let echo = line.strip_prefix(sent.prompt.as_str())?.trim();
+        if let Some(shown) = echo.strip_prefix('$') {
+            // A device that scrolls long lines shows their end behind a `$`.
+            let shown = shown.trim();
+            return (shown.len() > 4 && next.ends_with(shown))
+                .then_some(End { at: here, mode: sent.mode });
+        }
+        let shown = solid(echo);
+        if shown == wanted {
+            return Some(End { at: here, mode: sent.mode });
+        }
+        if line.len() >= LEAST_WRAPPED_BYTES && !shown.is_empty() && wanted.starts_with(&shown) {
+            sent.wrapped = Some((here, shown.len()));
+        }
+        None
+    }
+}
+
+/// Adds a line; false if there is no room for it.
+fn keep(lines: &mut Vec<u8>, line: &[u8], most_bytes: usize) -> bool {
+    if lines.len() + line.len() >= most_bytes {
+        return false;
+    }
+    lines.extend_from_slice(line);
+    lines.push(b'\n');
+    true
+}

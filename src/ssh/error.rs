@@ -1,0 +1,303 @@
+//! Why a device session ended early. Every variant names its phase, the device, the cause and the way out.
+
+use std::{net::SocketAddr, time::Duration};
+
+/// Why a device gave nothing, or nothing more. No variant holds a secret: all may be logged and sent.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum SessionError {
+    /// The account may not log in this way.
+    #[error(
+        "authentication: {addr} offers only {offered} and the request gives {given}; give what the device takes"
+    )]
+    AuthMethod {
+        /// The device.
+        addr: SocketAddr,
+        /// The methods the device listed.
+        offered: String,
+        /// What the request had.
+        given: &'static str,
+    },
+    /// The device said no.
+    #[error(
+        "authentication: {addr} refused the {method} of this user; check user name and {method} (one attempt was made)"
+    )]
+    AuthRejected {
+        /// The device.
+        addr: SocketAddr,
+        /// `password`, `keyboard-interactive password` or `private key`.
+        method: &'static str,
+    },
+    /// No answer to the login in time.
+    #[error(
+        "authentication: {addr} gave no answer within {} s; its AAA server may be slow or unreachable",
+        .limit.as_secs_f32()
+    )]
+    AuthTimeout {
+        /// The device.
+        addr: SocketAddr,
+        /// The phase's limit.
+        limit: Duration,
+    },
+    /// The port is open and silent.
+    #[error(
+        "handshake: {addr} accepted the connection but sent no SSH banner within {} s; check that the port is SSH and that the device has a free VTY line",
+        .limit.as_secs_f32()
+    )]
+    BannerTimeout {
+        /// The device.
+        addr: SocketAddr,
+        /// The phase's limit.
+        limit: Duration,
+    },
+    /// Ended from outside.
+    #[error("the session was cancelled: the caller went away or the service is stopping")]
+    Cancelled,
+    /// The device stands at a configuration prompt.
+    #[error(
+        "session: {addr} stands at a configuration prompt; the session was ended without an answer and nothing was configured"
+    )]
+    ConfigurationPrompt {
+        /// The device.
+        addr: SocketAddr,
+    },
+    /// Nobody listens.
+    #[error(
+        "connect: {addr} refused the connection; check the port and that SSH is enabled on the device"
+    )]
+    ConnectRefused {
+        /// The device.
+        addr: SocketAddr,
+    },
+    /// No way there.
+    #[error("connect: {addr} cannot be reached ({reason}); check address, route and firewall")]
+    ConnectFailed {
+        /// The device.
+        addr: SocketAddr,
+        /// The system's word for it.
+        reason: String,
+    },
+    /// Nothing came back.
+    #[error("connect: no answer from {addr} within {} s; check address, route and firewall", .limit.as_secs_f32())]
+    ConnectTimeout {
+        /// The device.
+        addr: SocketAddr,
+        /// The phase's limit.
+        limit: Duration,
+    },
+    /// The device hung up.
+    #[error("{phase}: {addr} closed the connection{hint}")]
+    Disconnected {
+        /// The device.
+        addr: SocketAddr,
+        /// What was going on.
+        phase: Phase,
+        /// What may help, beginning with `; `, or nothing.
+        hint: &'static str,
+    },
+    /// `enable` did not lead to a privileged prompt.
+    #[error(
+        "enable: {addr} refused the enable password; check `enable_password` and the user's rights"
+    )]
+    EnableRejected {
+        /// The device.
+        addr: SocketAddr,
+    },
+    /// The SSH handshake broke.
+    #[error("handshake: {addr} and Showrunner could not set up SSH ({reason})")]
+    HandshakeFailed {
+        /// The device.
+        addr: SocketAddr,
+        /// The SSH library's word for it.
+        reason: String,
+    },
+    /// The SSH handshake did not end in time.
+    #[error("handshake: {addr} did not finish the SSH handshake within {} s", .limit.as_secs_f32())]
+    HandshakeTimeout {
+        /// The device.
+        addr: SocketAddr,
+        /// The phase's limit.
+        limit: Duration,
+    },
+    /// A fault of our own.
+    #[error(
+        "internal: the session ended by a fault of Showrunner itself; the log has more under this request id"
+    )]
+    Internal,
+    /// The key in the request is no key.
+    #[error(
+        "authentication: the private key of the request cannot be used ({reason}); give an OpenSSH or PEM key and its passphrase"
+    )]
+    KeyUnusable {
+        /// The SSH library's word for it.
+        reason: String,
+    },
+    /// The two sides share no algorithm.
+    #[error(
+        "handshake: {addr} and Showrunner have no SSH algorithm in common under the `{profile}` profile{hint}"
+    )]
+    NoCommonAlgorithm {
+        /// The device.
+        addr: SocketAddr,
+        /// The profile of the request.
+        profile: &'static str,
+        /// What may help.
+        hint: &'static str,
+    },
+    /// Something else answers on this port.
+    #[error("handshake: what listens at {addr} does not speak SSH; check the port")]
+    NotSsh {
+        /// The device.
+        addr: SocketAddr,
+    },
+    /// The device wants a new password first.
+    #[error(
+        "authentication: {addr} demands a password change for this user; change it on the device first"
+    )]
+    PasswordExpired {
+        /// The device.
+        addr: SocketAddr,
+    },
+    /// No prompt came.
+    #[error(
+        "prompt: {addr} showed no {platform} prompt within {} s{seen}; check `os`",
+        .limit.as_secs_f32()
+    )]
+    PromptTimeout {
+        /// The device.
+        addr: SocketAddr,
+        /// The platform whose prompts were waited for.
+        platform: String,
+        /// The phase's limit.
+        limit: Duration,
+        /// The last line on the screen, escaped and cut, beginning with `; `, or nothing.
+        seen: String,
+    },
+    /// The name did not resolve.
+    #[error("resolve: {host} has no address ({reason}); check the name and the service's DNS")]
+    ResolveFailed {
+        /// The name.
+        host: String,
+        /// The resolver's word for it.
+        reason: String,
+    },
+    /// The resolver did not answer.
+    #[error("resolve: no answer for {host} within {} s; check the service's DNS", .limit.as_secs_f32())]
+    ResolveTimeout {
+        /// The name.
+        host: String,
+        /// The phase's limit.
+        limit: Duration,
+    },
+    /// All lines of the device are taken.
+    #[error("login: {addr} has no free session ({said}); log others out or ask again later")]
+    SessionLimit {
+        /// The device.
+        addr: SocketAddr,
+        /// What it said: the known words only.
+        said: &'static str,
+    },
+    /// No terminal to be had.
+    #[error("login: {addr} gives no terminal to this user ({reason}); check the user's rights")]
+    ShellRefused {
+        /// The device.
+        addr: SocketAddr,
+        /// The SSH library's word for it.
+        reason: String,
+    },
+    /// The device stands at a shell or another prompt that no reading session has business at.
+    #[error(
+        "session: {addr} stands at a prompt of another kind than {platform}'s; the session was ended without an answer; check `os` and the user's login shell"
+    )]
+    ShellPrompt {
+        /// The device.
+        addr: SocketAddr,
+        /// The platform whose prompt was expected.
+        platform: String,
+    },
+    /// The settings do not let the service go there.
+    #[error(
+        "target: {addr} is not allowed ({rule}); the service's settings decide which targets are"
+    )]
+    TargetRefused {
+        /// The device's address.
+        addr: String,
+        /// The rule that refused it.
+        rule: &'static str,
+    },
+    /// The terminal did not open in time.
+    #[error("login: {addr} opened no terminal within {} s", .limit.as_secs_f32())]
+    TerminalTimeout {
+        /// The device.
+        addr: SocketAddr,
+        /// The phase's limit.
+        limit: Duration,
+    },
+    /// The device asks something.
+    #[error(
+        "session: {addr} asks a question instead of showing its prompt; it got no answer and the session was ended"
+    )]
+    UnexpectedQuestion {
+        /// The device.
+        addr: SocketAddr,
+    },
+}
+
+impl SessionError {
+    /// The wire code. Codes are API: add, never rename.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::AuthMethod { .. } => "auth_method_unsupported",
+            Self::AuthRejected { .. } => "auth_rejected",
+            Self::AuthTimeout { .. } => "auth_timeout",
+            Self::BannerTimeout { .. } => "banner_timeout",
+            Self::Cancelled => "cancelled",
+            Self::ConfigurationPrompt { .. } => "configuration_prompt",
+            Self::ConnectRefused { .. } => "connection_refused",
+            Self::ConnectFailed { .. } => "connection_failed",
+            Self::ConnectTimeout { .. } => "connect_timeout",
+            Self::Disconnected { .. } => "disconnected",
+            Self::EnableRejected { .. } => "enable_rejected",
+            Self::HandshakeFailed { .. } => "handshake_failed",
+            Self::HandshakeTimeout { .. } => "handshake_timeout",
+            Self::Internal => "internal_error",
+            Self::KeyUnusable { .. } => "key_unusable",
+            Self::NoCommonAlgorithm { .. } => "no_common_algorithm",
+            Self::NotSsh { .. } => "not_ssh",
+            Self::PasswordExpired { .. } => "password_expired",
+            Self::PromptTimeout { .. } => "prompt_timeout",
+            Self::ResolveFailed { .. } => "resolve_failed",
+            Self::ResolveTimeout { .. } => "resolve_timeout",
+            Self::SessionLimit { .. } => "session_limit",
+            Self::ShellPrompt { .. } => "shell_prompt",
+            Self::ShellRefused { .. } => "shell_refused",
+            Self::TargetRefused { .. } => "target_refused",
+            Self::TerminalTimeout { .. } => "terminal_timeout",
+            Self::UnexpectedQuestion { .. } => "unexpected_question",
+        }
+    }
+}
+
+/// What a session was doing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Phase {
+    /// SSH version and key exchange.
+    Handshake,
+    /// User, password, key.
+    Authentication,
+    /// Terminal, banners, in-band login, first prompt, preparation lines.
+    Login,
+    /// A show command.
+    Command,
+}
+
+impl std::fmt::Display for Phase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Handshake => "handshake",
+            Self::Authentication => "authentication",
+            Self::Login => "login",
+            Self::Command => "command",
+        })
+    }
+}

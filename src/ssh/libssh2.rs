@@ -1,0 +1,394 @@
+//! The only file that names libssh2: a connected, authenticated terminal with deadlines it keeps.
+//!
+//! libssh2 runs non-blocking here and this file waits on the socket, so that a deadline is a deadline of the
+//! whole step and not of one call. What even that cannot end (a peer that never stops sending before its SSH
+//! banner) ends by the [`Lifeline`].
+
+use std::{
+    io::{self, Read as _, Write as _},
+    net::{Shutdown, SocketAddr, TcpStream},
+    time::{Duration, Instant},
+};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use ssh2::{BlockDirections, ErrorCode, HashType, KeyboardInteractivePrompt, MethodType, Session};
+
+use super::transport::{Arrived, Broken, Transport};
+use crate::{
+    deadline::Deadline,
+    device::{Credentials, PrivateKey},
+    outcome::HostKey,
+    profile::SshProfile,
+};
+
+const WOULD_BLOCK: i32 = -37;
+const TERMINAL_COLUMNS: u32 = 511;
+const TERMINAL_ROWS: u32 = 1000;
+
+/// Why a step on the connection did not get done.
+#[derive(Debug)]
+pub enum Fault {
+    /// The step's deadline passed.
+    Late,
+    /// The peer closed the connection.
+    Closed,
+    /// libssh2's code and its word for it; no device text.
+    Failed {
+        /// `LIBSSH2_ERROR_…`
+        code: i32,
+        /// libssh2's message.
+        reason: String,
+    },
+}
+
+impl Fault {
+    fn from_library(error: &ssh2::Error) -> Self {
+        match error.code() {
+            ErrorCode::Session(-9 | -30) => Self::Late,
+            // Disconnect, receive and send failures, closed sockets: the peer is gone.
+            ErrorCode::Session(-13 | -43 | -7 | -45) => Self::Closed,
+            ErrorCode::Session(code) | ErrorCode::SFTP(code) => {
+                Self::Failed { code, reason: error.message().to_owned() }
+            }
+        }
+    }
+}
+
+/// How a login ended that did not fail on the wire.
+#[derive(Debug)]
+pub enum Login {
+    /// Logged in.
+    Done,
+    /// The device said no to this method.
+    Rejected(&'static str),
+    /// The device lists none of the methods that the credentials could serve.
+    NotOffered(String),
+    /// The device wants a new password.
+    PasswordExpired,
+    /// The key could not be read.
+    KeyUnusable(String),
+}
+
+/// A TCP connection with SSH on it, not yet logged in or without a terminal.
+pub struct Connection {
+    session: Session,
+    socket: TcpStream,
+    /// The first bytes the peer sent, as far as they were there at once.
+    greeting: Vec<u8>,
+}
+
+impl Connection {
+    /// Takes over a connected socket.
+    ///
+    /// # Errors
+    /// The system has no memory or descriptors left.
+    pub fn new(socket: TcpStream, profile: SshProfile) -> io::Result<Self> {
+        socket.set_nodelay(true)?;
+        socket.set_nonblocking(true)?;
+        let mut session = Session::new()?;
+        session.set_blocking(false);
+        for (kind, names) in [
+            (MethodType::Kex, profile.key_exchange()),
+            (MethodType::HostKey, profile.host_keys()),
+            (MethodType::CryptCs, profile.ciphers()),
+            (MethodType::CryptSc, profile.ciphers()),
+            (MethodType::MacCs, profile.macs()),
+            (MethodType::MacSc, profile.macs()),
+        ] {
+            session.method_pref(kind, names)?;
+        }
+        session.set_tcp_stream(socket.try_clone()?);
+        Ok(Self { session, socket, greeting: Vec::new() })
+    }
+
+    /// Exchanges versions and keys.
+    ///
+    /// # Errors
+    /// What [`Connection::greeting`] holds tells an SSH server from something else.
+    pub fn handshake(&mut self, until: Deadline) -> Result<(), Fault> {
+        loop {
+            match self.session.handshake() {
+                Ok(()) => return Ok(()),
+                Err(error) if error.code() == ErrorCode::Session(WOULD_BLOCK) => {
+                    wait(&self.session, &self.socket, until)?;
+                    if self.greeting.is_empty() {
+                        let mut first = [0; 64];
+                        if let Ok(length) = self.socket.peek(&mut first) {
+                            self.greeting
+                                .extend_from_slice(first.get(..length).unwrap_or_default());
+                        }
+                    }
+                }
+                Err(error) => return Err(Fault::from_library(&error)),
+            }
+        }
+    }
+
+    /// The first bytes of the peer: empty if it has sent nothing.
+    #[must_use]
+    pub fn greeting(&self) -> &[u8] {
+        &self.greeting
+    }
+
+    /// True if the peer has sent an SSH version line.
+    #[must_use]
+    pub fn speaks_ssh(&self) -> bool {
+        self.greeting.starts_with(b"SSH-") || self.session.banner_bytes().is_some()
+    }
+
+    /// The key the device showed in the handshake.
+    #[must_use]
+    pub fn host_key(&self) -> Option<HostKey> {
+        let algorithm = self.session.methods(MethodType::HostKey)?.to_owned();
+        let hash = self.session.host_key_hash(HashType::Sha256)?;
+        Some(HostKey { algorithm, fingerprint: fingerprint(hash), verified: false })
+    }
+
+    /// Logs in once, by the first method that the device lists and the credentials can serve.
+    ///
+    /// # Errors
+    /// The connection broke or the device did not answer in time.
+    pub fn login(&mut self, credentials: &Credentials, until: Deadline) -> Result<Login, Fault> {
+        let user = credentials.username.as_str();
+        let offered = self.drive(until, |session| session.auth_methods(user).map(str::to_owned))?;
+        if self.session.authenticated() {
+            return Ok(Login::Done);
+        }
+        let offers = |method: &str| offered.split(',').any(|one| one == method);
+        let (method, result) = match (&credentials.private_key, &credentials.password) {
+            (Some(key), _) if offers("publickey") => {
+                ("private key", self.login_with_key(user, key, until))
+            }
+            (_, Some(password)) if offers("password") => (
+                "password",
+                self.drive(until, |session| session.userauth_password(user, password.expose())),
+            ),
+            (_, Some(password)) if offers("keyboard-interactive") => {
+                let mut answers = Answers { user, password: password.expose() };
+                let result = self.drive(until, |session| {
+                    session.userauth_keyboard_interactive(user, &mut answers)
+                });
+                ("keyboard-interactive password", result)
+            }
+            _ => return Ok(Login::NotOffered(offered)),
+        };
+        match result {
+            Ok(()) if self.session.authenticated() => Ok(Login::Done),
+            // A device that wants a second proof after the first has not let anybody in.
+            Ok(()) => Ok(Login::Rejected(method)),
+            Err(Fault::Failed { code: -18 | -19, .. }) => Ok(Login::Rejected(method)),
+            Err(Fault::Failed { code: -15, .. }) => Ok(Login::PasswordExpired),
+            Err(Fault::Failed { code: -16 | -48 | -51, reason }) => Ok(Login::KeyUnusable(reason)),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    fn login_with_key(&self, user: &str, key: &PrivateKey, until: Deadline) -> Result<(), Fault> {
+        let passphrase = key.passphrase.as_ref().map(crate::secret::Secret::expose);
+        self.drive(until, |session| {
+            session.userauth_pubkey_memory(user, None, key.text.expose(), passphrase)
+        })
+    }
+
+    /// Asks for a terminal and a shell on it.
+    ///
+    /// # Errors
+    /// The device refused, was late or is gone.
+    pub fn open_terminal(self, until: Deadline) -> Result<Terminal, Fault> {
+        let mut channel = self.drive(until, Session::channel_session)?;
+        let size = (TERMINAL_COLUMNS, TERMINAL_ROWS, 0, 0);
+        self.drive(until, |_| channel.request_pty("vt100", None, Some(size)))?;
+        self.drive(until, |_| channel.shell())?;
+        Ok(Terminal { channel, connection: self })
+    }
+
+    /// Repeats a libssh2 call until it does not want to wait any more.
+    fn drive<T>(
+        &self,
+        until: Deadline,
+        mut call: impl FnMut(&Session) -> Result<T, ssh2::Error>,
+    ) -> Result<T, Fault> {
+        loop {
+            match call(&self.session) {
+                Ok(value) => return Ok(value),
+                Err(error) if error.code() == ErrorCode::Session(WOULD_BLOCK) => {
+                    wait(&self.session, &self.socket, until)?;
+                }
+                Err(error) => return Err(Fault::from_library(&error)),
+            }
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // A peer that is still there is told; one that is frozen is not waited for. With the socket shut
+        // libssh2 frees its state at once, which it would not do while it thinks that it may block.
+        let _ = self.session.disconnect(None, "done", None);
+        let _ = self.socket.shutdown(Shutdown::Both);
+        self.session.set_timeout(200);
+        self.session.set_blocking(true);
+    }
+}
+
+/// A shell on a device's terminal.
+pub struct Terminal {
+    // Dropped before the connection that carries it.
+    channel: ssh2::Channel,
+    connection: Connection,
+}
+
+impl Transport for Terminal {
+    fn read(&mut self, buffer: &mut [u8], until: Option<Deadline>) -> Result<Arrived, Broken> {
+        loop {
+            match self.channel.read(buffer) {
+                Ok(0) => return Ok(Arrived::End),
+                Ok(length) => return Ok(Arrived::Bytes(length)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let Some(until) = until else { return Ok(Arrived::Nothing) };
+                    match wait(&self.connection.session, &self.connection.socket, until) {
+                        Ok(()) => {}
+                        Err(Fault::Late) => return Ok(Arrived::Nothing),
+                        Err(Fault::Closed) => return Ok(Arrived::End),
+                        Err(Fault::Failed { reason, .. }) => return Err(Broken { reason }),
+                    }
+                }
+                Err(error) => return Err(Broken { reason: error.to_string() }),
+            }
+        }
+    }
+
+    fn write_all(&mut self, bytes: &[u8], until: Deadline) -> Result<(), Broken> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match self.channel.write(rest) {
+                Ok(length) => rest = rest.get(length..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    wait(&self.connection.session, &self.connection.socket, until).map_err(
+                        |fault| Broken {
+                            reason: match fault {
+                                Fault::Late => "the device took no input in time".to_owned(),
+                                Fault::Closed => "the connection is closed".to_owned(),
+                                Fault::Failed { reason, .. } => reason,
+                            },
+                        },
+                    )?;
+                }
+                Err(error) => return Err(Broken { reason: error.to_string() }),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Connects to the first address that answers, each within its share of the time left.
+///
+/// # Errors
+/// The last address tried, and what the system said of it.
+pub fn connect(
+    addresses: &[SocketAddr],
+    until: Deadline,
+) -> Result<(TcpStream, SocketAddr), (Option<SocketAddr>, io::Error)> {
+    let mut last = (None, io::Error::from(io::ErrorKind::AddrNotAvailable));
+    for (tried, addr) in addresses.iter().enumerate() {
+        let Some(left) = until.left(Instant::now()) else {
+            return Err((Some(*addr), io::ErrorKind::TimedOut.into()));
+        };
+        let shares = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX).max(1);
+        match TcpStream::connect_timeout(addr, left / shares) {
+            Ok(socket) => return Ok((socket, *addr)),
+            Err(error) => last = (Some(*addr), error),
+        }
+    }
+    Err(last)
+}
+
+/// Waits until the socket is ready for what libssh2 wants of it.
+fn wait(session: &Session, socket: &TcpStream, until: Deadline) -> Result<(), Fault> {
+    let interest = match session.block_directions() {
+        BlockDirections::Outbound => PollFlags::OUT,
+        BlockDirections::Both => PollFlags::IN | PollFlags::OUT,
+        BlockDirections::Inbound | BlockDirections::None => PollFlags::IN,
+    };
+    loop {
+        let left = until.left(Instant::now()).ok_or(Fault::Late)?;
+        let left = Timespec::try_from(left.max(Duration::from_millis(1))).ok();
+        match poll(&mut [PollFd::new(socket, interest)], left.as_ref()) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) => return Ok(()),
+            Err(error) => {
+                return Err(Fault::Failed {
+                    code: error.raw_os_error(),
+                    reason: error.to_string(),
+                });
+            }
+        }
+    }
+}
+
+/// `SHA256:` and unpadded base64, as OpenSSH prints it.
+fn fingerprint(hash: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = "SHA256:".to_owned();
+    for group in hash.chunks(3) {
+        let bits = group.iter().fold(0_u32, |bits, byte| (bits << 8) | u32::from(*byte));
+        let bits = bits << (8 * (3 - group.len()));
+        for digit in 0..=group.len() {
+            let index = (bits >> (18 - 6 * digit)) & 63;
+            text.extend(
+                usize::try_from(index).ok().and_then(|i| DIGITS.get(i)).map(|b| char::from(*b)),
+            );
+        }
+    }
+    text
+}
+
+/// Answers a device's questions in keyboard-interactive authentication: hidden ones with the password.
+struct Answers<'a> {
+    user: &'a str,
+    password: &'a str,
+}
+
+impl KeyboardInteractivePrompt for Answers<'_> {
+    fn prompt<'b>(
+        &mut self,
+        _user: &str,
+        _instructions: &str,
+        prompts: &[ssh2::Prompt<'b>],
+    ) -> Vec<String> {
+        let answer =
+            |prompt: &ssh2::Prompt<'b>| if prompt.echo { self.user } else { self.password };
+        prompts.iter().map(|prompt| answer(prompt).to_owned()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_reads_as_openssh_prints_it() {
+        assert_eq!(fingerprint(&[0, 1, 2]), "SHA256:AAEC");
+        assert_eq!(fingerprint(&[0xff]), "SHA256:/w");
+        assert_eq!(fingerprint(&[0xff, 0xff]), "SHA256://8");
+        assert_eq!(fingerprint(&[7; 32]).len(), "SHA256:".len() + 43);
+    }
+
+    #[test]
+    fn every_algorithm_of_the_profiles_is_compiled_in() {
+        let session = Session::new().unwrap();
+        for profile in [SshProfile::Modern, SshProfile::Legacy] {
+            for (kind, names) in [
+                (MethodType::Kex, profile.key_exchange()),
+                (MethodType::HostKey, profile.host_keys()),
+                (MethodType::CryptCs, profile.ciphers()),
+                (MethodType::MacCs, profile.macs()),
+            ] {
+                let known = session.supported_algs(kind).unwrap();
+                for name in names.split(',') {
+                    assert!(known.contains(&name), "{profile:?} {name}: {known:?}");
+                }
+            }
+        }
+    }
+}

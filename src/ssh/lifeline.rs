@@ -1,0 +1,72 @@
+//! The hand outside on a session's socket: what libssh2 cannot be talked out of, a closed socket ends.
+//!
+//! A flood before the SSH banner keeps libssh2 reading for ever, a caller who hangs up wants his slot back.
+//! The session's thread says by when its present step must be over; whoever watches closes the socket after that.
+
+use std::{
+    net::{Shutdown, TcpStream},
+    sync::{Mutex, PoisonError},
+};
+
+use crate::deadline::Deadline;
+
+/// Shared between the session's thread and whoever may end it from outside.
+#[derive(Debug, Default)]
+pub struct Lifeline(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    socket: Option<TcpStream>,
+    deadline: Option<Deadline>,
+    cut: Option<Cut>,
+}
+
+/// Why a session was ended from outside.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Cut {
+    /// Nobody waits for the answer any more, or the service is stopping.
+    Cancelled,
+    /// The step's deadline had passed and the session's thread had not noticed.
+    Deadline,
+}
+
+impl Lifeline {
+    /// Puts a connected socket under the lifeline. False if the line was cut before: the caller gives up.
+    pub fn hold(&self, socket: TcpStream) -> bool {
+        let mut state = self.lock();
+        if state.cut.is_some() {
+            return false;
+        }
+        state.socket = Some(socket);
+        true
+    }
+
+    /// Says by when the present step must be over.
+    pub fn expect_by(&self, deadline: Deadline) {
+        self.lock().deadline = Some(deadline);
+    }
+
+    /// By when the present step must be over, if one is running.
+    pub fn deadline(&self) -> Option<Deadline> {
+        self.lock().deadline
+    }
+
+    /// Ends the session: both directions of its socket are shut, blocked calls return at once.
+    pub fn cut(&self, why: Cut) {
+        let mut state = self.lock();
+        state.cut.get_or_insert(why);
+        if let Some(socket) = state.socket.take() {
+            // An error means that the peer was faster.
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Why the session was ended from outside, if it was.
+    pub fn was_cut(&self) -> Option<Cut> {
+        self.lock().cut
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,11 @@
+//! One session with one device, on a thread that may block: connect, log in, run the lines, log out.
+//!
+//! Bytes come through a [`transport::Transport`], so that everything above libssh2 also runs on recordings.
+//! Not here: who may run when (`executor`) and what may be run (`command`).
+
+pub mod dialogue;
+pub mod error;
+pub mod libssh2;
+pub mod lifeline;
+pub mod session;
+pub mod transport;

@@ -1,0 +1,510 @@
+//! One device session from connect to logout: the order of things and their deadlines.
+//!
+//! Every phase ends by its own deadline with its own error; what was read before is kept. Runs on a thread that
+//! may block. Not here: bytes and prompts (`dialogue`), libssh2 (`libssh2`).
+
+use std::{
+    io::ErrorKind,
+    net::{SocketAddr, TcpStream},
+    time::{Duration, Instant},
+};
+
+use super::{
+    dialogue::{Dialogue, InBandLogin, Line, Printed, Stopped, Why},
+    error::{Phase, SessionError},
+    libssh2::{self, Connection, Fault, Login, Terminal},
+    lifeline::{Cut, Lifeline},
+};
+use crate::{
+    command::CheckedCommand,
+    deadline::Deadline,
+    device::{Credentials, Device},
+    outcome::{CommandFailure, CommandOutcome, HostKey, Timing},
+    plan::PlannedCommand,
+    platform::{Forbidden, Mode},
+    profile::SshProfile,
+};
+
+/// How much later than its deadline a step may notice that it is late before its socket is closed from outside.
+pub const DEADLINE_SLACK: Duration = Duration::from_millis(300);
+/// How long a device may take to hang up after its logout line.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// The longest each phase may take.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionLimits {
+    /// TCP connection, over all addresses of the device.
+    pub connect: Duration,
+    /// SSH banner and key exchange.
+    pub handshake: Duration,
+    /// Login.
+    pub authenticate: Duration,
+    /// Terminal, banners, first prompt, `enable`, preparation lines.
+    pub prompt: Duration,
+    /// Output kept of one command, in bytes.
+    pub most_output_bytes: usize,
+}
+
+/// All a session needs to know.
+#[derive(Debug)]
+pub struct SessionJob {
+    /// Where and who.
+    pub device: Device,
+    /// What to run, in order.
+    pub commands: Vec<PlannedCommand>,
+    /// How long.
+    pub limits: SessionLimits,
+    /// With which algorithms.
+    pub profile: SshProfile,
+}
+
+impl SessionJob {
+    /// The line of the command with this index; the logout line behind the last.
+    fn line(&self, index: usize) -> Line<'_> {
+        match self.commands.get(index) {
+            Some(planned) => Line::Show(planned.command.line()),
+            None => Line::Prepared(&self.device.platform.session().logout),
+        }
+    }
+}
+
+/// What came of a session.
+#[derive(Debug, Default)]
+pub struct SessionReport {
+    /// One for each command of the job once the session had a prompt; none before.
+    pub commands: Vec<CommandOutcome>,
+    /// Why the session failed or broke, if it did.
+    pub error: Option<SessionError>,
+    /// How long the phases took.
+    pub timing: Timing,
+    /// The key the device showed.
+    pub host_key: Option<HostKey>,
+    /// What did not go as planned without doing harm.
+    pub warnings: Vec<String>,
+}
+
+/// Runs a job on the first of `addresses` that answers. Returns by the sum of the phases' deadlines, or at once
+/// when `lifeline` is cut.
+pub fn run(job: &SessionJob, addresses: &[SocketAddr], lifeline: &Lifeline) -> SessionReport {
+    let mut report = SessionReport::default();
+    let mut session = Session { job, lifeline, report: &mut report };
+    let error = session.run(addresses).err();
+    report.error = match lifeline.was_cut() {
+        Some(Cut::Cancelled) => Some(SessionError::Cancelled),
+        _ => error,
+    };
+    report
+}
+
+struct Session<'a> {
+    job: &'a SessionJob,
+    lifeline: &'a Lifeline,
+    report: &'a mut SessionReport,
+}
+
+impl Session<'_> {
+    fn run(&mut self, addresses: &[SocketAddr]) -> Result<(), SessionError> {
+        let (socket, addr) = self.connect(addresses)?;
+        let connection = self.handshake(socket, addr)?;
+        let connection = self.authenticate(connection, addr)?;
+        let started = Instant::now();
+        let until = self.step(self.job.limits.prompt);
+        let terminal = self.open_terminal(connection, addr, until)?;
+        let platform = &*self.job.device.platform;
+        let mut dialogue = Dialogue::new(terminal, platform, self.job.limits.most_output_bytes);
+        self.prepare(&mut dialogue, addr, until)?;
+        self.report.timing.prompt = Some(started.elapsed());
+        let result = self.run_commands(&mut dialogue, addr);
+        if result.as_ref().is_ok_and(|at_prompt| *at_prompt) {
+            let started = Instant::now();
+            dialogue.farewell(self.step(FAREWELL));
+            self.report.timing.logout = Some(started.elapsed());
+        }
+        result.map(|_| ())
+    }
+
+    /// Begins a step: the deadline is known to whoever watches from outside.
+    fn step(&self, limit: Duration) -> Deadline {
+        let until = Deadline::after(Instant::now(), limit);
+        self.lifeline.expect_by(until);
+        until
+    }
+
+    fn connect(
+        &mut self,
+        addresses: &[SocketAddr],
+    ) -> Result<(TcpStream, SocketAddr), SessionError> {
+        let limit = self.job.limits.connect;
+        let started = Instant::now();
+        let result = libssh2::connect(addresses, self.step(limit));
+        self.report.timing.connect = Some(started.elapsed());
+        let (socket, addr) = result.map_err(|(addr, error)| {
+            let addr = addr.or(addresses.first().copied());
+            let addr = addr.unwrap_or(SocketAddr::from(([0, 0, 0, 0], self.job.device.port)));
+            match error.kind() {
+                ErrorKind::ConnectionRefused => SessionError::ConnectRefused { addr },
+                ErrorKind::TimedOut | ErrorKind::WouldBlock => {
+                    SessionError::ConnectTimeout { addr, limit }
+                }
+                kind => SessionError::ConnectFailed { addr, reason: kind.to_string() },
+            }
+        })?;
+        // A session nobody waits for any more goes no further.
+        let held = socket.try_clone().is_ok_and(|socket| self.lifeline.hold(socket));
+        if held { Ok((socket, addr)) } else { Err(SessionError::Cancelled) }
+    }
+
+    fn handshake(
+        &mut self,
+        socket: TcpStream,
+        addr: SocketAddr,
+    ) -> Result<Connection, SessionError> {
+        let limit = self.job.limits.handshake;
+        let profile = self.job.profile;
+        let started = Instant::now();
+        let until = self.step(limit);
+        let mut connection = Connection::new(socket, profile)
+            .map_err(|error| SessionError::HandshakeFailed { addr, reason: error.to_string() })?;
+        let result = connection.handshake(until);
+        self.report.timing.handshake = Some(started.elapsed());
+        let Err(fault) = result else {
+            self.report.host_key = connection.host_key();
+            return Ok(connection);
+        };
+        let silent = connection.greeting().is_empty();
+        Err(match self.fault(fault) {
+            Fault::Late if silent => SessionError::BannerTimeout { addr, limit },
+            Fault::Closed if silent => SessionError::Disconnected {
+                addr,
+                phase: Phase::Handshake,
+                hint: " before its SSH banner; an access list or a full set of VTY lines does that",
+            },
+            _ if !silent && !connection.speaks_ssh() => SessionError::NotSsh { addr },
+            Fault::Late => SessionError::HandshakeTimeout { addr, limit },
+            Fault::Closed => SessionError::Disconnected {
+                addr,
+                phase: Phase::Handshake,
+                hint: match profile {
+                    SshProfile::Modern => {
+                        "; it may know only algorithms of the `legacy` SSH profile"
+                    }
+                    SshProfile::Legacy => "",
+                },
+            },
+            // Key exchange and method errors: nothing in common, or a signature that does not fit.
+            Fault::Failed { code: -5 | -8 | -33 | -51, .. } => SessionError::NoCommonAlgorithm {
+                addr,
+                profile: profile.name(),
+                hint: match profile {
+                    SshProfile::Modern => {
+                        "; if the device is old, ask for \"ssh_profile\": \"legacy\""
+                    }
+                    SshProfile::Legacy => "; update the device's SSH settings",
+                },
+            },
+            Fault::Failed { reason, .. } => SessionError::HandshakeFailed { addr, reason },
+        })
+    }
+
+    fn authenticate(
+        &mut self,
+        mut connection: Connection,
+        addr: SocketAddr,
+    ) -> Result<Connection, SessionError> {
+        let limit = self.job.limits.authenticate;
+        let started = Instant::now();
+        let credentials = &self.job.device.credentials;
+        let result = connection.login(credentials, self.step(limit));
+        self.report.timing.authenticate = Some(started.elapsed());
+        match result {
+            Ok(Login::Done) => Ok(connection),
+            Ok(Login::Rejected(method)) => Err(SessionError::AuthRejected { addr, method }),
+            Ok(Login::NotOffered(offered)) => {
+                let given = given(credentials);
+                Err(SessionError::AuthMethod { addr, offered: known_methods(&offered), given })
+            }
+            Ok(Login::PasswordExpired) => Err(SessionError::PasswordExpired { addr }),
+            Ok(Login::KeyUnusable(reason)) => Err(SessionError::KeyUnusable { reason }),
+            Err(fault) => Err(match self.fault(fault) {
+                Fault::Late => SessionError::AuthTimeout { addr, limit },
+                Fault::Closed => SessionError::Disconnected {
+                    addr,
+                    phase: Phase::Authentication,
+                    hint: "; it may count too many failed logins from this address",
+                },
+                Fault::Failed { reason, .. } => SessionError::HandshakeFailed { addr, reason },
+            }),
+        }
+    }
+
+    fn open_terminal(
+        &self,
+        connection: Connection,
+        addr: SocketAddr,
+        until: Deadline,
+    ) -> Result<Terminal, SessionError> {
+        connection.open_terminal(until).map_err(|fault| match self.fault(fault) {
+            Fault::Late => SessionError::TerminalTimeout { addr, limit: self.job.limits.prompt },
+            Fault::Closed => SessionError::Disconnected {
+                addr,
+                phase: Phase::Login,
+                hint: " before it gave a terminal",
+            },
+            Fault::Failed { reason, .. } => SessionError::ShellRefused { addr, reason },
+        })
+    }
+
+    /// From the first byte to the prompt that the first command is typed at: that command has been sent.
+    fn prepare(
+        &mut self,
+        dialogue: &mut Dialogue<'_, Terminal>,
+        addr: SocketAddr,
+        until: Deadline,
+    ) -> Result<(), SessionError> {
+        let job = self.job;
+        let platform = &*job.device.platform;
+        let credentials = &job.device.credentials;
+        let first = job.line(0);
+        let prepared = &platform.session().prepare;
+        let line = |index: usize| prepared.get(index).map_or(first, Line::Prepared);
+        let enable = platform.enable().zip(credentials.enable_password.as_ref());
+        let login = InBandLogin {
+            username: &credentials.username,
+            password: credentials.password.as_ref(),
+        };
+        let enable_line = enable.map(|(rules, _)| Line::Prepared(&rules.command));
+        dialogue
+            .first_prompt(login, line(0), enable_line, until)
+            .map_err(|stopped| self.no_prompt(addr, &stopped))?;
+        if let Some((_, secret)) = enable.filter(|_| dialogue.mode() == Mode::User) {
+            dialogue
+                .enable(secret, line(0), until)
+                .map_err(|stopped| self.no_prompt(addr, &stopped))?;
+            if dialogue.mode() == Mode::User {
+                return Err(SessionError::EnableRejected { addr });
+            }
+        }
+        for (index, sent) in prepared.iter().enumerate() {
+            let printed = dialogue
+                .output(line(index + 1), until)
+                .map_err(|stopped| self.no_prompt(addr, &stopped))?;
+            if let Some(marker) = platform.errors().find(&printed.text) {
+                self.report.warnings.push(format!(
+                    "the device refused `{}` ({}); output is read page by page if it pages",
+                    sent.as_str(),
+                    excerpt(marker),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the commands; true if the device stands at its prompt with the logout line typed.
+    fn run_commands(
+        &mut self,
+        dialogue: &mut Dialogue<'_, Terminal>,
+        addr: SocketAddr,
+    ) -> Result<bool, SessionError> {
+        let started = Instant::now();
+        let mut result = Ok(true);
+        for (index, planned) in self.job.commands.iter().enumerate() {
+            let sent = Instant::now();
+            let until = self.step(planned.timeout);
+            let outcome = dialogue.output(self.job.line(index + 1), until);
+            let (mut done, end) = self.command_outcome(planned, outcome, addr);
+            done.duration = sent.elapsed();
+            self.report.commands.push(done);
+            if let Err(broken) = end {
+                self.skip_from(index + 1);
+                result = broken.map_or(Ok(false), Err);
+                break;
+            }
+        }
+        self.report.timing.commands = Some(started.elapsed());
+        result
+    }
+
+    /// What the answer says of a command, and whether the session can go on: `Err(None)` after a late command.
+    fn command_outcome(
+        &self,
+        planned: &PlannedCommand,
+        outcome: Result<Printed, Stopped>,
+        addr: SocketAddr,
+    ) -> (CommandOutcome, Result<(), Option<SessionError>>) {
+        let command = &planned.command;
+        let mut done = CommandOutcome {
+            command: command.display().to_owned(),
+            filtered_by: command.filtered_by().map(crate::command::FilteredBy::name),
+            ..CommandOutcome::default()
+        };
+        let stopped = match outcome {
+            Ok(printed) => {
+                done.truncated = printed.truncated;
+                done.failure = self.refusal(command, &printed.text);
+                done.output = if done.failure.is_some() {
+                    printed.text
+                } else {
+                    command.apply_service_filters(&printed.text).into_owned()
+                };
+                return (done, Ok(()));
+            }
+            Err(stopped) => stopped,
+        };
+        done.output = stopped.printed.text.clone();
+        done.truncated = true;
+        let error = match stopped.why {
+            // The socket was closed from outside because the deadline had passed.
+            Why::Late => None,
+            Why::Closed if self.lifeline.was_cut() == Some(Cut::Deadline) => None,
+            _ => Some(self.broken(addr, &stopped)),
+        };
+        done.failure = Some(match &error {
+            Some(error) => CommandFailure { code: error.code(), message: error.to_string() },
+            None => CommandFailure {
+                code: "command_timeout",
+                message: format!(
+                    "command: {addr} did not finish `{}` within {} s ({} bytes came); raise `timeout` or filter the output",
+                    command.display(),
+                    planned.timeout.as_secs_f32(),
+                    done.output.len(),
+                ),
+            },
+        });
+        (done, Err(error))
+    }
+
+    /// The device's own refusal of a command, if its output is one.
+    fn refusal(&self, command: &CheckedCommand, output: &str) -> Option<CommandFailure> {
+        let errors = self.job.device.platform.errors();
+        let marker = errors.find(output)?;
+        let hint = if errors.hint_needs_enable()
+            && self.job.device.credentials.enable_password.is_none()
+        {
+            "; if the command is right, the user may lack the privilege: give `enable_password`"
+        } else {
+            ""
+        };
+        Some(CommandFailure {
+            code: "cli_error",
+            message: format!(
+                "command: the device refused `{}`: {}{hint}",
+                command.display(),
+                excerpt(marker)
+            ),
+        })
+    }
+
+    /// Names the commands that were not run any more.
+    fn skip_from(&mut self, first: usize) {
+        for planned in self.job.commands.iter().skip(first) {
+            self.report.commands.push(CommandOutcome {
+                command: planned.command.display().to_owned(),
+                failure: Some(CommandFailure {
+                    code: "not_run",
+                    message: "command: not sent, because the session ended before its turn"
+                        .to_owned(),
+                }),
+                ..CommandOutcome::default()
+            });
+        }
+    }
+
+    /// Why there was no prompt to type the first command at.
+    fn no_prompt(&self, addr: SocketAddr, stopped: &Stopped) -> SessionError {
+        match stopped.why {
+            Why::Late => SessionError::PromptTimeout {
+                addr,
+                platform: self.job.device.platform.title().to_owned(),
+                limit: self.job.limits.prompt,
+                seen: match stopped.last_line.trim() {
+                    "" => String::new(),
+                    line => format!("; its last line was `{}`", excerpt(line)),
+                },
+            },
+            Why::Closed => match full_house(stopped) {
+                Some(said) => SessionError::SessionLimit { addr, said },
+                None => self.broken(addr, stopped),
+            },
+            _ => self.broken(addr, stopped),
+        }
+    }
+
+    /// Why the session cannot go on.
+    fn broken(&self, addr: SocketAddr, stopped: &Stopped) -> SessionError {
+        let platform = || self.job.device.platform.title().to_owned();
+        match stopped.why {
+            Why::EnableRejected => SessionError::EnableRejected { addr },
+            Why::ForbiddenPrompt(Forbidden::Configuration) => {
+                SessionError::ConfigurationPrompt { addr }
+            }
+            Why::ForbiddenPrompt(_) => SessionError::ShellPrompt { addr, platform: platform() },
+            Why::Question => SessionError::UnexpectedQuestion { addr },
+            Why::Closed | Why::Late if self.report.timing.prompt.is_some() => {
+                SessionError::Disconnected {
+                    addr,
+                    phase: Phase::Command,
+                    hint: " in the middle of a command; what had come is in its output",
+                }
+            }
+            Why::Closed | Why::Late => SessionError::Disconnected {
+                addr,
+                phase: Phase::Login,
+                hint: " before its first prompt; check the user's rights and the device's session limits",
+            },
+        }
+    }
+
+    /// A socket closed from outside at a deadline looks like a hang-up to libssh2.
+    fn fault(&self, fault: Fault) -> Fault {
+        match fault {
+            Fault::Closed if self.lifeline.was_cut() == Some(Cut::Deadline) => Fault::Late,
+            Fault::Failed { .. } if self.lifeline.was_cut().is_some() => Fault::Late,
+            fault => fault,
+        }
+    }
+}
+
+/// The words by which a device says that all its sessions are taken, if it said one.
+fn full_house(stopped: &Stopped) -> Option<&'static str> {
+    let said = format!("{}\n{}", stopped.printed.text, stopped.last_line).to_ascii_lowercase();
+    [
+        "session limit",
+        "no more sessions",
+        "maximum number of sessions",
+        "max sessions",
+        "too many sessions",
+        "no free vty",
+        "all vty lines",
+        "connection limit",
+    ]
+    .into_iter()
+    .find(|words| said.contains(words))
+}
+
+fn given(credentials: &Credentials) -> &'static str {
+    match (&credentials.private_key, &credentials.password) {
+        (Some(_), Some(_)) => "a private key and a password",
+        (Some(_), None) => "a private key",
+        _ => "a password",
+    }
+}
+
+/// The device's list of methods without anything that is no method's name.
+fn known_methods(offered: &str) -> String {
+    let known: Vec<_> =
+        ["publickey", "password", "keyboard-interactive", "hostbased", "gssapi-with-mic"]
+            .into_iter()
+            .filter(|known| offered.split(',').any(|one| one == *known))
+            .collect();
+    if known.is_empty() { "methods unknown here".to_owned() } else { known.join(", ") }
+}
+
+/// A device's own words, made harmless and short.
+fn excerpt(text: &str) -> String {
+    text.trim()
+        .chars()
+        .take(120)
+        .flat_map(char::escape_debug)
+        .collect::<String>()
+        .replace("\\'", "'")
+}

@@ -1,0 +1,103 @@
+//! Builds the service out of its settings and runs it until it is told to stop.
+
+use std::{net::TcpListener, sync::Arc, time::Duration};
+
+use actix_web::{App as Actix, HttpServer, dev::Server, middleware, web::Data};
+
+use crate::{
+    command::{CommandPolicy, PolicyError},
+    executor::Executor,
+    http::{self, App},
+    platform::{DefinitionError, Registry},
+    settings::Settings,
+};
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {addr}: {source}; is another service there?")]
+    Listen {
+        /// Host and port.
+        addr: String,
+        /// The system's word for it.
+        source: std::io::Error,
+    },
+    /// A platform definition is broken.
+    #[error("platform definition: {0}")]
+    Platform(#[from] DefinitionError),
+    /// A command of the operator's lists is no such thing.
+    #[error("command policy: {0}")]
+    Policy(#[from] PolicyError),
+}
+
+/// A service that is listening.
+pub struct Application {
+    port: u16,
+    server: Server,
+}
+
+impl Application {
+    /// Reads definitions, binds the port and starts the workers.
+    ///
+    /// # Errors
+    /// Says what is wrong and where; nothing was started then.
+    pub fn build(settings: Settings) -> Result<Self, StartError> {
+        let mut registry = Registry::embedded()?;
+        if let Some(folder) = &settings.platforms_dir {
+            registry = registry.with_folder(folder)?;
+        }
+        let policy = CommandPolicy::parse(&settings.commands_deny, &settings.commands_allow)?;
+        let addr = (settings.host, settings.port);
+        let listener = TcpListener::bind(addr);
+        let failed = |source| StartError::Listen { addr: format!("{}:{}", addr.0, addr.1), source };
+        let listener = listener.map_err(failed)?;
+        let port = listener.local_addr().map_err(failed)?.port();
+        if !settings.host.is_loopback() {
+            tracing::warn!("everybody who can reach this address may send requests: auth is none");
+        }
+        let executor = Executor::new(settings.executor_limits());
+        let (workers, shutdown) = (settings.workers, settings.shutdown_timeout);
+        let app = Data::new(App { registry: Arc::new(registry), policy, executor, settings });
+        let server = HttpServer::new(move || {
+            Actix::new()
+                .app_data(app.clone())
+                .wrap(security_headers())
+                .wrap(middleware::from_fn(http::request_id_middleware))
+                .configure(http::configure)
+        })
+        .client_request_timeout(Duration::from_secs(5))
+        .keep_alive(Duration::from_secs(30))
+        .shutdown_timeout(shutdown);
+        let server = if workers > 0 { server.workers(workers) } else { server };
+        let server = server.listen(listener).map_err(failed)?.run();
+        tracing::info!(http.port = port, "listening");
+        Ok(Self { port, server })
+    }
+
+    /// The port that is listened on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Serves until SIGTERM or SIGINT; running requests are finished first.
+    ///
+    /// # Errors
+    /// The listener failed.
+    pub async fn run_until_stopped(self) -> std::io::Result<()> {
+        self.server.await
+    }
+}
+
+/// Swagger UI runs from the binary alone: nothing else may be loaded into its page.
+fn security_headers() -> middleware::DefaultHeaders {
+    middleware::DefaultHeaders::new()
+        .add(("X-Content-Type-Options", "nosniff"))
+        .add(("X-Frame-Options", "DENY"))
+        .add(("Referrer-Policy", "no-referrer"))
+        .add((
+            "Content-Security-Policy",
+            "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
+        ))
+}

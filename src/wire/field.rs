@@ -1,0 +1,274 @@
+//! Reads JSON field by field and collects everything that is wrong with it, with the place of each fault.
+//!
+//! A derive would stop at the first fault and repeat the caller's values in its message, secrets included.
+//! No message here holds a value.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+/// Unknown names are repeated in the answer, but no more of them than this.
+const MOST_NAME_CHARS: usize = 64;
+
+/// One step of a place in the body: a field's name or an item's index.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Step {
+    /// A field.
+    Name(String),
+    /// An item of a list, from 0.
+    Index(usize),
+}
+
+/// One fault of a request, in the predecessor's shape.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// Where: `["body", "devices", 0, "hostname"]`.
+    #[schema(example = json!(["body", "devices", 0, "os"]))]
+    pub loc: Vec<Step>,
+    /// What is wrong and what would be right; never the value itself.
+    #[schema(example = "Field required")]
+    pub msg: String,
+    /// The kind of fault: `missing`, `value_error`, `enum`, `extra_forbidden`, `int_parsing`, …
+    #[serde(rename = "type")]
+    #[schema(example = "missing")]
+    pub kind: &'static str,
+}
+
+/// The faults found so far.
+#[derive(Debug, Default)]
+pub struct Faults(Vec<FieldError>);
+
+impl Faults {
+    /// Notes a fault at `place`.
+    pub fn add(&mut self, place: &Place, kind: &'static str, msg: impl Into<String>) {
+        self.0.push(FieldError { loc: place.0.clone(), msg: msg.into(), kind });
+    }
+
+    /// Notes a value that is of the right type and still wrong.
+    pub fn value(&mut self, place: &Place, msg: impl std::fmt::Display) {
+        self.add(place, "value_error", format!("Value error, {msg}"));
+    }
+
+    /// # Errors
+    /// All faults, if there are any.
+    pub fn or<T>(self, value: Option<T>) -> Result<T, Vec<FieldError>> {
+        match value {
+            Some(value) if self.0.is_empty() => Ok(value),
+            _ => Err(self.0),
+        }
+    }
+}
+
+/// A place in the body.
+#[derive(Clone, Debug)]
+pub struct Place(Vec<Step>);
+
+impl Place {
+    /// The whole body.
+    #[must_use]
+    pub fn body() -> Self {
+        Self(vec![Step::Name("body".to_owned())])
+    }
+
+    /// A field of the object at this place.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Self {
+        self.then(Step::Name(name.to_owned()))
+    }
+
+    /// An item of the list at this place.
+    #[must_use]
+    pub fn item(&self, index: usize) -> Self {
+        self.then(Step::Index(index))
+    }
+
+    fn then(&self, step: Step) -> Self {
+        let mut steps = self.0.clone();
+        steps.push(step);
+        Self(steps)
+    }
+}
+
+/// An object that is being read: fields are taken out by name, what is left is unknown.
+pub struct Object {
+    /// Where the object stands.
+    pub place: Place,
+    fields: Map<String, Value>,
+    known: Vec<&'static str>,
+}
+
+impl Object {
+    /// The object at `place`, or a fault.
+    pub fn read(value: Value, place: Place, faults: &mut Faults) -> Option<Self> {
+        match value {
+            Value::Object(fields) => Some(Self { place, fields, known: Vec::new() }),
+            _ => {
+                faults.add(&place, "model_attributes_type", "Input should be a JSON object");
+                None
+            }
+        }
+    }
+
+    /// Takes a field that may be missing or null.
+    pub fn optional(&mut self, name: &'static str) -> Option<(Value, Place)> {
+        self.known.push(name);
+        let value = self.fields.remove(name).filter(|value| !value.is_null())?;
+        Some((value, self.place.field(name)))
+    }
+
+    /// Takes a field that must be there.
+    pub fn required(&mut self, name: &'static str, faults: &mut Faults) -> Option<(Value, Place)> {
+        let null = self.fields.get(name).is_some_and(Value::is_null);
+        let found = self.optional(name);
+        if found.is_none() && !null {
+            faults.add(&self.place.field(name), "missing", "Field required");
+        } else if null {
+            faults.add(&self.place.field(name), "value_error", "Value error, must not be null");
+        }
+        found
+    }
+
+    /// True if the field is there and not null.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.get(name).is_some_and(|value| !value.is_null())
+    }
+
+    /// Names every field that nobody took.
+    pub fn finish(self, faults: &mut Faults) {
+        for name in self.fields.keys() {
+            let shown: String =
+                name.chars().take(MOST_NAME_CHARS).flat_map(char::escape_debug).collect();
+            let near = self
+                .known
+                .iter()
+                .map(|known| (strsim::damerau_levenshtein(known, name), *known))
+                .filter(|(distance, known)| {
+                    *distance <= 3 || name.contains(known) || known.contains(name.as_str())
+                })
+                .min();
+            let hint = match near {
+                Some((_, known)) => format!("did you mean `{known}`?"),
+                None => format!("known here: {}", self.known.join(", ")),
+            };
+            let place = self.place.field(&shown);
+            faults.add(&place, "extra_forbidden", format!("Unknown field `{shown}`; {hint}"));
+        }
+    }
+}
+
+/// A text, or a fault.
+pub fn text((value, place): (Value, Place), faults: &mut Faults) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        _ => {
+            faults.add(&place, "string_type", "Input should be a valid string");
+            None
+        }
+    }
+}
+
+/// A list, or a fault.
+pub fn list((value, place): (Value, Place), faults: &mut Faults) -> Option<(Vec<Value>, Place)> {
+    match value {
+        Value::Array(items) => Some((items, place)),
+        _ => {
+            faults.add(&place, "list_type", "Input should be a valid list");
+            None
+        }
+    }
+}
+
+/// A whole number, also when it is written as a string or with a zero fraction, as the predecessor took it.
+pub fn whole_number((value, place): (Value, Place), faults: &mut Faults) -> Option<i64> {
+    let (kind, message) = match &value {
+        Value::Number(number) => {
+            if let Some(whole) = number.as_i64() {
+                return Some(whole);
+            }
+            match number.as_f64() {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "checked to be whole and small"
+                )]
+                Some(float) if float.fract() == 0.0 && float.abs() < 1e15 => {
+                    return Some(float as i64);
+                }
+                _ => (
+                    "int_from_float",
+                    "Input should be a valid integer, got a number with a fractional part",
+                ),
+            }
+        }
+        Value::String(digits) => match digits.trim().parse() {
+            Ok(whole) => return Some(whole),
+            Err(_) => (
+                "int_parsing",
+                "Input should be a valid integer, unable to parse string as an integer",
+            ),
+        },
+        _ => ("int_type", "Input should be a valid integer"),
+    };
+    faults.add(&place, kind, message);
+    None
+}
+
+/// One of a few words, or a fault that lists them.
+pub fn word<T: Copy>(
+    (value, place): (Value, Place),
+    words: &[(&str, T)],
+    faults: &mut Faults,
+) -> Option<T> {
+    let given = value.as_str();
+    if let Some((_, meaning)) = words.iter().find(|(word, _)| Some(*word) == given) {
+        return Some(*meaning);
+    }
+    let quoted: Vec<_> = words.iter().map(|(word, _)| format!("'{word}'")).collect();
+    let list = match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => quoted.join(""),
+    };
+    faults.add(&place, "enum", format!("Input should be {list}"));
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_unknown_field_is_named_with_the_nearest_known_one() {
+        let mut faults = Faults::default();
+        let value = json!({"hostnam": "x", "zzzzzzzz": 1});
+        let mut object = Object::read(value, Place::body(), &mut faults).unwrap();
+        object.optional("hostname");
+        object.finish(&mut faults);
+        let errors = faults.or(Some(())).unwrap_err();
+        assert_eq!(errors[0].msg, "Unknown field `hostnam`; did you mean `hostname`?");
+        assert_eq!(errors[1].msg, "Unknown field `zzzzzzzz`; known here: hostname");
+        assert_eq!(errors[0].kind, "extra_forbidden");
+    }
+
+    #[test]
+    fn whole_numbers_are_read_as_the_predecessor_read_them() {
+        for (value, want) in [
+            (json!(22), Ok(22)),
+            (json!("22"), Ok(22)),
+            (json!(22.0), Ok(22)),
+            (json!(22.5), Err("int_from_float")),
+            (json!("x"), Err("int_parsing")),
+            (json!([]), Err("int_type")),
+            (json!(true), Err("int_type")),
+        ] {
+            let mut faults = Faults::default();
+            let found = whole_number((value.clone(), Place::body()), &mut faults);
+            match want {
+                Ok(number) => assert_eq!(found, Some(number), "{value}"),
+                Err(kind) => assert_eq!(faults.or(found).unwrap_err()[0].kind, kind, "{value}"),
+            }
+        }
+    }
+}

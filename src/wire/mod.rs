@@ -1,0 +1,7 @@
+//! The JSON of requests and answers: the contract with the callers, the same for every door.
+//!
+//! Not here: HTTP itself (`http`). What these types mean is decided below, in `request`, `plan` and `outcome`.
+
+pub mod field;
+pub mod request;
+pub mod response;

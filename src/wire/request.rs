@@ -1,0 +1,533 @@
+//! The body of `POST /api/v1/execute`: how it is written down, and how it becomes a [`Plan`].
+//!
+//! Everything wrong with a body is reported at once. Secrets move out of the JSON into [`Secret`]s.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::field::{Faults, FieldError, Object, Place, list, text, whole_number, word};
+use crate::{
+    command::{CheckedCommand, CommandInput, CommandPolicy, PipeOption, check},
+    device::{Credentials, Device, Host, PrivateKey},
+    plan::{DevicePlan, OutputFormat, Plan, PlannedCommand},
+    platform::{Platform, Registry},
+    profile::SshProfile,
+    secret::Secret,
+};
+
+/// Devices, credentials and show commands.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ExecuteRequest)]
+#[expect(
+    dead_code,
+    reason = "describes the body; `plan` below reads it, to report every fault at once"
+)]
+pub struct ExecuteRequest {
+    /// The devices to read, side by side; the answer has one result for each, in this order.
+    devices: Vec<DeviceRequest>,
+    /// Commands for every device that has none of its own, run in this order on one session.
+    #[serde(default)]
+    commands: Vec<CommandRequest>,
+    /// Seconds that one command may take, 1 to 300.
+    #[serde(default)]
+    #[schema(default = 30, minimum = 1, maximum = 300)]
+    timeout: u16,
+    /// `raw`: text only. `parsed` or `both`: records too, where a template is known; the text is always there.
+    #[serde(default)]
+    #[schema(default = "raw")]
+    output_format: OutputFormatName,
+    /// SSH algorithms to offer to every device that does not say otherwise.
+    #[serde(default)]
+    #[schema(default = "modern")]
+    ssh_profile: SshProfile,
+}
+
+/// One device.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "describes the body; `plan` below reads it, to report every fault at once"
+)]
+pub struct DeviceRequest {
+    /// Address (IPv4, or IPv6 without brackets) or DNS name.
+    #[schema(min_length = 1, max_length = 255, example = "127.0.0.1")]
+    hostname: String,
+    /// TCP port of the device's SSH server.
+    #[serde(default)]
+    #[schema(default = 22, minimum = 1, maximum = 65535, example = 2201)]
+    port: u16,
+    /// Login name.
+    #[schema(min_length = 1, max_length = 255, example = "demo")]
+    username: String,
+    /// Login password; may be left out if a private key is given.
+    #[schema(max_length = 1024, format = Password, example = "demo")]
+    password: Option<String>,
+    /// What the device runs: any name or alias of `GET /api/v1/platforms`, such as `ios`, `cisco_xe` or `junos`.
+    #[schema(example = "ios")]
+    os: String,
+    /// Password for `enable`. Without it the session stays at the level it logs in to.
+    #[schema(format = Password, nullable)]
+    enable_password: Option<String>,
+    /// Private key in OpenSSH or PEM form; used instead of the password where the device takes keys.
+    #[schema(format = Password, nullable)]
+    private_key: Option<String>,
+    /// What the private key is encrypted with.
+    #[schema(format = Password, nullable)]
+    private_key_passphrase: Option<String>,
+    /// Commands for this device instead of the shared ones.
+    commands: Option<Vec<CommandRequest>>,
+    /// SSH algorithms to offer to this device.
+    ssh_profile: Option<SshProfile>,
+}
+
+/// One show command: a plain string, or an object with a filter.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum CommandRequest {
+    /// The command line, filters included: `show running-config | section bgp`.
+    #[schema(example = "show version")]
+    Line(String),
+    /// The command with its filter in fields of their own.
+    Filtered(FilteredCommand),
+}
+
+/// A command with its filter in fields of their own.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "describes the body; `plan` below reads it, to report every fault at once"
+)]
+pub struct FilteredCommand {
+    /// The command line.
+    #[schema(min_length = 1, max_length = 512, example = "show ip interface brief")]
+    command: String,
+    /// Which filter; goes with `pipe_value`. Works on every platform, in the device's own words or by the service.
+    #[schema(nullable, example = "include")]
+    pipe_option: Option<PipeOptionName>,
+    /// What to filter for, a regular expression of the device's kind; goes with `pipe_option`.
+    #[schema(nullable, max_length = 256, example = "up")]
+    pipe_value: Option<String>,
+    /// Seconds that this command may take, instead of the request's `timeout`.
+    #[schema(nullable, minimum = 1, maximum = 300)]
+    timeout: Option<u16>,
+}
+
+/// A filter in the words of every platform.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PipeOptionName {
+    /// Lines that match.
+    Include,
+    /// Lines that do not match.
+    Exclude,
+    /// From the first line that matches.
+    Begin,
+    /// Sections whose first line matches.
+    Section,
+    /// How many lines match.
+    Count,
+}
+
+/// What the answer holds besides the raw text.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputFormatName {
+    /// Nothing.
+    #[default]
+    Raw,
+    /// Records, where a template is known.
+    Parsed,
+    /// The same as `parsed`.
+    Both,
+}
+
+/// What a body is checked against.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestRules<'a> {
+    /// The platforms known.
+    pub registry: &'a Registry,
+    /// The operator's word on commands.
+    pub policy: &'a CommandPolicy,
+    /// Most devices of one request.
+    pub max_devices: usize,
+    /// Most commands of one device.
+    pub max_commands: usize,
+    /// `timeout` where the request has none.
+    pub timeout_default: Duration,
+    /// Longest `timeout`.
+    pub timeout_max: Duration,
+}
+
+/// A device as far as it could be read, for its commands to be checked.
+struct DeviceDraft {
+    device: Option<Device>,
+    platform: Option<Arc<Platform>>,
+    commands: Option<Vec<Option<CommandDraft>>>,
+    profile: Option<SshProfile>,
+}
+
+#[derive(Clone)]
+struct CommandDraft {
+    place: Place,
+    /// The command's own place: itself if it is a plain string, its `command` field otherwise.
+    text_place: Place,
+    text: String,
+    pipe_option: Option<PipeOption>,
+    pipe_value: Option<String>,
+    timeout: Option<Duration>,
+}
+
+/// Reads a body.
+///
+/// # Errors
+/// Every fault of the body, in the order of the schema; no message holds a value of the body but commands.
+pub fn plan(body: Value, rules: &RequestRules<'_>) -> Result<Plan, Vec<FieldError>> {
+    let mut faults = Faults::default();
+    let plan = read_plan(body, rules, &mut faults);
+    faults.or(plan)
+}
+
+fn read_plan(body: Value, rules: &RequestRules<'_>, faults: &mut Faults) -> Option<Plan> {
+    let mut object = Object::read(body, Place::body(), faults)?;
+    let devices = object.required("devices", faults).and_then(|found| list(found, faults));
+    let mut drafts = Vec::new();
+    if let Some((devices, place)) = devices {
+        if devices.len() > rules.max_devices {
+            let most = rules.max_devices;
+            faults.value(&place, format_args!("At most {most} devices fit in one request"));
+            return None;
+        }
+        for (index, device) in devices.into_iter().enumerate() {
+            drafts.push(read_device(device, place.item(index), rules, faults));
+        }
+    }
+    // Devices with commands of their own do without the shared ones.
+    let all_have_own = !drafts.is_empty() && drafts.iter().all(|draft| draft.commands.is_some());
+    let shared = if all_have_own {
+        object.optional("commands")
+    } else {
+        object.required("commands", faults)
+    };
+    let shared = shared.and_then(|found| read_commands(found, rules, faults)).unwrap_or_default();
+    let timeout = match object.optional("timeout") {
+        Some(found) => read_timeout(found, rules, faults).unwrap_or(rules.timeout_default),
+        None => rules.timeout_default,
+    };
+    let output = match object.optional("output_format") {
+        Some(found) => {
+            let words = [
+                ("raw", OutputFormat::Raw),
+                ("parsed", OutputFormat::Parsed),
+                ("both", OutputFormat::Parsed),
+            ];
+            word(found, &words, faults).unwrap_or_default()
+        }
+        None => OutputFormat::default(),
+    };
+    let profile = object.optional("ssh_profile").and_then(|found| read_profile(found, faults));
+    object.finish(faults);
+
+    if drafts.is_empty() {
+        // Nobody to ask, but what no device would be sent is refused all the same.
+        if let Some(generic) = rules.registry.find("generic") {
+            check_all(&shared, generic, timeout, rules, faults);
+        }
+    }
+    // The shared commands go through the gate once a platform, and are reported once.
+    let mut shared_of: HashMap<String, Vec<PlannedCommand>> = HashMap::new();
+    let mut plans = Vec::new();
+    for draft in drafts {
+        let Some(platform) = draft.platform else { continue };
+        let commands = match &draft.commands {
+            Some(own) => check_all(own, &platform, timeout, rules, faults),
+            None => shared_of
+                .entry(platform.name().to_owned())
+                .or_insert_with(|| check_all(&shared, &platform, timeout, rules, faults))
+                .clone(),
+        };
+        if let Some(device) = draft.device {
+            let profile = draft.profile.or(profile).unwrap_or_default();
+            plans.push(DevicePlan { device, commands, profile });
+        }
+    }
+    Some(Plan { devices: plans, output })
+}
+
+fn read_device(
+    value: Value,
+    place: Place,
+    rules: &RequestRules<'_>,
+    faults: &mut Faults,
+) -> DeviceDraft {
+    let mut draft = DeviceDraft { device: None, platform: None, commands: None, profile: None };
+    let Some(mut object) = Object::read(value, place, faults) else { return draft };
+    let host = object.required("hostname", faults).and_then(|found| {
+        let place = found.1.clone();
+        let text = text(found, faults)?;
+        Host::parse(&text).map_err(|error| faults.value(&place, error)).ok()
+    });
+    let port = match object.optional("port") {
+        None => Some(22),
+        Some(found) => {
+            let place = found.1.clone();
+            whole_number(found, faults).and_then(|port| match u16::try_from(port) {
+                Ok(port) if port > 0 => Some(port),
+                _ => {
+                    faults.value(&place, "Port must be between 1 and 65535");
+                    None
+                }
+            })
+        }
+    };
+    let username =
+        object.required("username", faults).and_then(|found| read_username(found, faults));
+    let has_key = object.has("private_key");
+    let password =
+        if has_key { object.optional("password") } else { object.required("password", faults) };
+    let password = password.map(|found| read_secret(found, "Password", 1024, faults));
+    let platform =
+        object.required("os", faults).and_then(|found| read_platform(found, rules, faults));
+    let enable_password = object
+        .optional("enable_password")
+        .map(|found| read_secret(found, "Enable password", 1024, faults));
+    let key = object
+        .optional("private_key")
+        .map(|found| read_secret(found, "Private key", 32 * 1024, faults));
+    let passphrase = object
+        .optional("private_key_passphrase")
+        .map(|found| read_secret(found, "Passphrase", 1024, faults));
+    draft.commands = object
+        .optional("commands")
+        .map(|found| read_commands(found, rules, faults).unwrap_or_default());
+    draft.profile = object.optional("ssh_profile").and_then(|found| read_profile(found, faults));
+    object.finish(faults);
+
+    draft.platform = platform.as_ref().map(|(platform, _)| Arc::clone(platform));
+    // A secret that is there but wrong has been reported: `Some(None)` must not pass as "not given".
+    let unwrong = |secret: Option<Option<Secret>>| match secret {
+        Some(None) => Err(()),
+        Some(Some(secret)) => Ok(Some(secret)),
+        None => Ok(None),
+    };
+    let secrets = (unwrong(password), unwrong(enable_password), unwrong(key), unwrong(passphrase));
+    if let (Ok(password), Ok(enable_password), Ok(key), Ok(passphrase)) = secrets {
+        if let (Some(host), Some(port), Some(username), Some((platform, os))) =
+            (host, port, username, platform)
+        {
+            let private_key = key.map(|text| PrivateKey { text, passphrase });
+            let credentials = Credentials { username, password, private_key, enable_password };
+            draft.device = Some(Device { host, port, credentials, platform, os });
+        }
+    }
+    draft
+}
+
+fn read_username(found: (Value, Place), faults: &mut Faults) -> Option<String> {
+    let place = found.1.clone();
+    let username = text(found, faults)?;
+    let fault = if username.is_empty() {
+        "Username cannot be empty"
+    } else if username.len() > 255 {
+        "Username exceeds maximum length of 255 characters"
+    } else if username.chars().any(char::is_control) {
+        "Username must not hold control characters"
+    } else {
+        return Some(username);
+    };
+    faults.value(&place, fault);
+    None
+}
+
+fn read_secret(
+    found: (Value, Place),
+    what: &str,
+    most: usize,
+    faults: &mut Faults,
+) -> Option<Secret> {
+    let place = found.1.clone();
+    let secret = text(found, faults)?;
+    if secret.is_empty() {
+        faults.value(&place, format_args!("{what} cannot be empty"));
+    } else if secret.len() > most {
+        faults.value(&place, format_args!("{what} exceeds maximum length of {most} characters"));
+    } else if secret.contains('\0') || (most <= 1024 && secret.contains(['\n', '\r'])) {
+        faults.value(&place, format_args!("{what} must not hold line ends or NUL"));
+    } else {
+        return Some(Secret::new(secret));
+    }
+    drop(Secret::new(secret));
+    None
+}
+
+fn read_platform(
+    found: (Value, Place),
+    rules: &RequestRules<'_>,
+    faults: &mut Faults,
+) -> Option<(Arc<Platform>, String)> {
+    let place = found.1.clone();
+    let os = text(found, faults)?;
+    if let Some(platform) = rules.registry.find(&os) {
+        return Some((Arc::clone(platform), os));
+    }
+    let near = rules.registry.nearest(&os);
+    let near = if near.is_empty() {
+        String::new()
+    } else {
+        let quoted: Vec<_> = near.iter().map(|name| format!("'{name}'")).collect();
+        format!("; nearest known: {}", quoted.join(", "))
+    };
+    let msg = format!(
+        "Input should be the name of a known platform{near} (GET /api/v1/platforms lists all)"
+    );
+    faults.add(&place, "enum", msg);
+    None
+}
+
+fn read_profile(found: (Value, Place), faults: &mut Faults) -> Option<SshProfile> {
+    let words = [("modern", SshProfile::Modern), ("legacy", SshProfile::Legacy)];
+    word(found, &words, faults)
+}
+
+fn read_timeout(
+    found: (Value, Place),
+    rules: &RequestRules<'_>,
+    faults: &mut Faults,
+) -> Option<Duration> {
+    let place = found.1.clone();
+    let seconds = whole_number(found, faults)?;
+    let most = rules.timeout_max.as_secs();
+    match u64::try_from(seconds) {
+        Ok(seconds) if (1..=most).contains(&seconds) => Some(Duration::from_secs(seconds)),
+        _ => {
+            faults.value(&place, format_args!("Timeout must be between 1 and {most} seconds"));
+            None
+        }
+    }
+}
+
+fn read_commands(
+    found: (Value, Place),
+    rules: &RequestRules<'_>,
+    faults: &mut Faults,
+) -> Option<Vec<Option<CommandDraft>>> {
+    let (items, place) = list(found, faults)?;
+    if items.len() > rules.max_commands {
+        let most = rules.max_commands;
+        faults.value(&place, format_args!("At most {most} commands fit in one session"));
+        return None;
+    }
+    let items = items.into_iter().enumerate();
+    Some(items.map(|(index, item)| read_command(item, place.item(index), rules, faults)).collect())
+}
+
+fn read_command(
+    value: Value,
+    place: Place,
+    rules: &RequestRules<'_>,
+    faults: &mut Faults,
+) -> Option<CommandDraft> {
+    if let Value::String(text) = value {
+        let text_place = place.clone();
+        return Some(CommandDraft {
+            place,
+            text_place,
+            text,
+            pipe_option: None,
+            pipe_value: None,
+            timeout: None,
+        });
+    }
+    if !value.is_object() {
+        faults.add(
+            &place,
+            "model_attributes_type",
+            "Input should be a command: a string or an object",
+        );
+        return None;
+    }
+    let mut object = Object::read(value, place.clone(), faults)?;
+    let command = object.required("command", faults).and_then(|found| text(found, faults));
+    let words = [
+        ("include", PipeOption::Include),
+        ("exclude", PipeOption::Exclude),
+        ("begin", PipeOption::Begin),
+        ("section", PipeOption::Section),
+        ("count", PipeOption::Count),
+    ];
+    let option = object.optional("pipe_option").map(|found| word(found, &words, faults));
+    let pattern = object.optional("pipe_value").map(|found| text(found, faults));
+    let timeout = object.optional("timeout").map(|found| read_timeout(found, rules, faults));
+    object.finish(faults);
+    match (&option, &pattern) {
+        (Some(_), None) => faults.value(
+            &place.field("pipe_value"),
+            "a filter option goes with a value; give `pipe_value` or leave `pipe_option` out",
+        ),
+        (None, Some(_)) => faults.value(
+            &place.field("pipe_option"),
+            "a filter value goes with an option; give `pipe_option` or leave `pipe_value` out",
+        ),
+        _ => {}
+    }
+    let text_place = place.field("command");
+    let (pipe_option, pipe_value) = (option.flatten(), pattern.flatten());
+    Some(CommandDraft {
+        place,
+        text_place,
+        text: command?,
+        pipe_option,
+        pipe_value,
+        timeout: timeout.flatten(),
+    })
+}
+
+/// Puts commands through the gate of a platform.
+fn check_all(
+    drafts: &[Option<CommandDraft>],
+    platform: &Platform,
+    timeout: Duration,
+    rules: &RequestRules<'_>,
+    faults: &mut Faults,
+) -> Vec<PlannedCommand> {
+    let mut planned = Vec::with_capacity(drafts.len());
+    for draft in drafts.iter().flatten() {
+        if let Some(command) = check_one(draft, platform, rules, faults) {
+            planned.push(PlannedCommand { command, timeout: draft.timeout.unwrap_or(timeout) });
+        }
+    }
+    planned
+}
+
+fn check_one(
+    draft: &CommandDraft,
+    platform: &Platform,
+    rules: &RequestRules<'_>,
+    faults: &mut Faults,
+) -> Option<CheckedCommand> {
+    if draft.pipe_option.is_some() != draft.pipe_value.is_some() {
+        return None;
+    }
+    let input = CommandInput {
+        text: &draft.text,
+        pipe_option: draft.pipe_option,
+        pipe_value: draft.pipe_value.as_deref(),
+    };
+    match check(platform, rules.policy, &input) {
+        Ok(command) => Some(command),
+        Err(refusal) => {
+            let place = if refusal.is_of_pipe_value() {
+                draft.place.field("pipe_value")
+            } else {
+                draft.text_place.clone()
+            };
+            faults.value(&place, format_args!("{}: {refusal}", platform.title()));
+            None
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The answers: the predecessor's fields first and in its order, ours behind them.
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::outcome::{CommandOutcome, DeviceOutcome, Timing};
+
+/// What came of a request: one result for each device, in the request's order.
+#[derive(Serialize, ToSchema)]
+pub struct ExecuteResponse {
+    /// One for each device of the request.
+    pub results: Vec<DeviceResult>,
+    /// Devices in the request.
+    #[schema(example = 2)]
+    pub total_devices: usize,
+    /// Devices that could be logged in to and whose session did not break.
+    #[schema(example = 1)]
+    pub successful_devices: usize,
+    /// The others.
+    #[schema(example = 1)]
+    pub failed_devices: usize,
+    /// Also in the header `X-Request-ID`, and in every log line of this request.
+    pub request_id: String,
+}
+
+impl ExecuteResponse {
+    /// The answer to a request that was carried out.
+    #[must_use]
+    pub fn new(outcomes: Vec<DeviceOutcome>, request_id: String) -> Self {
+        let results: Vec<DeviceResult> = outcomes.into_iter().map(DeviceResult::from).collect();
+        let total_devices = results.len();
+        let successful_devices = results.iter().filter(|result| result.success).count();
+        Self {
+            results,
+            total_devices,
+            successful_devices,
+            failed_devices: total_devices - successful_devices,
+            request_id,
+        }
+    }
+}
+
+/// What came of one device.
+#[derive(Serialize, ToSchema)]
+pub struct DeviceResult {
+    /// As the request had it.
+    #[schema(example = "192.0.2.1")]
+    pub hostname: String,
+    /// The login worked and the session did not break; its commands have a `success` of their own.
+    pub success: bool,
+    /// One for each command, in order; empty if there was no prompt to type them at.
+    pub commands: Vec<CommandResult>,
+    /// Phase, cause and what to do, if `success` is false.
+    #[schema(nullable)]
+    pub error: Option<String>,
+    /// As the request had it.
+    #[schema(example = "ios")]
+    pub os: String,
+    /// TCP port.
+    #[schema(example = 22)]
+    pub port: u16,
+    /// The kind of error, for programs.
+    #[schema(nullable, example = "auth_rejected")]
+    pub error_code: Option<&'static str>,
+    /// Milliseconds from the device's turn to its end.
+    pub duration_ms: u64,
+    /// Where that time went.
+    pub timing: TimingResult,
+    /// The SSH key the device showed; null if it did not come to that.
+    #[schema(nullable)]
+    pub host_key: Option<HostKeyResult>,
+    /// What did not go as planned without doing harm, such as a refused `terminal length 0`.
+    pub warnings: Vec<String>,
+}
+
+/// Milliseconds of each phase; null for a phase that was not reached.
+#[derive(Serialize, ToSchema)]
+pub struct TimingResult {
+    /// Waiting for a free session.
+    #[schema(nullable)]
+    pub queue_ms: Option<u64>,
+    /// Name to addresses.
+    #[schema(nullable)]
+    pub resolve_ms: Option<u64>,
+    /// TCP.
+    #[schema(nullable)]
+    pub connect_ms: Option<u64>,
+    /// SSH versions and keys.
+    #[schema(nullable)]
+    pub handshake_ms: Option<u64>,
+    /// Login.
+    #[schema(nullable)]
+    pub authenticate_ms: Option<u64>,
+    /// Terminal, banners, first prompt, `enable`, preparation lines.
+    #[schema(nullable)]
+    pub prompt_ms: Option<u64>,
+    /// All commands.
+    #[schema(nullable)]
+    pub commands_ms: Option<u64>,
+    /// Logout.
+    #[schema(nullable)]
+    pub logout_ms: Option<u64>,
+}
+
+/// The SSH key a device showed.
+#[derive(Serialize, ToSchema)]
+pub struct HostKeyResult {
+    /// The algorithm it was used with.
+    #[schema(example = "ssh-ed25519")]
+    pub algorithm: String,
+    /// As OpenSSH prints it.
+    #[schema(example = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU")]
+    pub fingerprint: String,
+    /// True if it was compared with a key that was known before.
+    pub verified: bool,
+}
+
+/// What came of one command.
+#[derive(Serialize, ToSchema)]
+pub struct CommandResult {
+    /// The command with its filter.
+    #[schema(example = "show ip interface brief | include up")]
+    pub command: String,
+    /// What the device printed, without echo, prompt, pager and terminal controls; lines end with LF.
+    pub output: String,
+    /// The device ran the command and its prompt came back.
+    pub success: bool,
+    /// The records read from the output, if they were asked for; null otherwise.
+    #[schema(nullable)]
+    pub parsed: Option<Value>,
+    /// Why there are no records although they were asked for.
+    #[schema(nullable)]
+    pub parse_error: Option<String>,
+    /// What went wrong and what to do, if `success` is false.
+    #[schema(nullable)]
+    pub error: Option<String>,
+    /// Milliseconds from the command's being sent to its prompt's being back.
+    pub duration_ms: u64,
+    /// The output has lost its end.
+    pub truncated: bool,
+    /// The kind of error, for programs.
+    #[schema(nullable, example = "cli_error")]
+    pub error_code: Option<&'static str>,
+    /// Where the filter was applied: `device` or `service`; null without one.
+    #[schema(nullable, example = "device")]
+    pub filtered_by: Option<&'static str>,
+}
+
+impl From<DeviceOutcome> for DeviceResult {
+    fn from(outcome: DeviceOutcome) -> Self {
+        let (error_code, error) = match outcome.failure {
+            Some(failure) => (Some(failure.code), Some(failure.message)),
+            None => (None, None),
+        };
+        Self {
+            hostname: outcome.hostname,
+            success: error_code.is_none(),
+            commands: outcome.commands.into_iter().map(CommandResult::from).collect(),
+            error,
+            os: outcome.os,
+            port: outcome.port,
+            error_code,
+            duration_ms: millis(outcome.duration),
+            timing: outcome.timing.into(),
+            host_key: outcome.host_key.map(|key| HostKeyResult {
+                algorithm: key.algorithm,
+                fingerprint: key.fingerprint,
+                verified: key.verified,
+            }),
+            warnings: outcome.warnings,
+        }
+    }
+}
+
+impl From<CommandOutcome> for CommandResult {
+    fn from(outcome: CommandOutcome) -> Self {
+        let (error_code, error) = match outcome.failure {
+            Some(failure) => (Some(failure.code), Some(failure.message)),
+            None => (None, None),
+        };
+        Self {
+            command: outcome.command,
+            output: outcome.output,
+            success: error_code.is_none(),
+            parsed: outcome.parsed,
+            parse_error: outcome.parse_error,
+            error,
+            duration_ms: millis(outcome.duration),
+            truncated: outcome.truncated,
+            error_code,
+            filtered_by: outcome.filtered_by,
+        }
+    }
+}
+
+impl From<Timing> for TimingResult {
+    fn from(timing: Timing) -> Self {
+        Self {
+            queue_ms: timing.queue.map(millis),
+            resolve_ms: timing.resolve.map(millis),
+            connect_ms: timing.connect.map(millis),
+            handshake_ms: timing.handshake.map(millis),
+            authenticate_ms: timing.authenticate.map(millis),
+            prompt_ms: timing.prompt.map(millis),
+            commands_ms: timing.commands.map(millis),
+            logout_ms: timing.logout.map(millis),
+        }
+    }
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
