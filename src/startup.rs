@@ -68,6 +68,8 @@ impl Application {
         })
         .client_request_timeout(Duration::from_secs(5))
         .keep_alive(Duration::from_secs(30))
+        // A caller who closes his side has gone: his sessions end.
+        .h1_allow_half_closed(false)
         .shutdown_timeout(shutdown);
         let server = if workers > 0 { server.workers(workers) } else { server };
         let server = server.listen(listener).map_err(failed)?.run();

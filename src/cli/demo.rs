@@ -6,7 +6,7 @@ use super::finish;
 use crate::{settings::Settings, simulator::Fleet, startup::Application, telemetry};
 
 /// Serves until stopped.
-pub fn run(mut settings: Settings, first_device_port: u16) -> ExitCode {
+pub(super) fn run(mut settings: Settings, first_device_port: u16) -> ExitCode {
     telemetry::start(&settings);
     // The devices are on this machine and speak SSH on loopback only.
     settings.targets_allow_loopback = true;

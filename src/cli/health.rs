@@ -13,18 +13,17 @@ const LIMIT: Duration = Duration::from_secs(3);
 const DEFAULT_PATH: &str = "/health";
 
 /// Exit code 0 if the service answers 200, 1 otherwise.
-pub fn run(settings: &Settings, url: Option<&str>) -> ExitCode {
-    let answer = match url {
-        Some(url) => ask_url(url),
-        None => {
-            // A service on all addresses also listens on loopback.
-            let host = if settings.host.is_unspecified() {
-                "127.0.0.1".to_owned()
-            } else {
-                settings.host.to_string()
-            };
-            ask(&host, settings.port, DEFAULT_PATH)
-        }
+pub(super) fn run(settings: &Settings, url: Option<&str>) -> ExitCode {
+    let answer = if let Some(url) = url {
+        ask_url(url)
+    } else {
+        // A service on all addresses also listens on loopback.
+        let host = if settings.host.is_unspecified() {
+            "127.0.0.1".to_owned()
+        } else {
+            settings.host.to_string()
+        };
+        ask(&host, settings.port, DEFAULT_PATH)
     };
     match answer {
         Ok(()) => {
@@ -45,7 +44,7 @@ fn ask_url(url: &str) -> Result<(), String> {
         None => (rest, DEFAULT_PATH),
     };
     let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse().map_err(|_| "the port is not a number")?),
+        Some((host, port)) => (host, port.parse().map_err(|_not_one| "the port is not a number")?),
         None => (authority, 80),
     };
     ask(host.trim_matches(['[', ']']), port, path)

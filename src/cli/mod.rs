@@ -36,7 +36,7 @@ enum Command {
         #[arg(long)]
         url: Option<String>,
     },
-    /// Prints the OpenAPI document
+    /// Prints the `OpenAPI` document
     Openapi,
 }
 

@@ -163,11 +163,10 @@ fn log(outcome: &DeviceOutcome) {
     let output_bytes: usize = outcome.commands.iter().map(|command| command.output.len()).sum();
     span.record("output_bytes", output_bytes);
     span.record("duration_ms", u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX));
-    match &outcome.failure {
-        Some(failure) => {
-            span.record("error_code", failure.code);
-            tracing::warn!(error = failure.message, "device session failed");
-        }
-        None => tracing::info!("device session done"),
+    if let Some(failure) = &outcome.failure {
+        span.record("error_code", failure.code);
+        tracing::warn!(error = failure.message, "device session failed");
+    } else {
+        tracing::info!("device session done");
     }
 }

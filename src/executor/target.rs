@@ -65,11 +65,10 @@ fn canonical(address: IpAddr) -> IpAddr {
         IpAddr::V4(Ipv4Addr::new(a, b, c, d))
     };
     match segments {
-        // The deprecated compatible form, and NAT64's well-known prefix.
+        // The deprecated compatible form.
         [0, 0, 0, 0, 0, 0, high, low] if high != 0 => embedded(high, low),
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
-        // 6to4 carries the address behind its prefix.
-        [0x2002, high, low, ..] => embedded(high, low),
+        // NAT64's well-known prefix before the address, 6to4's too.
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => embedded(high, low),
         _ => address,
     }
 }

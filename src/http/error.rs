@@ -14,7 +14,7 @@ use crate::wire::field::FieldError;
 
 /// Why a request was not carried out.
 #[derive(Debug)]
-pub enum ApiError {
+pub(super) enum ApiError {
     /// The body cannot be read as JSON.
     BrokenJson {
         /// What and where.
@@ -78,7 +78,7 @@ impl fmt::Display for ApiError {
 
 /// An error as JSON.
 #[derive(Serialize, ToSchema)]
-pub struct ErrorBody {
+pub(super) struct ErrorBody {
     /// A sentence.
     #[schema(example = "Not Found")]
     detail: String,
@@ -91,7 +91,7 @@ pub struct ErrorBody {
 
 /// Everything that is wrong with a request, as JSON.
 #[derive(Serialize, ToSchema)]
-pub struct InvalidBody {
+pub(super) struct InvalidBody {
     /// Each fault with its place.
     detail: Vec<FieldError>,
     /// Always `invalid_request`.
@@ -129,6 +129,6 @@ impl ResponseError for ApiError {
 }
 
 /// For paths that do not exist.
-pub async fn not_found(_request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub(super) async fn not_found(_request: HttpRequest) -> Result<HttpResponse, ApiError> {
     Err(ApiError::NotFound)
 }

@@ -1,4 +1,4 @@
-//! The OpenAPI document and its examples, which work as they are against `showrunner demo`.
+//! The `OpenAPI` document and its examples, which work as they are against `showrunner demo`.
 
 use std::sync::OnceLock;
 
@@ -19,7 +19,7 @@ pub fn document() -> &'static str {
 }
 
 /// Swagger UI reads the document from the service itself and shows the main call ready to try.
-pub fn swagger_config() -> Config<'static> {
+pub(super) fn swagger_config() -> Config<'static> {
     Config::new(["/openapi.json"])
         .try_it_out_enabled(true)
         .default_models_expand_depth(0)
@@ -28,7 +28,7 @@ pub fn swagger_config() -> Config<'static> {
 }
 
 /// One simulated IOS device.
-pub fn example_one() -> Value {
+pub(super) fn example_one() -> Value {
     json!({
         "devices": [
             {"hostname": "127.0.0.1", "port": 2201, "username": "demo", "password": "demo", "os": "ios"}
@@ -38,7 +38,7 @@ pub fn example_one() -> Value {
 }
 
 /// Three simulated devices and a filter that each understands in its own words.
-pub fn example_many() -> Value {
+pub(super) fn example_many() -> Value {
     json!({
         "devices": [
             {"hostname": "127.0.0.1", "port": 2201, "username": "demo", "password": "demo", "os": "ios"},
@@ -53,7 +53,7 @@ pub fn example_many() -> Value {
 }
 
 /// Two devices of different makers, each with commands of its own.
-pub fn example_own_commands() -> Value {
+pub(super) fn example_own_commands() -> Value {
     json!({
         "devices": [
             {"hostname": "127.0.0.1", "port": 2205, "username": "demo", "password": "demo", "os": "asa",

@@ -18,11 +18,14 @@ tokio::task_local! {
 }
 
 /// The id of the request that is being answered; empty outside of one.
-pub fn current() -> String {
+pub(super) fn current() -> String {
     CURRENT.try_with(Clone::clone).unwrap_or_default()
 }
 
 /// Gives a request its id and logs one line for it when it is answered.
+///
+/// # Errors
+/// Those of the handler.
 pub async fn middleware(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -39,10 +42,7 @@ pub async fn middleware(
     let answer = CURRENT.scope(
         id.clone(),
         async move {
-            let mut response = match next.call(request).await {
-                Ok(response) => response,
-                Err(error) => return Err(error),
-            };
+            let mut response = next.call(request).await?;
             // The id was checked: it is always a valid header.
             if let Ok(value) = HeaderValue::from_str(&id) {
                 response.headers_mut().insert(HeaderName::from_static(HEADER), value);

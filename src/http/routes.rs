@@ -213,7 +213,7 @@ fn position(error: &serde_json::Error) -> String {
 
 /// What would be sent where.
 #[derive(Serialize, ToSchema)]
-pub struct ValidateResponse {
+pub(super) struct ValidateResponse {
     /// Always true: a request that is not valid is answered with 422.
     valid: bool,
     /// One for each device of the request.
@@ -224,7 +224,7 @@ pub struct ValidateResponse {
 
 /// What would be sent to one device.
 #[derive(Serialize, ToSchema)]
-pub struct ValidatedDevice {
+pub(super) struct ValidatedDevice {
     /// As the request had it.
     #[schema(example = "192.0.2.1")]
     hostname: String,
@@ -247,7 +247,7 @@ pub struct ValidatedDevice {
 
 /// One command as it would be sent.
 #[derive(Serialize, ToSchema)]
-pub struct ValidatedCommand {
+pub(super) struct ValidatedCommand {
     /// As the answer of `/execute` would show it.
     command: String,
     /// The line that the device would get.
@@ -293,7 +293,7 @@ impl From<&crate::plan::DevicePlan> for ValidatedDevice {
 
 /// The platforms that `os` can name.
 #[derive(Serialize, ToSchema)]
-pub struct PlatformsResponse {
+pub(super) struct PlatformsResponse {
     /// How many.
     total: usize,
     /// Ordered by name.
@@ -302,7 +302,7 @@ pub struct PlatformsResponse {
 
 /// One platform.
 #[derive(Serialize, ToSchema)]
-pub struct PlatformResult {
+pub(super) struct PlatformResult {
     /// Its name here.
     #[schema(example = "cisco_xe")]
     name: String,
@@ -326,7 +326,7 @@ impl From<&Platform> for PlatformResult {
 
 /// The service is up.
 #[derive(Serialize, ToSchema)]
-pub struct HealthResponse {
+pub(super) struct HealthResponse {
     /// Always `healthy`.
     #[schema(example = "healthy")]
     status: &'static str,

@@ -41,6 +41,9 @@ enum Escape {
 struct Pager {
     start: usize,
     marker: Vec<u8>,
+    /// The cursor has been back at the marker's first cell.
+    returned: bool,
+    /// Blanks were written over the marker, or it was erased.
     wiped: bool,
 }
 
@@ -108,7 +111,7 @@ impl Terminal {
         for cell in self.line.iter_mut().skip(start) {
             *cell = BLANKED;
         }
-        self.pager = Some(Pager { start, marker, wiped: false });
+        self.pager = Some(Pager { start, marker, returned: false, wiped: false });
     }
 
     /// Forgets the current line, as when a new step begins on the same screen line.
@@ -134,11 +137,12 @@ impl Terminal {
 
     fn print_byte(&mut self, byte: u8) {
         let mut cell = byte;
-        if let Some(pager) = &self.pager {
+        if let Some(pager) = &mut self.pager {
             if byte == b' ' && self.cursor >= pager.start {
+                pager.wiped = true;
                 cell = BLANKED;
             } else {
-                if !pager.wiped {
+                if !pager.wiped && !pager.returned {
                     // A device that goes on behind its marker: the marker's cells are not output.
                     self.line.truncate(pager.start);
                     self.cursor = self.line.len();
@@ -170,8 +174,7 @@ impl Terminal {
                     self.escape = Escape::Osc { seen: 0, escaped: false };
                 }
                 b'(' | b')' | b'*' | b'+' | b'#' | b'%' => self.escape = Escape::Charset,
-                b'E' => return true,
-                b'\n' => return true,
+                b'E' | b'\n' => return true,
                 b'\r' => self.move_to(0),
                 0x1b => self.escape = Escape::Started,
                 _ => {}
@@ -253,10 +256,10 @@ impl Terminal {
             // Colours, modes, scrolling, cursor up and down: nothing that stays on the line.
             _ => {}
         }
-        if matches!(action, b'K' | b'J' | b'P') {
-            if let Some(pager) = &mut self.pager {
-                pager.wiped |= self.line.len() <= pager.start;
-            }
+        if matches!(action, b'K' | b'J' | b'P')
+            && let Some(pager) = &mut self.pager
+        {
+            pager.wiped |= self.line.len() <= pager.start;
         }
     }
 
@@ -287,11 +290,13 @@ impl Terminal {
 
     fn move_to(&mut self, at: usize) {
         self.cursor = at.min(self.line.len());
-        if let Some(pager) = &mut self.pager {
-            // Back at the marker's first cell: everything behind is the marker or blanks over it.
-            if self.cursor <= pager.start {
+        if let Some(pager) = &mut self.pager
+            && self.cursor <= pager.start
+        {
+            pager.returned = true;
+            // Everything behind is blanks over the marker: what comes now is output.
+            if pager.wiped {
                 self.line.truncate(pager.start);
-                pager.wiped = true;
             }
         }
     }
@@ -306,11 +311,11 @@ impl Terminal {
 
     /// Makes `line` what a reader of the screen would copy.
     fn close_line(&mut self) {
-        if let Some(Pager { start, marker, wiped: false }) = self.pager.take() {
-            if visible(&self.line).len() <= start {
-                self.line.truncate(start);
-                self.line.extend_from_slice(&marker);
-            }
+        if let Some(Pager { start, marker, wiped: false, .. }) = self.pager.take()
+            && visible(&self.line).len() <= start
+        {
+            self.line.truncate(start);
+            self.line.extend_from_slice(&marker);
         }
         let end = visible(&self.line).len();
         self.line.truncate(end);

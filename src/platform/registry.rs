@@ -139,10 +139,12 @@ impl Registry {
         Ok(registry)
     }
 
-    /// The platform with this name or alias; capitals and `-` for `_` do not matter.
+    /// The platform with this name or alias; capitals, `-` for `_` and netmiko's `_ssh` at the end do not matter.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Arc<Platform>> {
-        self.names.get(&normal(name))
+        let name = normal(name);
+        // Some names do end so: they come first.
+        self.names.get(&name).or_else(|| self.names.get(name.strip_suffix("_ssh")?))
     }
 
     /// Known names most like `name`, the likest first: at most three, of different platforms, or none.

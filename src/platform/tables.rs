@@ -2,11 +2,14 @@
 //!
 //! The tables are data, so that a prompt seen in the field becomes a line in `fixtures/`, not a test of its own.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, sync::LazyLock};
 
 use proptest::prelude::*;
 
 use super::{Forbidden, Mode, Platform, Registry, Tail, registry::EMBEDDED};
+
+/// One for all tests: patterns are compiled once.
+static REGISTRY: LazyLock<Registry> = LazyLock::new(|| Registry::embedded().unwrap());
 
 const PROMPTS: &str = include_str!("../../fixtures/prompts.tsv");
 const REFUSALS: &str = include_str!("../../fixtures/cli_errors.tsv");
@@ -48,13 +51,12 @@ fn every_file_of_the_folder_is_embedded_and_sound() {
 
 #[test]
 fn prompts_are_what_the_table_says() {
-    let registry = Registry::embedded().unwrap();
     let mut wrong = Vec::new();
     for (at, row) in rows(PROMPTS) {
         let [platform, line, want, name] = row[..] else {
             panic!("line {at} has not four columns")
         };
-        let found = verdict(&registry.find(platform).expect(platform).prompts().classify(line));
+        let found = verdict(&REGISTRY.find(platform).expect(platform).prompts().classify(line));
         if found != (want, name) {
             wrong.push(format!("line {at}: {platform} {line:?} is {found:?}, not {want} {name}"));
         }
@@ -64,12 +66,11 @@ fn prompts_are_what_the_table_says() {
 
 #[test]
 fn the_table_shows_every_platform_at_work_and_at_rest() {
-    let registry = Registry::embedded().unwrap();
     let mut verdicts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (_, row) in rows(PROMPTS) {
         verdicts.entry(row[0]).or_default().push(row[2]);
     }
-    for platform in registry.iter() {
+    for platform in REGISTRY.iter() {
         let rows = verdicts.remove(platform.name()).unwrap_or_default();
         assert!(rows.len() >= 8, "{} has {} rows", platform.name(), rows.len());
         for kind in ["privileged", "forbidden", "text"] {
@@ -81,12 +82,11 @@ fn the_table_shows_every_platform_at_work_and_at_rest() {
 
 #[test]
 fn refusals_are_found_at_the_head_of_an_output_only() {
-    let registry = Registry::embedded().unwrap();
     let mut wrong = Vec::new();
     for (at, row) in rows(REFUSALS) {
         let [platform, output, want] = row[..] else { panic!("line {at} has not three columns") };
         let output: String = serde_json::from_str(output).unwrap();
-        let found = registry.find(platform).expect(platform).errors().find(&output).unwrap_or("-");
+        let found = REGISTRY.find(platform).expect(platform).errors().find(&output).unwrap_or("-");
         if found != want {
             wrong.push(format!("line {at}: {platform} {output:?} gives {found:?}, not {want:?}"));
         }
@@ -96,7 +96,6 @@ fn refusals_are_found_at_the_head_of_an_output_only() {
 
 #[test]
 fn pagers_wait_at_the_end_of_a_line() {
-    let registry = Registry::embedded().unwrap();
     let cases = [
         ("cisco_ios", " --More-- ", Some((1, " "))),
         ("cisco_ios", "--More-- is what a pager says", None),
@@ -144,35 +143,36 @@ fn pagers_wait_at_the_end_of_a_line() {
         ("a10", "--MORE--", Some((0, " "))),
         ("mellanox_mlnxos", "lines 1-23", Some((0, " "))),
         ("generic", "---- More ----", Some((0, " "))),
+        ("generic", "lines 1-23", Some((0, " "))),
+        ("generic", "lines 1-23/23 (END)", Some((0, "q"))),
+        ("linux", "lines 1-23", Some((0, " "))),
+        ("linux", "(END)", Some((0, "q"))),
         ("generic", "-- MORE --, next page: Space", Some((0, " "))),
     ];
     for (platform, line, want) in cases {
-        let hit = registry.find(platform).unwrap().pager().unwrap().matches(line);
+        let hit = REGISTRY.find(platform).unwrap().pager().unwrap().matches(line);
         assert_eq!(hit.map(|hit| (hit.start, hit.key)), want, "{platform}: {line:?}");
     }
 }
 
 #[test]
 fn every_platform_has_a_pager() {
-    let registry = Registry::embedded().unwrap();
-    for platform in registry.iter() {
+    for platform in REGISTRY.iter() {
         assert!(platform.pager().is_some(), "{}", platform.name());
     }
 }
 
 #[test]
 fn no_line_is_sent_where_paging_is_a_saved_setting() {
-    let registry = Registry::embedded().unwrap();
     for name in ["fortinet", "f5_tmsh", "cisco_wlc", "juniper_screenos"] {
-        assert!(registry.find(name).unwrap().session().prepare.is_empty(), "{name}");
+        assert!(REGISTRY.find(name).unwrap().session().prepare.is_empty(), "{name}");
     }
 }
 
 #[test]
 fn a_password_is_typed_where_one_is_asked_for_and_never_as_a_new_one() {
-    let registry = Registry::embedded().unwrap();
     let new = ["New password:", "Enter new password:", "Retype new password:", "Confirm password:"];
-    for platform in registry.iter() {
+    for platform in REGISTRY.iter() {
         if let Some(prompt) = &platform.login().password_prompt {
             assert!(prompt.is_match("Password:"), "{}", platform.name());
             assert!(new.iter().all(|line| !prompt.is_match(line)), "{}", platform.name());
@@ -191,7 +191,6 @@ fn a_password_is_typed_where_one_is_asked_for_and_never_as_a_new_one() {
 
 #[test]
 fn lines_of_the_prompt_are_no_output() {
-    let registry = Registry::embedded().unwrap();
     let cases = [
         ("juniper_junos", "a\nb\n\n{master:0}\n", "a\nb\n"),
         ("juniper_junos", "a\n{primary:node0}\n", "a\n"),
@@ -207,19 +206,18 @@ fn lines_of_the_prompt_are_no_output() {
         ("cisco_xr", "Fri Nov 20 10:11:12.345 UTC\na\n", "Fri Nov 20 10:11:12.345 UTC\na\n"),
     ];
     for (platform, output, want) in cases {
-        let stripped = registry.find(platform).unwrap().output().strip(output.to_owned());
+        let stripped = REGISTRY.find(platform).unwrap().output().strip(output.to_owned());
         assert_eq!(stripped, want, "{platform}: {output:?}");
     }
 }
 
 #[test]
 fn names_of_other_tools_mean_the_same_platform() {
-    let registry = Registry::embedded().unwrap();
     let same = [
-        ("cisco_ios", "ios IOS cisco-ios"),
+        ("cisco_ios", "ios IOS cisco-ios cisco_ios_ssh"),
         ("cisco_xe", "iosxe cisco_xe cisco_iosxe ios-xe"),
         ("cisco_xr", "iosxr cisco_xr cisco_iosxr"),
-        ("cisco_nxos", "nxos nexus"),
+        ("cisco_nxos", "nxos nexus cisco_nxos_ssh nxos_ssh"),
         ("cisco_asa", "asa"),
         ("cisco_wlc", "aireos cisco_aireos cisco_wlc_ssh"),
         ("cisco_s300", "cisco_cbs ciscosmb cisco_s200"),
@@ -264,11 +262,11 @@ fn names_of_other_tools_mean_the_same_platform() {
         ("hillstone_stoneos", "stoneos"),
         ("ipinfusion_ocnos", "ocnos"),
         ("frr", "frrouting vtysh"),
-        ("generic", "generic"),
+        ("generic", "generic Generic"),
     ];
     for (name, others) in same {
         for other in others.split(' ') {
-            let found = registry.find(other).map(|platform| platform.name());
+            let found = REGISTRY.find(other).map(|platform| platform.name());
             assert_eq!(found, Some(name), "{other}");
         }
     }
@@ -276,7 +274,6 @@ fn names_of_other_tools_mean_the_same_platform() {
 
 #[test]
 fn templates_are_looked_for_under_the_name_they_have() {
-    let registry = Registry::embedded().unwrap();
     let cases = [
         ("cisco_xe", Some("cisco_ios")),
         ("huawei", Some("huawei_vrp")),
@@ -289,15 +286,14 @@ fn templates_are_looked_for_under_the_name_they_have() {
         ("generic", None),
     ];
     for (name, want) in cases {
-        assert_eq!(registry.find(name).unwrap().ntc(), want, "{name}");
+        assert_eq!(REGISTRY.find(name).unwrap().ntc(), want, "{name}");
     }
 }
 
 proptest! {
     #[test]
     fn no_text_upsets_a_platform(text in "\\PC{0,80}", lines in "(?s).{0,200}", which in 0..EMBEDDED.len()) {
-        let (name, definition) = EMBEDDED[which];
-        let platform = Platform::from_toml(definition, name).unwrap();
+        let platform = REGISTRY.iter().nth(which).unwrap();
         for text in [&text, &lines] {
             let _ = platform.prompts().classify(text);
             let _ = platform.errors().find(text);
@@ -309,8 +305,7 @@ proptest! {
 
     #[test]
     fn blanks_around_a_line_do_not_matter(name in "[a-z][a-z0-9.-]{0,200}", before in " {0,3}", behind in " {0,3}") {
-        let (_, definition) = EMBEDDED.iter().find(|(name, _)| *name == "cisco_ios").unwrap();
-        let platform = Platform::from_toml(definition, "ios").unwrap();
+        let platform = REGISTRY.find("cisco_ios").unwrap();
         let line = format!("{before}{name}#{behind}");
         let want = Tail::Operational { mode: Mode::Privileged, name: &name };
         prop_assert_eq!(platform.prompts().classify(&line), want);

@@ -263,6 +263,7 @@ fn describe(error: &figment::Error) -> SettingsError {
 }
 
 #[cfg(test)]
+#[expect(clippy::result_large_err, reason = "figment's own error type")]
 mod tests {
     use super::*;
 

@@ -7,15 +7,18 @@ use crate::output::filter::{Filter, Kind};
 
 /// What the device does next.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Act {
+pub(crate) enum Act {
     Show(Vec<u8>),
     /// Ends the session; the connection too.
     HangUp,
+    /// The same, as the logout line asked for.
+    LogOut,
     /// Never does anything again.
     Freeze,
 }
 
-pub(super) struct Cli {
+#[expect(clippy::struct_excessive_bools, reason = "a terminal has that many switches")]
+pub(crate) struct Cli {
     persona: Arc<Persona>,
     host: String,
     enable_password: Option<String>,
@@ -40,7 +43,7 @@ enum State {
 }
 
 impl Cli {
-    pub(super) fn new(
+    pub(crate) fn new(
         persona: Arc<Persona>,
         host: String,
         enable_password: Option<String>,
@@ -69,7 +72,7 @@ impl Cli {
     }
 
     /// What is shown when the shell opens.
-    pub(super) fn start(&mut self) -> Vec<Act> {
+    pub(crate) fn start(&mut self) -> Vec<Act> {
         if self.has(Fault::NoPrompt) {
             return vec![Act::Freeze];
         }
@@ -93,7 +96,7 @@ impl Cli {
     }
 
     /// Takes what was typed.
-    pub(super) fn feed(&mut self, bytes: &[u8]) -> Vec<Act> {
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Vec<Act> {
         for &byte in bytes {
             if self.logged_out || matches!(self.state, State::Stuck) {
                 break;
@@ -206,7 +209,7 @@ impl Cli {
                 self.state = State::Stuck;
             } else {
                 self.logged_out = true;
-                self.act(Act::HangUp);
+                self.act(Act::LogOut);
             }
         } else if is(&persona.paging_off) && !self.has(Fault::PagingOffRefused) {
             self.paging = false;
@@ -251,10 +254,10 @@ impl Cli {
             self.show_lines(&unknown);
             return;
         };
-        self.print(text);
+        self.print(&text);
     }
 
-    fn print(&mut self, text: String) {
+    fn print(&mut self, text: &str) {
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
         let middle = lines.len() / 2;
         if self.has(Fault::FakePrompt) {
@@ -352,9 +355,11 @@ impl Cli {
             let (word, pattern) = stage.split_once(' ').unwrap_or((stage, ""));
             let word = word.to_ascii_lowercase();
             let mut known = self.persona.filters.iter().filter(|(name, _)| name.starts_with(&word));
-            let meaning = match (self.persona.filters.get(&word), known.next(), known.next()) {
-                (Some(meaning), ..) | (None, Some((_, meaning)), None) => meaning,
-                _ => return None,
+            let exact = self.persona.filters.get(&word);
+            let ((Some(meaning), ..) | (None, Some((_, meaning)), None)) =
+                (exact, known.next(), known.next())
+            else {
+                return None;
             };
             let kind = match meaning.as_str() {
                 "include" => Kind::Include,

@@ -3,7 +3,7 @@
 //! A [`Persona`] is data: what a device model shows and how. [`Fault`]s make a device misbehave by name.
 //! Devices listen on loopback and log every byte that reaches their terminal.
 
-mod cli;
+pub(crate) mod cli;
 mod fault;
 mod fleet;
 mod persona;

@@ -30,6 +30,10 @@ use super::{
 };
 
 const CHUNK: usize = 32 * 1024;
+/// Longer than any client waits for a login.
+const AUTH_SILENCE: Duration = Duration::from_secs(60);
+/// How long a connection outlives the session that was on it.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// How a device lets users in.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -194,6 +198,12 @@ impl FakeDevice {
         self.shared.most_open_sessions.load(Ordering::Relaxed)
     }
 
+    /// Terminals that were opened.
+    #[must_use]
+    pub fn sessions_seen(&self) -> usize {
+        self.shared.received.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Sessions that ended with the logout line.
     #[must_use]
     pub fn clean_logouts(&self) -> usize {
@@ -272,7 +282,7 @@ impl Login {
             sleep(Duration::from_secs(3)).await;
         }
         if self.has(Fault::AuthSilent) {
-            std::future::pending::<()>().await;
+            sleep(AUTH_SILENCE).await;
         }
         if good {
             self.shared.logins.fetch_add(1, Ordering::Relaxed);
@@ -431,10 +441,15 @@ async fn run_terminal(
                         }
                     }
                 }
-                Act::HangUp => {
-                    shared.clean_logouts.fetch_add(1, Ordering::Relaxed);
+                Act::HangUp | Act::LogOut => {
+                    if act == Act::LogOut {
+                        shared.clean_logouts.fetch_add(1, Ordering::Relaxed);
+                    }
                     let _ = handle.eof(channel).await;
                     let _ = handle.close(channel).await;
+                    // What was shown arrives before the connection goes; a client may go first.
+                    let gone = async { while keys.recv().await.is_some() {} };
+                    let _ = tokio::time::timeout(FAREWELL, gone).await;
                     let _ = handle
                         .disconnect(russh::Disconnect::ByApplication, String::new(), String::new())
                         .await;

@@ -336,13 +336,10 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         }
         let tail = self.terminal.short_tail()?;
         let line = tail.trim_end();
-        if let Some(pager) = self.platform.pager() {
-            if let Some(hit) = pager.matches(line) {
-                return Some((
-                    Duration::ZERO,
-                    OnQuiet::AnswerPager { start: hit.start, key: hit.key },
-                ));
-            }
+        if let Some(pager) = self.platform.pager()
+            && let Some(hit) = pager.matches(line)
+        {
+            return Some((Duration::ZERO, OnQuiet::AnswerPager { start: hit.start, key: hit.key }));
         }
         if step.next.is_none() {
             return self.logout_move(line);
@@ -352,14 +349,14 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             .enable()
             .filter(|_| step.enable_secret.is_some())
             .map(|e| &e.password_prompt)
+            && secret_prompt.is_match(line)
+            && step.sent.is_none()
         {
-            if secret_prompt.is_match(line) && step.sent.is_none() {
-                return Some(if step.secret_sent {
-                    (QUIET_AT_A_LOGIN, OnQuiet::Stop(Why::EnableRejected))
-                } else {
-                    (Duration::ZERO, OnQuiet::SendSecret)
-                });
-            }
+            return Some(if step.secret_sent {
+                (QUIET_AT_A_LOGIN, OnQuiet::Stop(Why::EnableRejected))
+            } else {
+                (Duration::ZERO, OnQuiet::SendSecret)
+            });
         }
         match self.platform.prompts().classify(line) {
             Tail::Operational { mode, name } => self.at_a_prompt(step, mode, name),
@@ -588,7 +585,10 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         let mut lines = std::mem::take(&mut step.lines);
         // What stands on the unfinished line was printed too, unless it is what the session stopped for.
         if matches!(why, Why::Late | Why::Closed) && step.next.is_some() && !self.hidden_typed {
-            lines.extend_from_slice(self.terminal.tail().as_bytes());
+            let tail = self.terminal.tail();
+            if self.platform.prompts().classify(&tail) == Tail::Text {
+                lines.extend_from_slice(tail.as_bytes());
+            }
         }
         Stopped { why, printed: self.printed(lines, step.truncated), last_line }
     }
@@ -714,7 +714,7 @@ impl Fed<'_, '_> {
             }
             // Before the first prompt is confirmed any name will do.
             Tail::Operational { mode, name } if self.name.is_none() => {
-                sent.name = name.to_owned();
+                name.clone_into(&mut sent.name);
                 Some(mode)
             }
             _ => None,

@@ -22,6 +22,10 @@ use crate::{
 };
 
 const WOULD_BLOCK: i32 = -37;
+/// libssh2's code for every fault before both sides have agreed on algorithms.
+const KEY_EXCHANGE: i32 = -5;
+/// A list of algorithms is longer, a version line is shorter.
+const LEAST_KEXINIT_BYTES: u64 = 200;
 const TERMINAL_COLUMNS: u32 = 511;
 const TERMINAL_ROWS: u32 = 1000;
 
@@ -75,6 +79,8 @@ pub struct Connection {
     socket: TcpStream,
     /// The first bytes the peer sent, as far as they were there at once.
     greeting: Vec<u8>,
+    /// Bytes that were there to be read during the handshake, at the least.
+    arrived: u64,
 }
 
 impl Connection {
@@ -98,42 +104,64 @@ impl Connection {
             session.method_pref(kind, names)?;
         }
         session.set_tcp_stream(socket.try_clone()?);
-        Ok(Self { session, socket, greeting: Vec::new() })
+        Ok(Self { session, socket, greeting: Vec::new(), arrived: 0 })
     }
 
     /// Exchanges versions and keys.
     ///
     /// # Errors
-    /// What [`Connection::greeting`] holds tells an SSH server from something else.
+    /// [`Connection::is_silent`] and [`Connection::speaks_ssh`] tell what kind of peer it was.
     pub fn handshake(&mut self, until: Deadline) -> Result<(), Fault> {
         loop {
+            self.arrived += rustix::io::ioctl_fionread(&self.socket).unwrap_or_default();
             match self.session.handshake() {
                 Ok(()) => return Ok(()),
                 Err(error) if error.code() == ErrorCode::Session(WOULD_BLOCK) => {
                     wait(&self.session, &self.socket, until)?;
-                    if self.greeting.is_empty() {
-                        let mut first = [0; 64];
-                        if let Ok(length) = self.socket.peek(&mut first) {
-                            self.greeting
-                                .extend_from_slice(first.get(..length).unwrap_or_default());
-                        }
-                    }
+                    self.greet()?;
                 }
-                Err(error) => return Err(Fault::from_library(&error)),
+                Err(error) => {
+                    // One code for "it hung up" and "nothing in common": without its list it hung up.
+                    let agreeing = error.code() == ErrorCode::Session(KEY_EXCHANGE);
+                    let ended = self.socket.peek(&mut [0]).is_ok_and(|length| length == 0);
+                    if agreeing && ended && self.arrived < LEAST_KEXINIT_BYTES {
+                        return Err(Fault::Closed);
+                    }
+                    return Err(Fault::from_library(&error));
+                }
             }
         }
     }
 
-    /// The first bytes of the peer: empty if it has sent nothing.
+    /// Looks at the peer's first bytes once they are there.
+    fn greet(&mut self) -> Result<(), Fault> {
+        if !self.greeting.is_empty() {
+            return Ok(());
+        }
+        let mut first = [0; 64];
+        // Bytes that libssh2 has taken already are no longer to be seen; then it goes by them.
+        let length = self.socket.peek(&mut first).unwrap_or_default();
+        let first = first.get(..length).unwrap_or_default();
+        self.greeting.extend_from_slice(first);
+        // libssh2 would wait for the key exchange until its time is up.
+        if first.starts_with(b"SSH-1.") && !first.starts_with(b"SSH-1.99") {
+            let reason = "it speaks SSH version 1 only; enable version 2 on it".to_owned();
+            return Err(Fault::Failed { code: 0, reason });
+        }
+        Ok(())
+    }
+
+    /// True if the peer has sent nothing at all.
     #[must_use]
-    pub fn greeting(&self) -> &[u8] {
-        &self.greeting
+    pub fn is_silent(&self) -> bool {
+        self.greeting.is_empty() && self.session.banner_bytes().is_none()
     }
 
     /// True if the peer has sent an SSH version line.
     #[must_use]
     pub fn speaks_ssh(&self) -> bool {
-        self.greeting.starts_with(b"SSH-") || self.session.banner_bytes().is_some()
+        let version = self.session.banner_bytes();
+        self.greeting.starts_with(b"SSH-") || version.is_some_and(|line| line.starts_with(b"SSH-"))
     }
 
     /// The key the device showed in the handshake.
@@ -175,8 +203,7 @@ impl Connection {
         match result {
             Ok(()) if self.session.authenticated() => Ok(Login::Done),
             // A device that wants a second proof after the first has not let anybody in.
-            Ok(()) => Ok(Login::Rejected(method)),
-            Err(Fault::Failed { code: -18 | -19, .. }) => Ok(Login::Rejected(method)),
+            Ok(()) | Err(Fault::Failed { code: -18 | -19, .. }) => Ok(Login::Rejected(method)),
             Err(Fault::Failed { code: -15, .. }) => Ok(Login::PasswordExpired),
             Err(Fault::Failed { code: -16 | -48 | -51, reason }) => Ok(Login::KeyUnusable(reason)),
             Err(fault) => Err(fault),

@@ -6,6 +6,7 @@
 use std::{
     net::{Shutdown, TcpStream},
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use crate::deadline::Deadline;
@@ -56,6 +57,8 @@ impl Lifeline {
         let mut state = self.lock();
         state.cut.get_or_insert(why);
         if let Some(socket) = state.socket.take() {
+            // Closed without a farewell: a peer that floods or sleeps would keep it half open for minutes.
+            let _ = rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO));
             // An error means that the peer was faster.
             let _ = socket.shutdown(Shutdown::Both);
         }

@@ -4,6 +4,8 @@
 //! Not here: who may run when (`executor`) and what may be run (`command`).
 
 pub mod dialogue;
+#[cfg(test)]
+mod dialogue_tests;
 pub mod error;
 pub mod libssh2;
 pub mod lifeline;

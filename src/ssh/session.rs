@@ -171,7 +171,7 @@ impl Session<'_> {
             self.report.host_key = connection.host_key();
             return Ok(connection);
         };
-        let silent = connection.greeting().is_empty();
+        let silent = connection.is_silent();
         Err(match self.fault(fault) {
             Fault::Late if silent => SessionError::BannerTimeout { addr, limit },
             Fault::Closed if silent => SessionError::Disconnected {
@@ -350,7 +350,7 @@ impl Session<'_> {
             }
             Err(stopped) => stopped,
         };
-        done.output = stopped.printed.text.clone();
+        done.output.clone_from(&stopped.printed.text);
         done.truncated = true;
         let error = match stopped.why {
             // The socket was closed from outside because the deadline had passed.

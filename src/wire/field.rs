@@ -101,12 +101,11 @@ pub struct Object {
 impl Object {
     /// The object at `place`, or a fault.
     pub fn read(value: Value, place: Place, faults: &mut Faults) -> Option<Self> {
-        match value {
-            Value::Object(fields) => Some(Self { place, fields, known: Vec::new() }),
-            _ => {
-                faults.add(&place, "model_attributes_type", "Input should be a JSON object");
-                None
-            }
+        if let Value::Object(fields) = value {
+            Some(Self { place, fields, known: Vec::new() })
+        } else {
+            faults.add(&place, "model_attributes_type", "Input should be a JSON object");
+            None
         }
     }
 
@@ -160,23 +159,21 @@ impl Object {
 
 /// A text, or a fault.
 pub fn text((value, place): (Value, Place), faults: &mut Faults) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text),
-        _ => {
-            faults.add(&place, "string_type", "Input should be a valid string");
-            None
-        }
+    if let Value::String(text) = value {
+        Some(text)
+    } else {
+        faults.add(&place, "string_type", "Input should be a valid string");
+        None
     }
 }
 
 /// A list, or a fault.
 pub fn list((value, place): (Value, Place), faults: &mut Faults) -> Option<(Vec<Value>, Place)> {
-    match value {
-        Value::Array(items) => Some((items, place)),
-        _ => {
-            faults.add(&place, "list_type", "Input should be a valid list");
-            None
-        }
+    if let Value::Array(items) = value {
+        Some((items, place))
+    } else {
+        faults.add(&place, "list_type", "Input should be a valid list");
+        None
     }
 }
 

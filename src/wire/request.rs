@@ -316,14 +316,13 @@ fn read_device(
         None => Ok(None),
     };
     let secrets = (unwrong(password), unwrong(enable_password), unwrong(key), unwrong(passphrase));
-    if let (Ok(password), Ok(enable_password), Ok(key), Ok(passphrase)) = secrets {
-        if let (Some(host), Some(port), Some(username), Some((platform, os))) =
+    if let (Ok(password), Ok(enable_password), Ok(key), Ok(passphrase)) = secrets
+        && let (Some(host), Some(port), Some(username), Some((platform, os))) =
             (host, port, username, platform)
-        {
-            let private_key = key.map(|text| PrivateKey { text, passphrase });
-            let credentials = Credentials { username, password, private_key, enable_password };
-            draft.device = Some(Device { host, port, credentials, platform, os });
-        }
+    {
+        let private_key = key.map(|text| PrivateKey { text, passphrase });
+        let credentials = Credentials { username, password, private_key, enable_password };
+        draft.device = Some(Device { host, port, credentials, platform, os });
     }
     draft
 }

@@ -1,0 +1,16 @@
+//! Through the front door: the real program on a port of its own, real SSH servers behind it.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "a test that fails may panic, and tables are long"
+)]
+
+mod bad_input;
+mod execute;
+mod faults;
+mod many;
+mod openssh;
+mod support;
+mod vtysh;

@@ -1,0 +1,112 @@
+//! The program as a process of its own, and simulated devices for it to read.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use showrunner::simulator::{DeviceOptions, FakeDevice, Fault, Persona};
+
+/// A running `showrunner serve`; stopped when dropped.
+pub(crate) struct Service {
+    child: Child,
+    pub url: String,
+    pub client: reqwest::Client,
+    log: Arc<Mutex<String>>,
+}
+
+impl Service {
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts the program on a free port, with settings on top of those of a test.
+    pub(crate) fn start_with(settings: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_showrunner"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SHOWRUNNER_")) {
+            command.env_remove(name);
+        }
+        command
+            .env("SHOWRUNNER_PORT", "0")
+            .env("SHOWRUNNER_TARGETS_ALLOW_LOOPBACK", "true")
+            .env("SHOWRUNNER_SHUTDOWN_TIMEOUT", "1")
+            .envs(settings.iter().copied())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program is built");
+        let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
+        let log = Arc::new(Mutex::new(String::new()));
+        let mut port = None;
+        for line in lines.by_ref().map_while(Result::ok) {
+            port = line.split("http.port=").nth(1).map(|port| port.trim().to_owned());
+            log.lock().unwrap().push_str(&(line + "\n"));
+            if port.is_some() {
+                break;
+            }
+        }
+        let port = port.unwrap_or_else(|| panic!("it did not start: {}", log.lock().unwrap()));
+        let sink = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                sink.lock().unwrap().push_str(&(line + "\n"));
+            }
+        });
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(100)).build().unwrap();
+        Self { child, url: format!("http://127.0.0.1:{port}"), client, log }
+    }
+
+    pub(crate) async fn execute(&self, body: &Value) -> (u16, Value) {
+        self.post("/api/v1/execute", body).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let answer =
+            self.client.post(format!("{}{path}", self.url)).json(body).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// Runs commands on one device and gives its result.
+    pub(crate) async fn read(&self, device: Value, commands: &[&str]) -> Value {
+        let body = json!({"devices": [device], "commands": commands, "timeout": 20});
+        let (status, answer) = self.execute(&body).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["results"][0].clone()
+    }
+
+    /// Everything logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) async fn device(platform: &str, options: DeviceOptions) -> FakeDevice {
+    let persona = Persona::embedded(platform).unwrap_or_else(|| panic!("no persona {platform}"));
+    FakeDevice::spawn(persona, options).await.unwrap()
+}
+
+pub(crate) async fn faulty(platform: &str, faults: &[Fault]) -> FakeDevice {
+    device(platform, DeviceOptions { faults: faults.to_vec(), ..DeviceOptions::default() }).await
+}
+
+/// A device as a request names it.
+pub(crate) fn entry(device: &FakeDevice, os: &str) -> Value {
+    json!({
+        "hostname": "127.0.0.1", "port": device.addr().port(),
+        "username": "demo", "password": "demo", "os": os
+    })
+}
+
+pub(crate) fn with(mut object: Value, name: &str, value: impl Into<Value>) -> Value {
+    object[name] = value.into();
+    object
+}

@@ -1,0 +1,132 @@
+//! The order of the rooms: a room may use what stands above it, never what stands below.
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+use std::{fs, path::Path};
+
+/// From the pure to the doors. Rooms of one line do not know each other unless they are listed as exceptions.
+const LAYERS: [&[&str]; 6] = [
+    &["secret", "deadline", "profile", "output", "platform", "textfsm", "config_tree"],
+    &["command", "catalog", "device", "outcome"],
+    &["plan"],
+    &["ssh"],
+    &["executor"],
+    &["settings", "wire", "http", "cli", "telemetry", "startup", "simulator"],
+];
+/// Rooms of one layer that may use each other, user first.
+const BESIDE: [(&str, &str); 13] = [
+    ("cli", "http"),
+    ("cli", "settings"),
+    ("cli", "simulator"),
+    ("cli", "startup"),
+    ("cli", "telemetry"),
+    ("cli", "wire"),
+    ("device", "command"),
+    ("http", "settings"),
+    ("http", "wire"),
+    ("startup", "http"),
+    ("startup", "settings"),
+    ("telemetry", "settings"),
+    ("startup", "telemetry"),
+];
+
+fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.to_string_lossy().contains("_tests.rs") {
+            // Tests may use everything.
+        } else if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push((path.display().to_string(), fs::read_to_string(&path).unwrap()));
+        }
+    }
+}
+
+/// The part of a file that is not tests.
+fn code(text: &str) -> &str {
+    text.split("#[cfg(test)]").next().unwrap()
+}
+
+fn layer(room: &str) -> Option<usize> {
+    LAYERS.iter().position(|rooms| rooms.contains(&room))
+}
+
+/// Rooms named behind `crate::` in a text, also in `use crate::{a::b, c}`.
+fn used(text: &str) -> Vec<String> {
+    let mut rooms = Vec::new();
+    for rest in text.split("crate::").skip(1) {
+        if let Some(list) = rest.strip_prefix('{') {
+            let mut depth = 0;
+            let mut word = String::new();
+            for c in list.chars() {
+                match c {
+                    '{' => depth += 1,
+                    '}' if depth == 0 => break,
+                    '}' => depth -= 1,
+                    ',' if depth == 0 => rooms.push(std::mem::take(&mut word)),
+                    _ if depth == 0 => word.push(c),
+                    _ => {}
+                }
+            }
+            rooms.push(word);
+        } else {
+            rooms.push(rest.to_owned());
+        }
+    }
+    let head = |text: &String| {
+        text.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>()
+    };
+    rooms.iter().map(head).filter(|room| layer(room).is_some()).collect()
+}
+
+#[test]
+fn a_room_uses_only_what_stands_above_it() {
+    let mut files = Vec::new();
+    sources(Path::new("src"), &mut files);
+    assert!(files.len() > 30, "the sources are not here");
+    let mut wrong = Vec::new();
+    for (path, text) in &files {
+        let room = path.strip_prefix("src/").unwrap().split(['/', '.']).next().unwrap();
+        let Some(own) = layer(room) else { continue };
+        for other in used(code(text)) {
+            let allowed = other == room
+                || layer(&other).is_some_and(|there| there < own)
+                || BESIDE.contains(&(room, other.as_str()))
+                // The service's filters are lines of text to a simulated device too.
+                || (room == "simulator" && other == "output");
+            if !allowed {
+                wrong.push(format!("{path} uses {other}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn libssh2_is_named_in_one_file() {
+    let mut files = Vec::new();
+    sources(Path::new("src"), &mut files);
+    let naming: Vec<_> = files
+        .iter()
+        .filter(|(_, text)| text.contains("ssh2::"))
+        .map(|(path, _)| path.as_str())
+        .collect();
+    // `libssh2::` is our own file's name.
+    let naming: Vec<_> = naming
+        .into_iter()
+        .filter(|path| {
+            let text = fs::read_to_string(path).unwrap();
+            text.replace("libssh2::", "").contains("ssh2::")
+        })
+        .collect();
+    assert_eq!(naming, ["src/ssh/libssh2.rs"]);
+}
+
+#[test]
+fn nothing_but_the_command_line_prints() {
+    let mut files = Vec::new();
+    sources(Path::new("src"), &mut files);
+    for (path, text) in files {
+        assert!(path.starts_with("src/cli") || !text.contains("print_stdout"), "{path}");
+    }
+}
