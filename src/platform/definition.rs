@@ -9,6 +9,7 @@ use toml::Spanned;
 
 use super::{
     prompt::PromptRules,
+    reads::{FilterRules, ReadRules},
     rules::{
         EnableRules, ErrorRules, LineFault, LoginRules, OutputRules, PagerRules, SessionRules,
     },
@@ -32,7 +33,8 @@ pub struct Platform {
     pager: Option<Lazily<RawPager>>,
     errors: Lazily<RawErrors>,
     output: Lazily<RawOutput>,
-    // reads
+    reads: ReadRules,
+    filters: Vec<FilterRules>,
 }
 
 /// Why there is no platform.
@@ -157,6 +159,8 @@ impl Platform {
             pager: raw.pager.map(Lazily::from),
             errors: raw.errors.into(),
             output: raw.output.into(),
+            reads: raw.commands,
+            filters: raw.filters,
         })
     }
 
@@ -229,6 +233,18 @@ impl Platform {
     #[must_use]
     pub fn output(&self) -> &OutputRules {
         self.output.rules()
+    }
+
+    /// Which commands read.
+    #[must_use]
+    pub fn reads(&self) -> &ReadRules {
+        &self.reads
+    }
+
+    /// Which filters the device has.
+    #[must_use]
+    pub fn filters(&self) -> &[FilterRules] {
+        &self.filters
     }
 
     /// Compiles every pattern now.

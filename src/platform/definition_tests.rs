@@ -53,8 +53,9 @@ fn fault(text: &str) -> String {
 #[test]
 fn a_sound_definition_is_taken() {
     assert_eq!(fault(SOUND), "sound");
-    let with_reads =
-        format!("{SOUND}\n[commands]\nverbs = [\"show\"]\n[[filter]]\nword = \"include\"\n");
+    let with_reads = format!(
+        "{SOUND}\n[commands]\nverbs = [{{ word = \"show\" }}]\n[[filter]]\nword = \"include\"\n"
+    );
     assert_eq!(fault(&with_reads), "sound");
 }
 

@@ -5,6 +5,7 @@
 
 mod definition;
 mod prompt;
+mod reads;
 mod registry;
 mod rules;
 mod schema;
@@ -16,6 +17,7 @@ mod tables;
 
 pub use definition::{DefinitionError, Fault, Platform};
 pub use prompt::{Forbidden, Mode, PromptRules, Tail};
+pub use reads::{FilterRules, Meaning, ReadRules, Shape, Takes, Verb};
 pub use registry::Registry;
 pub use rules::{
     Dialog, EnableRules, ErrorRules, LineFault, LoginRules, OutputRules, PagerHit, PagerRules,

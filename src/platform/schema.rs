@@ -12,6 +12,7 @@ use toml::Spanned;
 use super::{
     definition::Fault,
     prompt::{Forbidden, Mode, PromptRules},
+    reads::{FilterRules, ReadRules},
     rules::{
         Dialog, EnableRules, ErrorRules, LoginRules, OutputRules, PagerRules, PreparedLine,
         SessionRules,
@@ -49,11 +50,10 @@ pub(super) struct RawDefinition {
     pub(super) errors: RawErrors,
     #[serde(default)]
     pub(super) output: RawOutput,
-    // reads: what may be asked. Read elsewhere.
-    #[serde(rename = "commands")]
-    _commands: Option<toml::Value>,
-    #[serde(rename = "filter")]
-    _filter: Option<toml::Value>,
+    #[serde(default)]
+    pub(super) commands: ReadRules,
+    #[serde(default, rename = "filter")]
+    pub(super) filters: Vec<FilterRules>,
 }
 
 #[derive(Deserialize)]

@@ -270,6 +270,7 @@ mod tests {
     fn load(variables: &[(&str, &str)]) -> Result<Settings, String> {
         let mut found = None;
         figment::Jail::expect_with(|jail| {
+            jail.clear_env();
             for (name, value) in variables {
                 jail.set_env(name, value);
             }
@@ -282,6 +283,7 @@ mod tests {
     #[test]
     fn variables_win_over_the_file_and_the_file_over_the_defaults() {
         figment::Jail::expect_with(|jail| {
+            jail.clear_env();
             jail.create_file("s.toml", "port = 9000\nconnect_timeout = 3\n")?;
             jail.set_env("SHOWRUNNER_CONFIG_FILE", "s.toml");
             jail.set_env("SHOWRUNNER_PORT", "9001");

@@ -122,7 +122,8 @@ pub struct Dialogue<'p, T> {
     name: Option<String>,
     mode: Mode,
     echo: Echo,
-    pages: u64,
+    /// A pager may be waiting in an output: what is typed ahead would be a key for it.
+    may_page: bool,
     /// Lines that came behind the end of the last step.
     ahead: Vec<u8>,
     /// What the next step's first lines may hold that is no output.
@@ -209,7 +210,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             name: None,
             mode: Mode::Privileged,
             echo: Echo::Unknown,
-            pages: 0,
+            may_page: platform.pager().is_some() && platform.session().prepare.is_empty(),
             ahead: Vec::new(),
             preamble: Preamble::default(),
             nudges: 0,
@@ -270,6 +271,11 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         if !self.closed {
             let _ = self.run(Step::new(None), until);
         }
+    }
+
+    /// Says that the pager was not switched off: lines are typed only at a prompt that stays.
+    pub fn expect_pages(&mut self) {
+        self.may_page = true;
     }
 
     /// Gives the transport back.
@@ -383,7 +389,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
                 Some((QUIET_AT_A_QUESTION, OnQuiet::BelievePrompt { mode, name }))
             }
             None => {
-                let careful = self.echo == Echo::Missing || self.pages > 0;
+                let careful = self.echo == Echo::Missing || self.may_page;
                 let quiet = if careful { QUIET_WHEN_CAREFUL } else { Duration::ZERO };
                 Some((quiet, OnQuiet::BelievePrompt { mode, name }))
             }
@@ -436,7 +442,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
                 self.write(step, answer, until)
             }
             OnQuiet::AnswerPager { start, key } => {
-                self.pages += 1;
+                self.may_page = true;
                 self.terminal.pager_answered(start);
                 self.write(step, key, until)
             }

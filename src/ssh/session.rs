@@ -289,6 +289,7 @@ impl Session<'_> {
                 .output(line(index + 1), until)
                 .map_err(|stopped| self.no_prompt(addr, &stopped))?;
             if let Some(marker) = platform.errors().find(&printed.text) {
+                dialogue.expect_pages();
                 self.report.warnings.push(format!(
                     "the device refused `{}` ({}); output is read page by page if it pages",
                     sent.as_str(),

@@ -10,6 +10,7 @@
 mod bad_input;
 mod execute;
 mod faults;
+mod hostile;
 mod many;
 mod openssh;
 mod support;

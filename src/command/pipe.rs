@@ -1,0 +1,339 @@
+//! The second half of the gate: filter stages. Each must be one that the platform knows to drop lines only, with
+//! exactly the arguments it takes; neutral words are put into the device's own or left to the service.
+
+use super::{
+    PipeOption,
+    grammar::{check_pattern, words},
+    refusal::{Refusal, Rule},
+};
+use crate::platform::{FilterRules, Meaning, Platform, Takes};
+
+/// Words of filters that write somewhere, for a better sentence; they are refused for not being known.
+const WRITING: [&str; 9] =
+    ["redirect", "append", "tee", "save", "file", "vsh", "bash", "email", "request"];
+/// Behind these an argument of the command is a regular expression, in brackets with bars of its own.
+const REGULAR: [&str; 4] = ["regexp", "quote-regexp", "aspath-regex", "regular-expression"];
+
+/// What stands between two bars.
+pub(super) struct Stage<'t> {
+    /// Where it begins.
+    pub at: usize,
+    /// Without blanks around it.
+    pub text: &'t str,
+}
+
+/// What a stage is.
+pub(super) enum Read {
+    /// One of the device's own; what it does, if the service could do it too.
+    Device { drops: bool, meaning: Option<(Meaning, String)> },
+    /// One of the device's own whose pattern the device might take for two stages.
+    Service { meaning: Meaning, pattern: String },
+    /// A word of every platform that this device does not have.
+    Neutral { option: PipeOption, value: String },
+}
+
+/// Parts a command from its filters.
+///
+/// The first bar ends the command. Behind it a bar with blanks begins another stage; one without stands in a
+/// pattern. `quotes`: bars inside quotes are letters, and quotes must end.
+pub(super) fn split(text: &str, quotes: bool) -> Result<(&str, Vec<Stage<'_>>), Refusal> {
+    let mut cuts: Vec<usize> = Vec::new();
+    let mut quote: Option<(char, usize)> = None;
+    let (mut depth, mut regular, mut in_text) = (0_usize, false, false);
+    let bytes = text.as_bytes();
+    let mut word = 0;
+    for (at, c) in text.char_indices() {
+        match (c, quote) {
+            (_, Some((open, _))) if c == open => quote = None,
+            ('"' | '\'', None) if quotes => quote = Some((c, at)),
+            ('"', None) if regular => in_text = !in_text,
+            (' ', None) => {
+                let name = text.get(word..at).unwrap_or_default().to_ascii_lowercase();
+                regular |= cuts.is_empty()
+                    && REGULAR.iter().any(|one| name.len() >= 3 && one.starts_with(&name));
+                word = at + 1;
+            }
+            ('(', None) => depth += 1,
+            (')', None) => depth = depth.saturating_sub(1),
+            ('|', None) => {
+                let blank =
+                    |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_none_or(|b| *b == b' ');
+                let apart = blank(at.checked_sub(1)) || blank(Some(at + 1));
+                let in_command = cuts.is_empty();
+                let in_expression = regular && (depth > 0 || in_text);
+                if apart || (in_command && !in_expression) {
+                    cuts.push(at);
+                }
+            }
+            _ => {}
+        }
+    }
+    if let Some((_, at)) = quote {
+        return Err(Refusal::new(Rule::Quotes, at));
+    }
+    let mut ends = cuts.iter().copied().skip(1).chain([text.len()]);
+    let base = text.get(..cuts.first().copied().unwrap_or(text.len())).unwrap_or_default();
+    check_disguised(base, 0)?;
+    let stages = cuts.iter().map(|cut| {
+        let inside = text.get(cut + 1..ends.next().unwrap_or(text.len())).unwrap_or_default();
+        let at = cut + 1 + (inside.len() - inside.trim_start_matches(' ').len());
+        Stage { at, text: inside.trim_matches(' ') }
+    });
+    Ok((base.trim_end_matches(' '), stages.collect()))
+}
+
+/// Says what a stage is.
+pub(super) fn read(stage: &Stage<'_>, platform: &Platform) -> Result<Read, Refusal> {
+    let parts = words(stage.text);
+    let Some((_, first)) = parts.first().copied() else {
+        return Err(Refusal::new(Rule::Filter, stage.at).hint("nothing stands behind the bar"));
+    };
+    let filters = platform.filters();
+    let second = parts.get(1).map(|(_, word)| *word);
+    let two = |filter: &&FilterRules| {
+        filter.word.split_once(' ').is_some_and(|(one, two)| {
+            one.eq_ignore_ascii_case(first)
+                && second.is_some_and(|second| two.eq_ignore_ascii_case(second))
+        })
+    };
+    if let Some(filter) = filters.iter().find(two) {
+        return read_known(stage, filter, &parts, 2, platform);
+    }
+    // A shortened word means the first filter it fits, as on the device: definitions list them in that order.
+    let lower = first.to_ascii_lowercase();
+    let neutral = PipeOption::ALL
+        .into_iter()
+        .find(|option| lower.len() >= 3 && option.word().starts_with(&lower));
+    let own = filters.iter().find(|filter| filter.is(first));
+    // A device whose own `count` takes no pattern leaves one with a pattern to the service.
+    let takes_less = |filter: &&FilterRules| {
+        filter.takes == Takes::Nothing && neutral.is_some() && second.is_some()
+    };
+    if let Some(filter) = own.filter(|filter| !takes_less(filter)) {
+        return read_known(stage, filter, &parts, 1, platform);
+    }
+    if let Some(option) = neutral {
+        let value = stage.text.get(first.len()..).unwrap_or_default().trim_matches(' ');
+        let value = unquoted(value, platform);
+        check_pattern(&value, stage.at + first.len())?;
+        return Ok(Read::Neutral { option, value });
+    }
+    let shown: String = first.chars().take(32).collect();
+    let refusal = Refusal::new(Rule::Filter, stage.at);
+    let known: Vec<_> = filters.iter().map(|filter| filter.word.as_str()).collect();
+    let known =
+        if known.is_empty() { PipeOption::ALL.map(PipeOption::word).to_vec() } else { known };
+    let writes = WRITING.iter().find(|word| lower.len() >= 3 && word.starts_with(&lower));
+    Err(match writes {
+        Some(word) => refusal.hint(format!(
+            "`| {word}` writes or sends the output somewhere; use {}",
+            known.join(", ")
+        )),
+        None => refusal.hint(format!("`{shown}` is not one of {}", known.join(", "))),
+    })
+}
+
+fn read_known(
+    stage: &Stage<'_>,
+    filter: &FilterRules,
+    parts: &[(usize, &str)],
+    skip: usize,
+    platform: &Platform,
+) -> Result<Read, Refusal> {
+    let argument_at = parts.get(skip).map_or(stage.text.len(), |(at, _)| *at);
+    let rest = stage.text.get(argument_at..).unwrap_or_default();
+    let at = stage.at + argument_at;
+    let wrong = |hint: &str| Err(Refusal::new(Rule::FilterArgument, at).hint(hint.to_owned()));
+    let arguments = tokens(rest, platform.reads().quotes);
+    let number = |text: &str| {
+        !text.is_empty() && text.len() <= 7 && text.bytes().all(|b| b.is_ascii_digit())
+    };
+    let drops = filter.meaning.is_some();
+    let known = |pattern: &str| {
+        let meaning = filter.meaning.filter(|meaning| *meaning != Meaning::Other)?;
+        Some((meaning, unquoted(pattern, platform)))
+    };
+    let pattern = match filter.takes {
+        Takes::Nothing if arguments.is_empty() => return Ok(Read::Device { drops, meaning: None }),
+        Takes::Nothing => return wrong("it takes nothing"),
+        Takes::Number => {
+            return match arguments.as_slice() {
+                [count] if number(count) => Ok(Read::Device { drops, meaning: None }),
+                ["-n", count] if number(count) => Ok(Read::Device { drops, meaning: None }),
+                _ => wrong("it takes a number"),
+            };
+        }
+        Takes::Choice => {
+            let fits = |word: &&str| {
+                filter
+                    .choices
+                    .iter()
+                    .any(|choice| choice == word || (choice == "N" && number(word)))
+            };
+            if arguments.is_empty() || !arguments.iter().all(fits) {
+                return wrong(&format!("it takes {}", filter.choices.join(", ")));
+            }
+            return Ok(Read::Device { drops, meaning: None });
+        }
+        Takes::OptionalPattern if rest.is_empty() => {
+            return Ok(Read::Device { drops, meaning: None });
+        }
+        Takes::Pattern | Takes::OptionalPattern => rest,
+        Takes::Grep | Takes::Operand => match operand(&arguments, filter, number) {
+            Some(operand) => operand,
+            None => {
+                return wrong(
+                    "it takes known options and exactly one value; quote a value with blanks",
+                );
+            }
+        },
+    };
+    check_pattern(pattern, at)?;
+    check_disguised(pattern, at)?;
+    let reads = platform.reads();
+    if reads.shell && !is_quoted(pattern) && pattern.contains(['(', ')', '[', ']', '|', '\'', '"'])
+    {
+        return wrong("quote a value with brackets or bars: a shell reads it");
+    }
+    // A bar that the device could take for the next stage's: this stage is the service's.
+    if reads.quotes && !is_quoted(pattern) && pattern.contains('|') {
+        let simple = arguments.len() == 1 || filter.takes != Takes::Grep;
+        return match known(pattern).filter(|_| simple) {
+            Some((meaning, pattern)) => Ok(Read::Service { meaning, pattern }),
+            None => wrong("quote a value with bars"),
+        };
+    }
+    // With options a grep means more than the service's filters do.
+    let meaning =
+        if arguments.len() == 1 || filter.takes == Takes::Pattern { known(pattern) } else { None };
+    Ok(Read::Device { drops, meaning })
+}
+
+/// The one operand among the options that a filter may have.
+fn operand<'t>(
+    arguments: &[&'t str],
+    filter: &FilterRules,
+    number: impl Fn(&str) -> bool,
+) -> Option<&'t str> {
+    let mut operand = None;
+    let mut arguments = arguments.iter().copied();
+    while let Some(argument) = arguments.next() {
+        let counts =
+            operand.is_some() && number(argument) && filter.choices.iter().any(|one| one == "N");
+        if counts || filter.choices.iter().any(|choice| choice == argument) {
+            continue;
+        }
+        if filter.takes == Takes::Grep && argument.len() > 1 && argument.starts_with('-') {
+            let plain = filter.options.iter().any(|option| option == argument);
+            let mut counted = filter.options.iter().filter_map(|option| option.strip_suffix(" N"));
+            let named = counted.find(|name| argument.starts_with(name));
+            match named {
+                // `-C 5` or `-C5`.
+                Some(name) if argument == name => {
+                    arguments.next().filter(|count| number(count))?;
+                }
+                Some(name) if argument.strip_prefix(name).is_some_and(&number) => {}
+                _ if plain => {}
+                _ => return None,
+            }
+        } else if operand.replace(argument).is_some() {
+            return None;
+        }
+    }
+    operand
+}
+
+/// A pattern that hides a filter that writes behind a bar without blanks.
+fn check_disguised(pattern: &str, at: usize) -> Result<(), Refusal> {
+    for alternative in pattern.split('|').skip(1) {
+        let (word, rest) = alternative.split_once(' ').unwrap_or((alternative, ""));
+        let word = word.to_ascii_lowercase();
+        let writes = WRITING.iter().any(|one| word.len() >= 3 && one.starts_with(&word));
+        if writes && rest.contains([':', '/']) {
+            return Err(Refusal::new(Rule::Filter, at).hint("this reads like a filter that writes"));
+        }
+    }
+    Ok(())
+}
+
+/// A neutral filter in the device's own words, if it has them and they can hold the value.
+pub(super) fn in_words_of(platform: &Platform, meaning: Meaning, value: &str) -> Option<String> {
+    let filter = platform.filters().iter().find(|filter| {
+        filter.meaning == Some(meaning)
+            && matches!(
+                filter.takes,
+                Takes::Pattern | Takes::Operand | Takes::Grep | Takes::OptionalPattern
+            )
+    })?;
+    let reads = platform.reads();
+    let odd = value.contains(['"', '\'']);
+    if check_disguised(value, 0).is_err() {
+        return None;
+    }
+    if !reads.quotes {
+        // A bar with blanks would begin another stage there.
+        let apart = value.contains("| ")
+            || value.contains(" |")
+            || value.starts_with('|')
+            || value.ends_with('|');
+        return (!apart).then(|| format!("{} {value}", filter.word));
+    }
+    if odd || (value.starts_with('-') && filter.takes == Takes::Grep) {
+        return None;
+    }
+    if reads.shell && value.contains(['(', ')', '[', ']', '|', ' ']) {
+        return None;
+    }
+    let plain = !value.contains([' ', '|', '(', ')']);
+    Some(if plain {
+        format!("{} {value}", filter.word)
+    } else {
+        format!("{} \"{value}\"", filter.word)
+    })
+}
+
+fn is_quoted(text: &str) -> bool {
+    ['"', '\''].into_iter().any(|quote| {
+        text.len() >= 2
+            && text.starts_with(quote)
+            && text.ends_with(quote)
+            && text.matches(quote).count() == 2
+    })
+}
+
+fn unquoted(text: &str, platform: &Platform) -> String {
+    let inside = text.get(1..text.len().saturating_sub(1));
+    match inside {
+        Some(inside) if platform.reads().quotes && is_quoted(text) => inside.to_owned(),
+        _ => text.to_owned(),
+    }
+}
+
+/// The arguments of a stage: words, or with `quotes` also quoted texts.
+fn tokens(text: &str, quotes: bool) -> Vec<&str> {
+    let mut tokens = Vec::new();
+    let mut start: Option<usize> = None;
+    let mut quote: Option<char> = None;
+    for (at, c) in text.char_indices() {
+        match (c, quote) {
+            (_, Some(open)) if c == open => quote = None,
+            (_, Some(_)) => {}
+            ('"' | '\'', None) if quotes => {
+                quote = Some(c);
+                start.get_or_insert(at);
+            }
+            (' ', None) => {
+                if let Some(start) = start.take() {
+                    tokens.extend(text.get(start..at));
+                }
+            }
+            _ => {
+                start.get_or_insert(at);
+            }
+        }
+    }
+    if let Some(start) = start {
+        tokens.extend(text.get(start..));
+    }
+    tokens
+}

@@ -1,0 +1,117 @@
+//! Ten thousand hostile requests through the front door: afterwards the devices have seen nothing but reads.
+
+use std::collections::HashSet;
+
+use futures_util::{StreamExt as _, stream};
+use serde_json::{Value, json};
+use showrunner::simulator::{DeviceOptions, FakeDevice};
+
+use crate::support::{Service, device, entry};
+
+const READS: [&str; 4] = ["show version", "show inventory", "show ip arp", "show clock"];
+const HARM: [&str; 24] = [
+    "reload",
+    "configure terminal",
+    "write erase",
+    "; reload",
+    "\nreload",
+    "\rreload",
+    "&& reload",
+    "| redirect flash:x",
+    "| tee flash:x",
+    "|append flash:x",
+    "> flash:x",
+    "`reload`",
+    "$(reload)",
+    "\u{85}reload",
+    "\u{2028}reload",
+    "\u{15}reload",
+    "\u{1b}[Areload",
+    "\tclear",
+    "| include x | redirect nvram:startup-config",
+    "clear",
+    "to-file flash:x",
+    "\0reload",
+    "| utility script x",
+    "file flash:x",
+];
+
+#[tokio::test]
+async fn after_ten_thousand_hostile_requests_a_device_has_seen_nothing_but_reads() {
+    let service =
+        Service::start_with(&[("SHOWRUNNER_LOG_LEVEL", "error,showrunner::startup=info")]);
+    let mut devices = Vec::new();
+    for _ in 0..8 {
+        devices.push(device("cisco_ios", DeviceOptions::default()).await);
+    }
+    let mut refused = 0;
+    let mut seed = 20_261_121_u64;
+    let mut random = |below: usize| {
+        // A small generator of our own, so that every run sends the same.
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(seed >> 33).unwrap() % below
+    };
+    let mut bodies = Vec::new();
+    for number in 0..10_000 {
+        let (read, harm) = (READS[random(READS.len())], HARM[random(HARM.len())]);
+        let command = match random(5) {
+            0 => json!(format!("{read} {harm}")),
+            1 => json!(format!("{harm} {read}")),
+            2 => {
+                json!({"command": read, "pipe_option": "include", "pipe_value": format!("x {harm}")})
+            }
+            3 => {
+                json!({"command": format!("{read}{harm}"), "pipe_option": "section", "pipe_value": "x"})
+            }
+            _ => {
+                let mut text: Vec<char> = format!("{read} {harm}").chars().collect();
+                let at = random(text.len());
+                let from = random(HARM.len());
+                text.insert(at, HARM[from].chars().next().unwrap());
+                json!(text.into_iter().collect::<String>())
+            }
+        };
+        // Now and then a harmless one, so that sessions do happen.
+        let command = if number % 500 == 0 { json!(read) } else { command };
+        let device = &devices[number % devices.len()];
+        bodies.push(json!({"devices": [entry(device, "ios")], "commands": [command]}));
+    }
+    let mut allowed: HashSet<String> = HashSet::new();
+    let ask = async |body: &Value| {
+        let (status, answer) = service.execute(body).await;
+        if status == 422 {
+            return None;
+        }
+        assert_eq!(status, 200, "{answer}");
+        let (_, validated) = service.post("/api/v1/validate", body).await;
+        Some(validated["devices"][0]["commands"][0]["line"].as_str().unwrap().to_owned())
+    };
+    let mut answers = stream::iter(&bodies).map(ask).buffer_unordered(16);
+    while let Some(answer) = answers.next().await {
+        let Some(line) = answer else {
+            refused += 1;
+            continue;
+        };
+        assert!(
+            line.starts_with("show ") && !line.contains(['\n', '\r', ';', '>', '`']),
+            "{line:?}"
+        );
+        allowed.insert(line);
+    }
+    assert!(refused > 8_000, "only {refused} were refused");
+    allowed.extend(["terminal length 0", "terminal width 511", "exit"].map(str::to_owned));
+    for line in devices.iter().flat_map(FakeDevice::received_lines) {
+        assert!(allowed.contains(&line), "the device received {line:?}");
+    }
+    for session in devices.iter().flat_map(FakeDevice::received) {
+        assert!(session.iter().all(|b| (0x20..=0x7e).contains(b) || *b == b'\n'), "{session:?}");
+    }
+    // Not the gate's own word: whatever arrived is a show command with a filter that drops lines.
+    for line in allowed.iter().filter(|line| line.starts_with("show ")) {
+        for stage in line.split(" | ").skip(1) {
+            assert!(stage.starts_with("include ") || stage.starts_with("section "), "{line}");
+        }
+        let command = line.split('|').next().unwrap();
+        assert!(!command.split(' ').any(|word| ["clear", "to-file"].contains(&word)), "{line}");
+    }
+}

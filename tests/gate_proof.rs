@@ -1,0 +1,344 @@
+//! Proof by exhaustion that writes do not pass, and a second checker of another method that must agree.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::string_slice,
+    reason = "a test that fails may panic"
+)]
+
+use std::collections::BTreeMap;
+
+use regex::Regex;
+use showrunner::{
+    command::{CommandInput, CommandPolicy, check},
+    platform::Registry,
+};
+
+struct Gate {
+    registry: Registry,
+    policy: CommandPolicy,
+}
+
+impl Gate {
+    fn new() -> Self {
+        Self { registry: Registry::embedded().unwrap(), policy: CommandPolicy::default() }
+    }
+
+    fn allows(&self, os: &str, text: &str) -> bool {
+        let input = CommandInput { text, pipe_option: None, pipe_value: None };
+        check(self.registry.find(os).unwrap(), &self.policy, &input).is_ok()
+    }
+}
+
+/// Rows of our own catalogue, and of the shared one where it is.
+fn rows() -> Vec<(String, String, String)> {
+    let mut text = include_str!("../fixtures/commands.tsv").to_owned();
+    match std::env::var_os("CONFORMANCE_DATA") {
+        Some(folder) => {
+            let path = std::path::Path::new(&folder).join("commands.tsv");
+            text.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+        None => eprintln!("SKIPPED the shared catalogue's rows: CONFORMANCE_DATA is not set"),
+    }
+    let row = |line: &str| {
+        let columns: Vec<&str> = line.split('\t').collect();
+        let command = serde_json::from_str(columns.get(1)?).ok()?;
+        Some((columns[0].to_owned(), command, columns[2].to_owned()))
+    };
+    text.lines().filter_map(row).collect()
+}
+
+#[test]
+fn a_control_character_at_any_place_of_any_allowed_command_refuses_it() {
+    let gate = Gate::new();
+    let bad: Vec<char> = (0..0x20_u8).map(char::from).chain(['\u{7f}', '\u{85}']).collect();
+    let mut tried = 0_u64;
+    for (os, command, _) in rows().iter().filter(|(_, _, verdict)| verdict == "allow") {
+        for at in 0..=command.len() {
+            for c in &bad {
+                let text = format!("{}{c}{}", &command[..at], &command[at..]);
+                assert!(!gate.allows(os, &text), "{os} {text:?}");
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 100_000, "only {tried} were tried");
+}
+
+#[test]
+fn no_beginning_of_a_writing_filter_passes_in_any_case_on_any_platform() {
+    let gate = Gate::new();
+    let writing = [
+        "redirect flash:x",
+        "append flash:x",
+        "tee flash:x",
+        "save /var/tmp/x",
+        "file harddisk:x",
+        "vsh",
+        "bash",
+        "sh",
+        "awk 1",
+        "sed -n 1p",
+        "email a@example.net",
+        "sscp a@b:x",
+        "source x",
+        "xargs reboot",
+        "request message all",
+        "tcpdump",
+        "nc 192.0.2.1 80",
+        "python x",
+        "diff x",
+        "more x",
+        "run x",
+        "refresh 5",
+        "hold",
+        "vi -",
+        "sudo tee x",
+        "configure",
+        "load x",
+        "tclsh x",
+        "less x",
+        "sort -o x",
+        "uniq a b",
+        "cat /etc/passwd",
+        "utility script",
+    ];
+    for platform in gate.registry.iter() {
+        let verb = match platform.reads().verbs.first() {
+            Some(verb) if verb.word == "print" => "/ip address print".to_owned(),
+            Some(verb) => format!("{} version", verb.word),
+            None => "uname -a".to_owned(),
+        };
+        for stage in writing {
+            let word = stage.split(' ').next().unwrap();
+            for least in 1..=word.len() {
+                let rest = &stage[word.len()..];
+                for word in [
+                    word[..least].to_owned(),
+                    word[..least].to_uppercase(),
+                    capital(&word[..least]),
+                ] {
+                    let text = format!("{verb} | {word}{rest}");
+                    if !gate.allows(platform.name(), &text) {
+                        continue;
+                    }
+                    // What passes is a beginning of a filter that the platform knows: it drops lines, no more.
+                    let known = platform.filters().iter().any(|filter| filter.is(&word));
+                    let neutral =
+                        ["include", "exclude", "begin", "section", "count"].iter().any(|neutral| {
+                            word.len() >= 3 && neutral.starts_with(&word.to_ascii_lowercase())
+                        });
+                    assert!(known || neutral, "{} {text}", platform.name());
+                }
+            }
+        }
+    }
+}
+
+fn capital(word: &str) -> String {
+    word[..1].to_uppercase() + &word[1..]
+}
+
+#[test]
+fn no_beginning_of_a_verb_that_changes_something_passes_in_any_case_on_any_platform() {
+    let gate = Gate::new();
+    let verbs = [
+        "configure",
+        "reload",
+        "reboot",
+        "write",
+        "copy",
+        "delete",
+        "erase",
+        "format",
+        "clear",
+        "debug",
+        "undebug",
+        "install",
+        "request",
+        "restart",
+        "commit",
+        "rollback",
+        "set",
+        "test",
+        "telnet",
+        "ssh",
+        "enable",
+        "disable",
+        "save",
+        "edit",
+        "load",
+        "run",
+        "bash",
+        "start",
+        "monitor",
+        "shutdown",
+        "no",
+        "do",
+        "execute",
+        "diagnose",
+        "reset",
+        "undo",
+        "system-view",
+        "super",
+        "tools",
+        "admin",
+        "exec",
+        "add",
+        "generate",
+        "import",
+        "export",
+        "python",
+        "guestshell",
+        "attach",
+        "rename",
+        "mkdir",
+        "upgrade",
+        "watch",
+        "sudo",
+        "rm",
+        "find",
+        "clock",
+    ];
+    for platform in gate.registry.iter() {
+        for verb in verbs {
+            for least in 1..=verb.len() {
+                for word in [
+                    verb[..least].to_owned(),
+                    verb[..least].to_uppercase(),
+                    capital(&verb[..least]),
+                ] {
+                    for text in
+                        [word.clone(), format!("{word} version"), format!("{word} all force")]
+                    {
+                        let read = platform.reads().verbs.iter().any(|known| known.is(&word));
+                        let prefixed = platform
+                            .reads()
+                            .prefixes
+                            .iter()
+                            .any(|known| known.eq_ignore_ascii_case(&word));
+                        assert!(
+                            !gate.allows(platform.name(), &text) || read || prefixed,
+                            "{} {text}",
+                            platform.name()
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Another method: the line is masked and then matched whole by regular expressions, one a family.
+fn second_opinion(os: &str, command: &str) -> bool {
+    let line = command.trim_matches(' ');
+    let is = |pattern: &str, text: &str| {
+        Regex::new(&format!("^(?i:{pattern})$")).unwrap().is_match(text)
+    };
+    if !is(r"[ -~]{1,512}", line) || is(r".*[;`<>&?].*", line) || is(r".*\\[1-9].*", line) {
+        return false;
+    }
+    if is(r#".*\$[^ "')|].*"#, line) {
+        return false;
+    }
+    let grep = r"(-[ivncwxE] |-[ABCab] ?\d+ )*[^ |-][^ |]*";
+    let ios = r"(i\w*|e\w*|b\w*|s\w*|c\w*) .+";
+    let (verb, stages, quotes): (&str, Vec<String>, bool) = match os {
+        "cisco_ios" | "cisco_iosxe" => ("sho?w?", vec![format!("(?:{})", "(i|in|inc|incl|inclu|includ|include|e|ex|exc|exclude|b|be|beg|begin|s|se|sec|sect|section|c|co|count) .+")], false),
+        "cisco_asa" => ("sho?w?", vec!["(include|inc|i|exclude|exc|begin|b) .+".to_owned(), format!("grep {grep}")], false),
+        "cisco_nxos" => ("sho?w?", vec![r"(include|inc|exclude|begin|section|sec) .+".to_owned(), format!("e?grep {grep}"), r"count( .+)?|no-more|json|json-pretty|xml|wc -l|(last|head( -n)?) \d+".to_owned()], true),
+        "cisco_xr" => ("(admin )?sho?w?", vec![ios.to_owned(), format!("utility [ef]grep {grep}"), r"utility (head|tail) -n \d+|utility wc -l".to_owned()], true),
+        "arista_eos" => ("sho?w?", vec!["(include|exclude|begin|section) .+|json|no-more|nz".to_owned(), format!("grep {grep}")], true),
+        "juniper_junos" => ("sho?w?", vec![r"(match|except|find) [^ |]+|count|no-more|(last|trim) \d+|compare rollback \d+|display (set|xml|json|omit|detail|changed|inheritance)( no-comments)?".to_owned()], true),
+        "huawei_vrp" => ("disp?l?a?y?", vec!["(i|include|e|exclude|b|begin) .+|no-more".to_owned()], false),
+        "hp_comware" => ("disp?l?a?y?", vec!["(i|include|e|exclude|b|begin) .+|by-linenum".to_owned()], false),
+        "fortinet" => ("get|show", vec![r"grep (-[fivnc] |-[ABC] ?\d+ )*[^ |-][^ |]*".to_owned()], true),
+        "paloalto_panos" => ("sho?w?", vec!["(match|except) [^ |]+".to_owned()], true),
+        "nokia_sros" => ("/?show|sho?", vec![r"match ((expression|invert-match) )?[^ |]+( (ignore-case|invert-match|(post|pre)-lines \d+))*|count|no-more".to_owned()], true),
+        "vyos" => ("sho?w?", vec!["(match|no-match) [^ |]+|count|no-more|strip-private".to_owned()], true),
+        "frr" => ("sho?w?", vec!["include .+".to_owned()], false),
+        "dell_os10" => ("sho?w?", vec!["(except|find) [^ |]+|no-more".to_owned(), format!("grep {grep}")], true),
+        "extreme_exos" => ("sho?w?", vec!["(include|exclude|begin) .+".to_owned()], false),
+        "aruba_aoscx" => ("sho?w?", vec!["(include|exclude|begin|count) .+|count".to_owned()], false),
+        "mikrotik_routeros" => {
+            let path = r"/?[a-z-]+( [a-z-]+)* print( (brief|detail|terse|without-paging|where [^ ]+))*";
+            return is(path, line) && !is(r".*[\[\]{}$!\\].*", line) && !is(r".*\b(set|add|remove|reset\S*) .*", line);
+        }
+        "linux" => return is("ip address show|ip route show|arp -a|uname -a|df -h", line),
+        _ => return false,
+    };
+    let mut masked = line.to_owned();
+    if quotes {
+        masked = Regex::new(r#""[^"]*"|'[^']*'"#).unwrap().replace_all(&masked, "Q").into_owned();
+        if masked.contains(['"', '\'']) {
+            return false;
+        }
+    }
+    let expression = Regex::new(r"(?i)(regexp|aspath-regex) \S+$").unwrap();
+    let masked = expression.replace(&masked, "regexp R");
+    if os == "vyos" && masked.contains(['$', '~', '{', '*', '\\', '!', '(']) {
+        return false;
+    }
+    let (base, rest) =
+        masked.split_once('|').map_or((&*masked, None), |(base, rest)| (base, Some(rest)));
+    let writes =
+        r".* (cle|clea|clear|clear_drop|clear-on-read|to-f(i|il|ile)?|logto|local-file)( .*)?";
+    let fetches = r".* (file \S*[:/.]\S*|\S*://\S*|(tftp|ftp|scp|sftp|https?):\S*)( .*)?";
+    let heavy = match os {
+        "huawei_vrp" | "hp_comware" => r"\S+ +(tec\S*|diag\S*)( .*)?",
+        _ => r"\S+ +(tec|tech\S*)( .*)?",
+    };
+    // A filter that writes, behind a bar without blanks.
+    if is(r".*\|(red\S*|app\S*|tee|sav\S*|fil\S*) \S*[:/].*", &masked) {
+        return false;
+    }
+    let alone = os == "fortinet" && base.trim_end() == "show";
+    let reads = is(&format!("({verb})( +[^ !#{{}}]+)+ *"), base) || alone;
+    if !reads || is(writes, base) || is(fetches, base) || is(heavy, base) {
+        return false;
+    }
+    let Some(rest) = rest else { return true };
+    Regex::new(r" \|\s*|\|\s+").unwrap().split(rest).all(|stage| {
+        let stage = stage.trim_matches(' ');
+        stages.iter().any(|pattern| is(pattern, stage)) && !is(r"(r|t|a)\w* .*", stage)
+            || (os == "juniper_junos" && is("trim \\d+", stage))
+    })
+}
+
+#[test]
+fn a_second_checker_of_another_method_agrees_on_every_row_of_its_platforms() {
+    let mut disagreements = BTreeMap::new();
+    let gate = Gate::new();
+    let known = [
+        "cisco_ios",
+        "cisco_iosxe",
+        "cisco_asa",
+        "cisco_nxos",
+        "cisco_xr",
+        "arista_eos",
+        "juniper_junos",
+        "huawei_vrp",
+        "hp_comware",
+        "fortinet",
+        "paloalto_panos",
+        "nokia_sros",
+        "vyos",
+        "frr",
+        "dell_os10",
+        "extreme_exos",
+        "aruba_aoscx",
+        "mikrotik_routeros",
+        "linux",
+    ];
+    for (os, command, verdict) in rows() {
+        if verdict == "uncertain" || !known.contains(&os.as_str()) {
+            continue;
+        }
+        let (first, second) = (gate.allows(&os, &command), second_opinion(&os, &command));
+        if first != second || first != (verdict == "allow") {
+            disagreements.insert(format!("{os} {command:?}"), (verdict, first, second));
+        }
+    }
+    assert!(disagreements.is_empty(), "{disagreements:#?}");
+}
