@@ -43,6 +43,7 @@ impl Application {
     /// # Errors
     /// Says what is wrong and where; nothing was started then.
     pub fn build(settings: Settings) -> Result<Self, StartError> {
+        raise_descriptor_limit();
         let mut registry = Registry::embedded()?;
         if let Some(folder) = &settings.platforms_dir {
             registry = registry.with_folder(folder)?;
@@ -90,6 +91,14 @@ impl Application {
     pub async fn run_until_stopped(self) -> std::io::Result<()> {
         self.server.await
     }
+}
+
+/// A session holds up to four descriptors; many systems start programs with 1024 although they allow more.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Refused only where the hard limit is lower, which it is not: it is the one that is asked for.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 /// Swagger UI runs from the binary alone: nothing else may be loaded into its page.

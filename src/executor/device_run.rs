@@ -21,6 +21,10 @@ use crate::{
     },
 };
 
+/// What `output_format: parsed` gets beside the raw text.
+const NO_PARSER: &str =
+    "Parser not available: this build has no parser library; the raw text is in `output`";
+
 impl Shared {
     pub(super) async fn run_device(&self, plan: DevicePlan, output: OutputFormat) -> DeviceOutcome {
         let span = info_span!(
@@ -36,7 +40,7 @@ impl Shared {
         self.run_in_span(plan, output).instrument(span).await
     }
 
-    async fn run_in_span(&self, plan: DevicePlan, _output: OutputFormat) -> DeviceOutcome {
+    async fn run_in_span(&self, plan: DevicePlan, output: OutputFormat) -> DeviceOutcome {
         let mut timing = Timing::default();
         let (hostname, os, port) =
             (plan.device.host.to_string(), plan.device.os.clone(), plan.device.port);
@@ -49,6 +53,12 @@ impl Shared {
             Ok(addresses) => self.talk(plan, addresses).await,
             Err(error) => SessionReport { error: Some(error), ..SessionReport::default() },
         };
+        let mut commands = report.commands;
+        if output == OutputFormat::Parsed {
+            for command in commands.iter_mut().filter(|command| command.failure.is_none()) {
+                command.parse_error = Some(NO_PARSER.to_owned());
+            }
+        }
         let failure = report
             .error
             .map(|error| CommandFailure { code: error.code(), message: error.to_string() });
@@ -56,7 +66,7 @@ impl Shared {
             hostname,
             os,
             port,
-            commands: report.commands,
+            commands,
             failure,
             duration: started.elapsed(),
             timing: Timing { queue: timing.queue, resolve: timing.resolve, ..report.timing },
