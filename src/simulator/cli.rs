@@ -32,6 +32,7 @@ pub(crate) struct Cli {
     shown: Vec<u8>,
     acts: Vec<Act>,
     logged_out: bool,
+    left_a_level: bool,
 }
 
 enum State {
@@ -64,6 +65,7 @@ impl Cli {
             shown: Vec::new(),
             acts: Vec::new(),
             logged_out: false,
+            left_a_level: false,
         }
     }
 
@@ -205,7 +207,8 @@ impl Cli {
         let is = |lines: &[String]| lines.iter().any(|known| known.eq_ignore_ascii_case(&words));
         if words.is_empty() {
         } else if is(&persona.logout) {
-            if self.has(Fault::IgnoreLogout) {
+            if self.has(Fault::LogoutTwice) && !std::mem::replace(&mut self.left_a_level, true) {
+            } else if self.has(Fault::IgnoreLogout) {
                 self.state = State::Stuck;
             } else {
                 self.logged_out = true;

@@ -35,6 +35,8 @@ pub enum Fault {
     IgnoreLogout,
     /// The output holds bytes that are not UTF-8.
     InvalidUtf8,
+    /// The first logout line only leaves a level, the second ends the session.
+    LogoutTwice,
     /// Nothing that is typed is echoed.
     NoEcho,
     /// The device knows only key exchange that nobody should speak.
@@ -69,7 +71,7 @@ pub enum Fault {
     WrongVersion,
 }
 
-const NAMES: [(&str, Fault); 32] = [
+const NAMES: [(&str, Fault); 33] = [
     ("ansi_prompt", Fault::AnsiPrompt),
     ("auth_slow", Fault::AuthSlow),
     ("auth_silent", Fault::AuthSilent),
@@ -86,6 +88,7 @@ const NAMES: [(&str, Fault); 32] = [
     ("frozen_command", Fault::FrozenCommand),
     ("ignore_logout", Fault::IgnoreLogout),
     ("invalid_utf8", Fault::InvalidUtf8),
+    ("logout_twice", Fault::LogoutTwice),
     ("no_echo", Fault::NoEcho),
     ("no_common_key_exchange", Fault::NoCommonKeyExchange),
     ("no_prompt", Fault::NoPrompt),

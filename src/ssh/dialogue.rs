@@ -31,6 +31,8 @@ const QUIET_AT_A_LOGIN: Duration = Duration::from_millis(30);
 const QUIET_BEFORE_A_NUDGE: Duration = Duration::from_secs(3);
 /// Line ends given to a device that shows nothing.
 const MOST_NUDGES: usize = 2;
+/// Logout lines behind the first, for devices that leave one level at a time.
+const MORE_LOGOUTS: usize = 1;
 /// In-band questions answered in one login.
 const MOST_ANSWERS: usize = 8;
 /// A wrapped echo fills its line; shorter lines are output.
@@ -129,6 +131,7 @@ pub struct Dialogue<'p, T> {
     /// What the next step's first lines may hold that is no output.
     preamble: Preamble,
     nudges: usize,
+    logouts: usize,
     answers: usize,
     hidden_typed: bool,
     closed: bool,
@@ -160,6 +163,7 @@ enum OnQuiet<'r> {
     AnswerUsername,
     BelievePrompt { mode: Mode, name: String },
     EndWithoutEcho { mode: Mode, name: String },
+    LogOutAgain,
     Nudge,
     SendSecret,
     Stop(Why),
@@ -214,6 +218,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             ahead: Vec::new(),
             preamble: Preamble::default(),
             nudges: 0,
+            logouts: 0,
             answers: 0,
             hidden_typed: false,
             closed: false,
@@ -422,11 +427,21 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         (asks && step.sent.is_none()).then_some((QUIET_AT_A_QUESTION, OnQuiet::Stop(Why::Question)))
     }
 
+    /// What the screen calls for once the logout line was sent.
     fn logout_move(&self, line: &str) -> Option<(Duration, OnQuiet<'p>)> {
         let mut dialogs: std::slice::Iter<'p, Dialog> =
             self.platform.session().logout_dialogs.iter();
-        let dialog = dialogs.find(|dialog| dialog.expect.is_match(line))?;
-        (self.answers < MOST_ANSWERS).then_some((QUIET_AT_A_LOGIN, OnQuiet::Answer(&dialog.answer)))
+        if let Some(dialog) = dialogs.find(|dialog| dialog.expect.is_match(line)) {
+            return (self.answers < MOST_ANSWERS)
+                .then_some((QUIET_AT_A_LOGIN, OnQuiet::Answer(&dialog.answer)));
+        }
+        let Tail::Operational { .. } = self.platform.prompts().classify(line) else { return None };
+        // The prompt is back: the device has left a level, or does not know its logout line.
+        Some(if self.logouts < MORE_LOGOUTS {
+            (QUIET_AT_A_LOGIN, OnQuiet::LogOutAgain)
+        } else {
+            (QUIET_AT_A_LOGIN, OnQuiet::Stop(Why::Late))
+        })
     }
 
     fn act(
@@ -463,6 +478,12 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             OnQuiet::EndWithoutEcho { mode, name } => {
                 self.end_without_echo(step, mode, name);
                 Ok(())
+            }
+            OnQuiet::LogOutAgain => {
+                self.logouts += 1;
+                self.terminal.clear_line();
+                let platform = self.platform;
+                self.write_line(step, platform.session().logout.as_str(), until)
             }
             OnQuiet::Nudge => {
                 self.nudges += 1;

@@ -122,10 +122,11 @@ async fn targets_that_are_no_devices_are_refused_without_a_connection() {
 #[tokio::test]
 async fn a_slow_login_and_a_device_that_does_not_hang_up_only_take_their_time() {
     let service = Service::start_with(&SHORT);
-    for fault in [Fault::AuthSlow, Fault::IgnoreLogout] {
+    for fault in [Fault::AuthSlow, Fault::IgnoreLogout, Fault::LogoutTwice] {
         let device = faulty("cisco_ios", &[fault]).await;
         let result = service.read(entry(&device, "ios"), &["show version"]).await;
         assert_eq!(result["success"], true, "{fault:?}: {result}");
+        assert_eq!(device.clean_logouts(), usize::from(fault != Fault::IgnoreLogout), "{fault:?}");
     }
 }
 

@@ -10,6 +10,31 @@ use crate::{
 };
 
 #[tokio::test]
+async fn a_linux_host_with_bash_is_read_by_its_listed_commands() {
+    if !sshd_is_here() || !Path::new("/bin/bash").exists() {
+        eprintln!(
+            "SKIPPED a_linux_host_with_bash_is_read_by_its_listed_commands: needs sshd and root"
+        );
+        return;
+    }
+    let service = Service::start();
+    let peer = Peer::start("show-bash", Path::new("/bin/bash"));
+    let device = json!({
+        "hostname": "127.0.0.1", "port": peer.port, "username": peer.user, "password": peer.password, "os": "linux"
+    });
+    let result = service
+        .read(device, &["uname -a", "cat /etc/os-release", "uname -a | include Linux"])
+        .await;
+    assert_eq!(result["success"], true, "{result}");
+    let uname = Command::new("uname").arg("-a").output().unwrap();
+    let uname = String::from_utf8(uname.stdout).unwrap();
+    let release = std::fs::read_to_string("/etc/os-release").unwrap();
+    for (index, want) in [&uname, &release, &uname].into_iter().enumerate() {
+        assert_eq!(result["commands"][index]["output"], *want, "{result}");
+    }
+}
+
+#[tokio::test]
 async fn openssh_lets_in_by_password_and_by_every_kind_of_key() {
     if !sshd_is_here() {
         eprintln!(
