@@ -355,19 +355,21 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         if step.next.is_none() {
             return self.logout_move(line);
         }
-        if let Some(secret_prompt) = self
-            .platform
-            .enable()
-            .filter(|_| step.enable_secret.is_some())
-            .map(|e| &e.password_prompt)
-            && secret_prompt.is_match(line)
-            && step.sent.is_none()
-        {
-            return Some(if step.secret_sent {
-                (QUIET_AT_A_LOGIN, OnQuiet::Stop(Why::EnableRejected))
-            } else {
-                (Duration::ZERO, OnQuiet::SendSecret)
-            });
+        if self.platform.enable().is_some_and(|enable| enable.password_prompt.is_match(line)) {
+            match &step.sent {
+                None if step.enable_secret.is_some() && step.secret_sent => {
+                    return Some((QUIET_AT_A_LOGIN, OnQuiet::Stop(Why::EnableRejected)));
+                }
+                None if step.enable_secret.is_some() => {
+                    return Some((Duration::ZERO, OnQuiet::SendSecret));
+                }
+                // The line that asks for it was sent and not echoed.
+                Some(sent) if step.next_if_user.is_some() && step.n_lines > sent.n_lines => {
+                    let (mode, name) = (sent.mode, sent.name.clone());
+                    return Some((QUIET_WITHOUT_ECHO, OnQuiet::EndWithoutEcho { mode, name }));
+                }
+                _ => {}
+            }
         }
         match self.platform.prompts().classify(line) {
             Tail::Operational { mode, name } => self.at_a_prompt(step, mode, name),

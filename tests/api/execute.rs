@@ -325,6 +325,21 @@ async fn enable_is_used_where_a_password_for_it_was_given_and_nowhere_else() {
         assert_eq!(result["commands"][0]["output"], printed(platform, "show version"));
         assert!(device.received_lines().contains(&"enable".to_owned()));
 
+        let faults = vec![Fault::NoEcho];
+        let enable_password = Some("s3cret".to_owned());
+        let silent = self::device(
+            platform,
+            DeviceOptions { enable_password, faults, ..DeviceOptions::default() },
+        )
+        .await;
+        let quiet = with(entry(&silent, platform), "enable_password", "s3cret");
+        let result = service.read(quiet, &["show version"]).await;
+        assert_eq!(
+            result["commands"][0]["output"],
+            printed(platform, "show version"),
+            "{platform}: {result}"
+        );
+
         let result = service.read(with(plain, "enable_password", "wrong"), &["show version"]).await;
         assert_eq!(result["error_code"], "enable_rejected", "{platform}: {result}");
         assert!(!service.log().contains("s3cret"), "a secret is in the log");
