@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::field::{Faults, FieldError, Object, Place, list, text, whole_number, word};
 use crate::{
-    command::{CheckedCommand, CommandInput, CommandPolicy, PipeOption, check},
+    command::{CheckedCommand, CommandInput, CommandPolicy, PipeOption, Rule, check},
     device::{Credentials, Device, Host, PrivateKey},
     plan::{DevicePlan, OutputFormat, Plan, PlannedCommand},
     platform::{Platform, Registry},
@@ -164,6 +164,10 @@ pub struct RequestRules<'a> {
     pub timeout_max: Duration,
 }
 
+/// Rules that refuse a command whatever the platform is.
+const ALWAYS_REFUSED: [Rule; 4] =
+    [Rule::Empty, Rule::ForbiddenCharacter, Rule::PrintableAscii, Rule::TooLong];
+
 /// A device as far as it could be read, for its commands to be checked.
 struct DeviceDraft {
     device: Option<Device>,
@@ -233,10 +237,13 @@ fn read_plan(body: Value, rules: &RequestRules<'_>, faults: &mut Faults) -> Opti
     let profile = object.optional("ssh_profile").and_then(|found| read_profile(found, faults));
     object.finish(faults);
 
-    if drafts.is_empty() {
+    if drafts.iter().all(|draft| draft.platform.is_none()) {
         // Nobody to ask, but what no device would be sent is refused all the same.
+        let meant = |rule| drafts.is_empty() || ALWAYS_REFUSED.contains(&rule);
         if let Some(generic) = rules.registry.find("generic") {
-            check_all(&shared, generic, timeout, rules, faults);
+            for draft in shared.iter().flatten() {
+                check_one(draft, generic, rules, meant, faults);
+            }
         }
     }
     // The shared commands go through the gate once a platform, and are reported once.
@@ -496,17 +503,19 @@ fn check_all(
 ) -> Vec<PlannedCommand> {
     let mut planned = Vec::with_capacity(drafts.len());
     for draft in drafts.iter().flatten() {
-        if let Some(command) = check_one(draft, platform, rules, faults) {
+        if let Some(command) = check_one(draft, platform, rules, |_| true, faults) {
             planned.push(PlannedCommand { command, timeout: draft.timeout.unwrap_or(timeout) });
         }
     }
     planned
 }
 
+/// Puts one command through the gate; of refusals only those that `reported` wants become faults.
 fn check_one(
     draft: &CommandDraft,
     platform: &Platform,
     rules: &RequestRules<'_>,
+    reported: impl Fn(Rule) -> bool,
     faults: &mut Faults,
 ) -> Option<CheckedCommand> {
     if draft.pipe_option.is_some() != draft.pipe_value.is_some() {
@@ -519,6 +528,7 @@ fn check_one(
     };
     match check(platform, rules.policy, &input) {
         Ok(command) => Some(command),
+        Err(refusal) if !reported(refusal.rule()) => None,
         Err(refusal) => {
             let place = if refusal.is_of_pipe_value() {
                 draft.place.field("pipe_value")

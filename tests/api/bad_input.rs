@@ -195,6 +195,20 @@ async fn all_faults_of_a_request_are_listed_at_once() {
 }
 
 #[tokio::test]
+async fn a_command_that_no_platform_takes_is_named_beside_an_unknown_platform() {
+    let service = Service::start();
+    let body = json!({"devices": [with(base(), "os", "ioxe")], "commands": ["display version", "show x; reload"]});
+    let (_, answer) = service.execute(&body).await;
+    let places: Vec<&Value> =
+        answer["detail"].as_array().unwrap().iter().map(|fault| &fault["loc"]).collect();
+    assert_eq!(
+        places,
+        [&json!(["body", "devices", 0, "os"]), &json!(["body", "commands", 1])],
+        "{answer}"
+    );
+}
+
+#[tokio::test]
 async fn one_refused_command_keeps_the_request_from_every_device() {
     let service = Service::start();
     let device = faulty("cisco_ios", &[]).await;
