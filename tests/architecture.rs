@@ -91,9 +91,7 @@ fn a_room_uses_only_what_stands_above_it() {
         for other in used(code(text)) {
             let allowed = other == room
                 || layer(&other).is_some_and(|there| there < own)
-                || BESIDE.contains(&(room, other.as_str()))
-                // The service's filters are lines of text to a simulated device too.
-                || (room == "simulator" && other == "output");
+                || BESIDE.contains(&(room, other.as_str()));
             if !allowed {
                 wrong.push(format!("{path} uses {other}"));
             }

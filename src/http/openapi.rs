@@ -46,7 +46,7 @@ pub(super) fn example_many() -> Value {
             {"hostname": "127.0.0.1", "port": 2206, "username": "demo", "password": "demo", "os": "eos"}
         ],
         "commands": [
-            {"command": "show version", "pipe_option": "include", "pipe_value": "uptime"}
+            {"command": "show version", "pipe_option": "include", "pipe_value": "[Uu]ptime"}
         ],
         "timeout": 30
     })

@@ -4,10 +4,26 @@
 //! Devices listen on loopback and log every byte that reaches their terminal.
 
 pub(crate) mod cli;
+#[cfg(test)]
+mod cli_tests;
+#[cfg(test)]
+mod client;
+mod editor;
 mod fault;
+#[cfg(test)]
+mod fault_tests;
+mod filter;
 mod fleet;
+mod grammar;
+mod login;
 mod persona;
+mod printing;
+mod raw;
 mod server;
+#[cfg(test)]
+mod server_tests;
+mod terminal;
+mod wire;
 
 pub use self::{
     fault::Fault,

@@ -1,39 +1,43 @@
-//! The SSH side of a simulated device: logins, one terminal per session, every received byte logged.
+//! A simulated device on its port: what it was told to be, what it counts, and its listener.
 
 use std::{
     borrow::Cow,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use russh::{
-    Channel, ChannelId, Preferred,
-    keys::{Algorithm, PrivateKey, key::safe_rng},
-    server::{self, Auth, ChannelOpenHandle, Handle, Msg, Session},
+    Limits, Preferred, cipher, kex,
+    keys::{
+        Algorithm, PrivateKey,
+        key::safe_rng,
+        ssh_key::private::{Ed25519Keypair, KeypairData},
+    },
+    mac,
+    server::{self, Config},
 };
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::AsyncWriteExt as _,
     net::{TcpListener, TcpStream},
-    sync::mpsc,
     task::{AbortHandle, JoinSet},
-    time::sleep,
 };
 
 use super::{
-    cli::{Act, Cli},
+    cli::Cli,
     fault::Fault,
+    login::Login,
     persona::Persona,
+    raw,
+    wire::{Control, Wire},
 };
 
 const CHUNK: usize = 32 * 1024;
-/// Longer than any client waits for a login.
-const AUTH_SILENCE: Duration = Duration::from_secs(60);
-/// How long a connection outlives the session that was on it.
-const FAREWELL: Duration = Duration::from_millis(500);
+/// Few enough for the shortest session to change keys.
+const REKEY_BYTES: usize = 4096;
 
 /// How a device lets users in.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -42,6 +46,8 @@ pub enum AuthKind {
     Both,
     /// Keyboard-interactive only, as many devices behind AAA.
     KeyboardInteractive,
+    /// SSH asks for nothing; the terminal asks for name and password.
+    None,
     /// Password only.
     #[default]
     Password,
@@ -66,6 +72,12 @@ pub struct DeviceOptions {
     pub auth: AuthKind,
     /// Host name in prompts instead of the persona's.
     pub hostname: Option<String>,
+    /// The same number gives the same host key, another number another one; none gives a new one.
+    pub host_key_seed: Option<u64>,
+    /// Speaks only what twenty-year-old devices speak: SHA-1 key exchange, CBC, hmac-sha1.
+    pub old_algorithms: bool,
+    /// Terminals at a time; one more is told that all are taken.
+    pub max_sessions: Option<usize>,
     /// Bytes a packet, instead of 32 KiB.
     pub write_chunk: usize,
     /// Pause between packets.
@@ -86,6 +98,9 @@ impl Default for DeviceOptions {
             authorized_keys: Vec::new(),
             auth: AuthKind::default(),
             hostname: None,
+            host_key_seed: None,
+            old_algorithms: false,
+            max_sessions: None,
             write_chunk: CHUNK,
             write_gap: Duration::ZERO,
             latency: Duration::ZERO,
@@ -101,16 +116,20 @@ pub struct FakeDevice {
     accepting: AbortHandle,
 }
 
-struct Shared {
-    persona: Arc<Persona>,
-    options: DeviceOptions,
-    config: Arc<server::Config>,
+/// What the connections of one device have in common.
+pub(super) struct Shared {
+    pub(super) persona: Arc<Persona>,
+    pub(super) options: DeviceOptions,
+    config: Arc<Config>,
+    fingerprint: String,
+    controls: Mutex<Vec<Weak<Control>>>,
     received: Mutex<Vec<Vec<u8>>>,
-    login_attempts: AtomicUsize,
-    logins: AtomicUsize,
+    pub(super) login_attempts: AtomicUsize,
+    pub(super) logins: AtomicUsize,
+    pub(super) open_terminals: AtomicUsize,
     open_sessions: AtomicUsize,
     most_open_sessions: AtomicUsize,
-    clean_logouts: AtomicUsize,
+    pub(super) clean_logouts: AtomicUsize,
 }
 
 impl FakeDevice {
@@ -121,28 +140,19 @@ impl FakeDevice {
     pub async fn spawn(persona: Persona, options: DeviceOptions) -> std::io::Result<Self> {
         let listener = TcpListener::bind(options.listen).await?;
         let addr = listener.local_addr()?;
-        let key = PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519)
-            .map_err(std::io::Error::other)?;
-        let has = |fault| options.faults.contains(&fault);
-        let mut preferred = Preferred::default();
-        if has(Fault::NoCommonKeyExchange) {
-            preferred.kex = Cow::Borrowed(&[russh::kex::DH_G1_SHA1]);
-        }
-        let config = server::Config {
-            auth_rejection_time: Duration::from_millis(5),
-            auth_rejection_time_initial: Some(Duration::ZERO),
-            keys: vec![key],
-            preferred,
-            nodelay: true,
-            ..server::Config::default()
-        };
+        let key = host_key(options.host_key_seed).map_err(std::io::Error::other)?;
+        let fingerprint = key.fingerprint(russh::keys::HashAlg::Sha256).to_string();
+        let config = Arc::new(config(key, &options));
         let shared = Arc::new(Shared {
             persona: Arc::new(persona),
             options,
-            config: Arc::new(config),
+            config,
+            fingerprint,
+            controls: Mutex::default(),
             received: Mutex::default(),
             login_attempts: AtomicUsize::new(0),
             logins: AtomicUsize::new(0),
+            open_terminals: AtomicUsize::new(0),
             open_sessions: AtomicUsize::new(0),
             most_open_sessions: AtomicUsize::new(0),
             clean_logouts: AtomicUsize::new(0),
@@ -157,10 +167,16 @@ impl FakeDevice {
         self.addr
     }
 
+    /// The fingerprint of its host key, as `SHA256:…`.
+    #[must_use]
+    pub fn fingerprint(&self) -> &str {
+        &self.shared.fingerprint
+    }
+
     /// Every byte that reached a terminal, session by session.
     #[must_use]
     pub fn received(&self) -> Vec<Vec<u8>> {
-        self.shared.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.shared.received).clone()
     }
 
     /// Every line that reached a terminal.
@@ -201,7 +217,7 @@ impl FakeDevice {
     /// Terminals that were opened.
     #[must_use]
     pub fn sessions_seen(&self) -> usize {
-        self.shared.received.lock().unwrap_or_else(PoisonError::into_inner).len()
+        lock(&self.shared.received).len()
     }
 
     /// Sessions that ended with the logout line.
@@ -214,6 +230,55 @@ impl FakeDevice {
 impl Drop for FakeDevice {
     fn drop(&mut self) {
         self.accepting.abort();
+        for control in lock(&self.shared.controls).iter().filter_map(Weak::upgrade) {
+            control.cut();
+        }
+    }
+}
+
+impl Shared {
+    fn has(&self, fault: Fault) -> bool {
+        self.options.faults.contains(&fault)
+    }
+
+    /// A log for one more terminal.
+    pub(super) fn open_log(&self) -> usize {
+        let mut received = lock(&self.received);
+        received.push(Vec::new());
+        received.len() - 1
+    }
+
+    pub(super) fn log(&self, log: usize, bytes: &[u8]) {
+        if let Some(session) = lock(&self.received).get_mut(log) {
+            session.extend_from_slice(bytes);
+        }
+    }
+
+    /// The command line of one more terminal.
+    pub(super) fn cli(&self, user: &str, (columns, rows): (u32, u32)) -> Cli {
+        let options = &self.options;
+        let open = self.open_terminals.fetch_add(1, Ordering::Relaxed);
+        let mut faults = options.faults.clone();
+        if options.max_sessions.is_some_and(|most| open >= most) {
+            faults.push(Fault::SessionLimit);
+        }
+        let host = options.hostname.clone().unwrap_or_else(|| self.persona.hostname.clone());
+        let persona = Arc::clone(&self.persona);
+        let mut cli =
+            Cli::new(persona, host, options.enable_password.clone(), faults).for_user(user);
+        cli.resize(columns, rows);
+        if options.auth == AuthKind::None {
+            cli = cli.with_login(&options.username, &options.password);
+        }
+        cli
+    }
+
+    fn new_control(&self) -> Arc<Control> {
+        let control = Arc::new(Control::default());
+        let mut controls = lock(&self.controls);
+        controls.retain(|known| known.strong_count() > 0);
+        controls.push(Arc::downgrade(&control));
+        control
     }
 }
 
@@ -232,242 +297,69 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
+/// Errors here are a client that went away.
 async fn serve(mut socket: TcpStream, shared: &Arc<Shared>) {
-    let has = |fault| shared.options.faults.contains(&fault);
-    // Errors here are a client that went away.
     let _ = socket.set_nodelay(true);
-    if has(Fault::CloseAtAccept) {
-    } else if has(Fault::SilentPort) {
-        wait_for_end(&mut socket).await;
-    } else if has(Fault::NotSsh) {
-        let mut request = [0; 256];
-        let _ = socket.read(&mut request).await;
-        let _ = socket.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").await;
-    } else if has(Fault::WrongVersion) {
-        let _ = socket.write_all(b"SSH-1.5-OldServer\r\n").await;
-        wait_for_end(&mut socket).await;
-    } else if has(Fault::CloseAfterBanner) {
-        let _ = socket.write_all(b"SSH-2.0-Simulator\r\n").await;
-        let mut version = [0; 64];
-        let _ = socket.read(&mut version).await;
-    } else if has(Fault::FloodBeforeBanner) {
-        let line = [b'x'; 1023];
-        while socket.write_all(&line).await.is_ok() && socket.write_all(b"\n").await.is_ok() {}
+    if raw::act_out(&mut socket, &shared.options.faults).await {
+        return;
+    }
+    if shared.has(Fault::LinesBeforeVersion) {
+        let _ = socket.write_all(raw::LINES_BEFORE_VERSION).await;
+    }
+    let control = shared.new_control();
+    // The version line, the offer, the key exchange, and the answer to the first request.
+    let breaks = [(Fault::CloseInKex, 3), (Fault::CloseBeforeAuth, 4)];
+    let breaks = breaks.into_iter().find(|(fault, _)| shared.has(*fault));
+    let wire = Wire::new(socket, Arc::clone(&control))
+        .breaking_at(breaks.map(|(_, write)| write))
+        .dripping(shared.has(Fault::Drip));
+    let login = Login::new(Arc::clone(shared), control);
+    if let Ok(session) = server::run_stream(Arc::clone(&shared.config), wire, login).await {
+        let _ = session.await;
+    }
+}
+
+fn config(key: PrivateKey, options: &DeviceOptions) -> Config {
+    let has = |fault| options.faults.contains(&fault);
+    let mut preferred = Preferred::default();
+    if options.old_algorithms {
+        preferred.kex = Cow::Borrowed(&[kex::DH_G14_SHA1, kex::DH_G1_SHA1]);
+        preferred.cipher = Cow::Borrowed(&[cipher::AES_128_CBC, cipher::AES_256_CBC]);
+        preferred.mac = Cow::Borrowed(&[mac::HMAC_SHA1]);
+    } else if has(Fault::NoCommonKeyExchange) {
+        preferred.kex = Cow::Borrowed(&[kex::DH_G1_SHA1]);
+    }
+    let limits = if has(Fault::RekeyInOutput) {
+        Limits { rekey_write_limit: REKEY_BYTES, ..Limits::default() }
     } else {
-        let handler = Login { shared: Arc::clone(shared), terminal: None };
-        if let Ok(session) = server::run_stream(Arc::clone(&shared.config), socket, handler).await {
-            let _ = session.await;
-        }
-    }
-}
-
-async fn wait_for_end(socket: &mut TcpStream) {
-    let mut buffer = [0; 256];
-    while socket.read(&mut buffer).await.is_ok_and(|length| length > 0) {}
-}
-
-struct Login {
-    shared: Arc<Shared>,
-    terminal: Option<mpsc::UnboundedSender<Vec<u8>>>,
-}
-
-impl Login {
-    fn has(&self, fault: Fault) -> bool {
-        self.shared.options.faults.contains(&fault)
-    }
-
-    async fn verdict(&self, good: bool) -> Auth {
-        self.shared.login_attempts.fetch_add(1, Ordering::Relaxed);
-        if self.has(Fault::AuthSlow) {
-            sleep(Duration::from_secs(3)).await;
-        }
-        if self.has(Fault::AuthSilent) {
-            sleep(AUTH_SILENCE).await;
-        }
-        if good {
-            self.shared.logins.fetch_add(1, Ordering::Relaxed);
-            Auth::Accept
-        } else {
-            Auth::reject()
-        }
-    }
-
-    fn methods(&self) -> Auth {
-        use russh::{MethodKind, MethodSet};
-        let kinds: &[MethodKind] = match self.shared.options.auth {
-            AuthKind::Both => &[MethodKind::Password, MethodKind::KeyboardInteractive],
-            AuthKind::KeyboardInteractive => &[MethodKind::KeyboardInteractive],
-            AuthKind::Password => &[MethodKind::Password],
-            AuthKind::PublicKey => &[MethodKind::PublicKey],
-        };
-        Auth::Reject { proceed_with_methods: Some(MethodSet::from(kinds)), partial_success: false }
-    }
-}
-
-impl server::Handler for Login {
-    type Error = russh::Error;
-
-    async fn auth_none(&mut self, _user: &str) -> Result<Auth, Self::Error> {
-        Ok(self.methods())
-    }
-
-    async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
-        let options = &self.shared.options;
-        let offered = matches!(options.auth, AuthKind::Password | AuthKind::Both);
-        let good = offered && user == options.username && password == options.password;
-        Ok(self.verdict(good).await)
-    }
-
-    async fn auth_keyboard_interactive<'a>(
-        &'a mut self,
-        user: &str,
-        _submethods: &str,
-        response: Option<server::Response<'a>>,
-    ) -> Result<Auth, Self::Error> {
-        let Some(mut answers) = response else {
-            return Ok(Auth::Partial {
-                name: Cow::Borrowed(""),
-                instructions: Cow::Borrowed(""),
-                prompts: Cow::Owned(vec![(Cow::Borrowed("Password: "), false)]),
-            });
-        };
-        let options = &self.shared.options;
-        let offered = matches!(options.auth, AuthKind::KeyboardInteractive | AuthKind::Both);
-        let answered = answers.next().is_some_and(|answer| answer == options.password.as_bytes());
-        let good = offered && user == options.username && answered;
-        Ok(self.verdict(good).await)
-    }
-
-    async fn auth_publickey(
-        &mut self,
-        user: &str,
-        key: server::VerifiedPublicKey<'_>,
-    ) -> Result<Auth, Self::Error> {
-        let options = &self.shared.options;
-        let shown = key.public_key.to_openssh().unwrap_or_default();
-        let same = |line: &String| line.split(' ').nth(1) == shown.split(' ').nth(1);
-        let good = user == options.username && options.authorized_keys.iter().any(same);
-        Ok(self.verdict(good).await)
-    }
-
-    async fn auth_succeeded(&mut self, _session: &mut Session) -> Result<(), Self::Error> {
-        if self.has(Fault::CloseAfterAuth) { Err(russh::Error::Disconnect) } else { Ok(()) }
-    }
-
-    async fn channel_open_session(
-        &mut self,
-        _channel: Channel<Msg>,
-        reply: ChannelOpenHandle,
-        _session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        reply.accept().await;
-        Ok(())
-    }
-
-    async fn pty_request(
-        &mut self,
-        channel: ChannelId,
-        _term: &str,
-        _columns: u32,
-        _rows: u32,
-        _width: u32,
-        _height: u32,
-        _modes: &[(russh::Pty, u32)],
-        session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        if self.has(Fault::PtyRefused) {
-            session.channel_failure(channel)
-        } else {
-            session.channel_success(channel)
-        }
-    }
-
-    async fn shell_request(
-        &mut self,
-        channel: ChannelId,
-        session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        if self.has(Fault::ShellRefused) {
-            return session.channel_failure(channel);
-        }
-        session.channel_success(channel)?;
-        let (typed, keys) = mpsc::unbounded_channel();
-        self.terminal = Some(typed);
-        tokio::spawn(run_terminal(Arc::clone(&self.shared), keys, session.handle(), channel));
-        Ok(())
-    }
-
-    async fn data(
-        &mut self,
-        _channel: ChannelId,
-        data: &[u8],
-        _session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        if let Some(terminal) = &self.terminal {
-            // A terminal that has ended takes nothing more.
-            let _ = terminal.send(data.to_vec());
-        }
-        Ok(())
-    }
-}
-
-/// Moves bytes between the command line and the channel; ends with the client or the device's hanging up.
-async fn run_terminal(
-    shared: Arc<Shared>,
-    mut keys: mpsc::UnboundedReceiver<Vec<u8>>,
-    handle: Handle,
-    channel: ChannelId,
-) {
-    let options = &shared.options;
-    let host = options.hostname.clone().unwrap_or_else(|| shared.persona.hostname.clone());
-    let index = {
-        let mut received = shared.received.lock().unwrap_or_else(PoisonError::into_inner);
-        received.push(Vec::new());
-        received.len() - 1
+        Limits::default()
     };
-    let persona = Arc::clone(&shared.persona);
-    let mut cli = Cli::new(persona, host, options.enable_password.clone(), options.faults.clone());
-    let mut acts = cli.start();
-    loop {
-        for act in acts {
-            match act {
-                Act::Show(bytes) => {
-                    for chunk in bytes.chunks(options.write_chunk.max(1)) {
-                        if handle.data(channel, chunk.to_vec()).await.is_err() {
-                            return;
-                        }
-                        if !options.write_gap.is_zero() {
-                            sleep(options.write_gap).await;
-                        }
-                    }
-                }
-                Act::HangUp | Act::LogOut => {
-                    if act == Act::LogOut {
-                        shared.clean_logouts.fetch_add(1, Ordering::Relaxed);
-                    }
-                    let _ = handle.eof(channel).await;
-                    let _ = handle.close(channel).await;
-                    // What was shown arrives before the connection goes; a client may go first.
-                    let gone = async { while keys.recv().await.is_some() {} };
-                    let _ = tokio::time::timeout(FAREWELL, gone).await;
-                    let _ = handle
-                        .disconnect(russh::Disconnect::ByApplication, String::new(), String::new())
-                        .await;
-                    return;
-                }
-                Act::Freeze => std::future::pending().await,
-            }
-        }
-        let Some(typed) = keys.recv().await else { return };
-        {
-            let mut received = shared.received.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(session) = received.get_mut(index) {
-                session.extend_from_slice(&typed);
-            }
-        }
-        if !options.latency.is_zero() {
-            sleep(options.latency).await;
-        }
-        acts = cli.feed(&typed);
+    Config {
+        auth_rejection_time: Duration::from_millis(5),
+        auth_rejection_time_initial: Some(Duration::ZERO),
+        keys: vec![key],
+        limits,
+        preferred,
+        nodelay: true,
+        ..Config::default()
     }
+}
+
+fn host_key(seed: Option<u64>) -> russh::keys::ssh_key::Result<PrivateKey> {
+    let Some(mut state) = seed else {
+        return PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519);
+    };
+    // Splitmix: four numbers from one. The key guards nothing, it only has to be the same again.
+    let mut bytes = [0; 32];
+    for chunk in bytes.chunks_mut(8) {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        chunk.copy_from_slice(&(mixed ^ (mixed >> 31)).to_be_bytes());
+    }
+    PrivateKey::new(KeypairData::Ed25519(Ed25519Keypair::from_seed(&bytes)), "simulator")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -133,17 +133,16 @@ async fn a_slow_login_and_a_device_that_does_not_hang_up_only_take_their_time() 
 #[tokio::test]
 async fn no_session_is_left_open_behind_a_fault() {
     let service = Service::start_with(&SHORT);
+    let mut devices = Vec::new();
     for name in Fault::names() {
-        let fault = Fault::by_name(name).unwrap();
-        let device = faulty("cisco_ios", &[fault]).await;
-        let body =
-            json!({"devices": [entry(&device, "ios")], "commands": ["show version"], "timeout": 2});
-        let (status, answer) = service.execute(&body).await;
-        assert_eq!(status, 200, "{name}: {answer}");
-        // A device that has gone silent in its login does not look at its connection.
-        if fault != Fault::AuthSilent {
-            wait_until(|| device.open_sessions() == 0, name).await;
-        }
+        devices.push((name, faulty("cisco_ios", &[Fault::by_name(name).unwrap()]).await));
+    }
+    let entries: Vec<Value> = devices.iter().map(|(_, device)| entry(device, "ios")).collect();
+    let body = json!({"devices": entries, "commands": ["show version"], "timeout": 2});
+    let (status, answer) = service.execute(&body).await;
+    assert_eq!((status, &answer["total_devices"]), (200, &json!(devices.len())), "{answer}");
+    for (name, device) in &devices {
+        wait_until(|| device.open_sessions() == 0, name).await;
     }
     let health: Value = service
         .client
