@@ -153,7 +153,7 @@ impl Shared {
     }
 }
 
-/// Ends the session when nobody waits for it any more. After a session's own end there is nothing left to cut.
+/// Ends the session when nobody waits for it any more; a session that has ended by itself has let its socket go.
 struct CutOnDrop(Arc<Lifeline>);
 
 impl Drop for CutOnDrop {

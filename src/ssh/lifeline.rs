@@ -64,6 +64,13 @@ impl Lifeline {
         }
     }
 
+    /// Lets the socket go: the session has ended by itself, and a later [`cut`](Self::cut) finds nothing to cut.
+    pub fn release(&self) {
+        let mut state = self.lock();
+        state.socket = None;
+        state.deadline = None;
+    }
+
     /// Why the session was ended from outside, if it was.
     pub fn was_cut(&self) -> Option<Cut> {
         self.lock().cut

@@ -89,6 +89,7 @@ pub fn run(job: &SessionJob, addresses: &[SocketAddr], lifeline: &Lifeline) -> S
     let mut report = SessionReport::default();
     let mut session = Session { job, lifeline, report: &mut report };
     let error = session.run(addresses).err();
+    lifeline.release();
     report.error = match lifeline.was_cut() {
         Some(Cut::Cancelled) => Some(SessionError::Cancelled),
         _ => error,
