@@ -262,8 +262,8 @@ fn second_opinion(os: &str, command: &str) -> bool {
         "extreme_exos" => ("sho?w?", vec!["(include|exclude|begin) .+".to_owned()], false),
         "aruba_aoscx" => ("sho?w?", vec!["(include|exclude|begin|count) .+|count".to_owned()], false),
         "mikrotik_routeros" => {
-            let path = r"/?[a-z-]+( [a-z-]+)* print( (brief|detail|terse|without-paging|where [^ ]+))*";
-            return is(path, line) && !is(r".*[\[\]{}$!\\].*", line) && !is(r".*\b(set|add|remove|reset\S*) .*", line);
+            let path = r"/?[a-z0-9-]+( [a-z0-9-]+)* print( (brief|detail|terse|without-paging|where [^ ]+))*";
+            return is(path, line) && !is(r".*[\[\]{}$!\\].*", line) && !is(r".*\b(set|add|rem(ove)?|dis(able)?|reset\S*) .*", line);
         }
         "linux" => return is("ip address show|ip route show|arp -a|uname -a|df -h", line),
         _ => return false,

@@ -157,9 +157,7 @@ fn behind_object<'w>(
     let verb = verb.ok_or_else(|| no_read_verb(reads))?;
     let names = words.get(..verb).unwrap_or_default();
     let plain = |word: &str| word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    let acts = |word: &str| {
-        ACTING_WORDS.contains(&word) || ["delete", "create", "configuration"].contains(&word)
-    };
+    let acts = |word: &str| acts(word) || ["delete", "create", "configuration"].contains(&word);
     match names.iter().find(|(_, word)| !plain(word) || acts(word)) {
         Some((at, _)) => Err(Refusal::new(Rule::ReadVerb, *at)),
         None => Ok(words.get(verb + 1..).unwrap_or_default()),
@@ -211,11 +209,14 @@ fn check_arguments(
 
 /// `RouterOS`: `[/]path print [arguments]`. Its language runs inside brackets and braces.
 fn check_path(base: &str, words: &[(usize, &str)], reads: &ReadRules) -> Result<(), Refusal> {
-    if let Some(at) = base.find(['[', ']', '{', '}', '$', '!', '\\', ':', '(', ')']) {
-        let address = base.as_bytes().get(at) == Some(&b':') && base.contains("where");
-        if !address {
-            return Err(Refusal::new(Rule::ForbiddenCharacter, at));
-        }
+    if let Some(at) = base.find(['[', ']', '{', '}', '$', '!', '\\', '(', ')']) {
+        return Err(Refusal::new(Rule::ForbiddenCharacter, at));
+    }
+    // A colon begins a command of the language, but in a condition it belongs to an address or a time.
+    let condition =
+        words.iter().find(|(_, word)| *word == "where").map_or(base.len(), |(at, _)| *at);
+    if let Some(at) = base.find(':').filter(|at| *at < condition) {
+        return Err(Refusal::new(Rule::ForbiddenCharacter, at));
     }
     let verb = words.iter().position(|(_, word)| reads.verbs.iter().any(|verb| verb.is(word)));
     let verb = verb.filter(|verb| *verb > 0).ok_or_else(|| no_read_verb(reads))?;
@@ -230,9 +231,8 @@ fn check_path(base: &str, words: &[(usize, &str)], reads: &ReadRules) -> Result<
                         .bytes()
                         .all(|b| b.is_ascii_alphabetic() || b == b'-' || b.is_ascii_digit())
             };
-            let acts = |step: &&str| ACTING_WORDS.contains(step);
             let whole = index == 0 || name == *word;
-            if !whole || !steps.iter().all(plain) || steps.iter().any(acts) {
+            if !whole || !steps.iter().all(plain) || steps.iter().any(|step| acts(step)) {
                 return Err(Refusal::new(Rule::ReadVerb, *at));
             }
         }
@@ -241,8 +241,7 @@ fn check_path(base: &str, words: &[(usize, &str)], reads: &ReadRules) -> Result<
     for (index, (at, word)) in arguments.iter().enumerate() {
         let name = word.split(['=', '~']).next().unwrap_or_default();
         let conditional = arguments.iter().take(index).any(|(_, before)| *before == "where");
-        let acts = ACTING_WORDS.iter().any(|acting| name.len() >= 2 && acting.starts_with(name));
-        if (acts && !PRINT_ARGUMENTS.contains(&name))
+        if (acts(name) && !PRINT_ARGUMENTS.contains(&name))
             || !(conditional || PRINT_ARGUMENTS.contains(&name))
         {
             return Err(Refusal::new(Rule::ArgumentWrites, *at)
@@ -250,6 +249,11 @@ fn check_path(base: &str, words: &[(usize, &str)], reads: &ReadRules) -> Result<
         }
     }
     Ok(())
+}
+
+/// True if the device could take the word for one that acts: it takes them shortened.
+fn acts(word: &str) -> bool {
+    word.len() >= 2 && ACTING_WORDS.iter().any(|acting| acting.starts_with(word))
 }
 
 /// The words of a text and where they begin.

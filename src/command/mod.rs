@@ -184,7 +184,7 @@ pub fn check(
         plan.add_neutral(platform, option, value).map_err(refused)?;
         display = format!("{text} | {} {value}", option.word());
     }
-    plan.finish(base, text, display, input.pipe_option.is_some())
+    plan.finish(base, text, display)
 }
 
 /// The stages of a command, parted into the device's and the service's.
@@ -217,13 +217,9 @@ impl Filtering {
                 }
             }
             pipe::Read::Service { meaning, pattern } => {
-                self.translated = true;
                 self.add_service(meaning, &pattern, stage.at)
             }
-            pipe::Read::Neutral { option, value } => {
-                self.translated = true;
-                self.add_neutral(platform, option, &value)
-            }
+            pipe::Read::Neutral { option, value } => self.add_neutral(platform, option, &value),
         }
     }
 
@@ -235,6 +231,7 @@ impl Filtering {
         value: &str,
     ) -> Result<(), Refusal> {
         grammar::check_pattern(value, 0)?;
+        self.translated = true;
         if self.service.is_empty()
             && let Some(stage) = pipe::in_words_of(platform, option.meaning(), value)
         {
@@ -260,22 +257,16 @@ impl Filtering {
         Ok(())
     }
 
-    fn finish(
-        self,
-        base: &str,
-        text: &str,
-        display: String,
-        has_option: bool,
-    ) -> Result<CheckedCommand, Refusal> {
-        let line = if !self.translated && !has_option {
-            text.to_owned()
-        } else {
+    fn finish(self, base: &str, text: &str, display: String) -> Result<CheckedCommand, Refusal> {
+        let line = if self.translated {
             let mut line = base.to_owned();
             for stage in &self.device {
                 line.push_str(" | ");
                 line.push_str(stage);
             }
             line
+        } else {
+            text.to_owned()
         };
         if line.len() > MOST_BYTES {
             return Err(Refusal::new(Rule::TooLong, MOST_BYTES));
