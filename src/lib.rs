@@ -3,8 +3,10 @@
 //! The way of the data, one type a step: HTTP body → [`wire::request`] → [`plan::Plan`] → [`ssh::session`] →
 //! [`outcome::DeviceOutcome`] → [`wire::response`]. `docs/architecture.md` has the picture and the rooms' order.
 
+pub mod catalog;
 pub mod cli;
 pub mod command;
+pub mod config_tree;
 pub mod deadline;
 pub mod device;
 pub mod executor;
@@ -20,4 +22,5 @@ pub mod simulator;
 pub mod ssh;
 pub mod startup;
 pub mod telemetry;
+pub mod textfsm;
 pub mod wire;

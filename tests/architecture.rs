@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 6] = [
     &["settings", "wire", "http", "cli", "telemetry", "startup", "simulator"],
 ];
 /// Rooms of one layer that may use each other, user first.
-const BESIDE: [(&str, &str); 13] = [
+const BESIDE: [(&str, &str); 14] = [
     ("cli", "http"),
     ("cli", "settings"),
     ("cli", "simulator"),
@@ -21,6 +21,7 @@ const BESIDE: [(&str, &str); 13] = [
     ("cli", "telemetry"),
     ("cli", "wire"),
     ("device", "command"),
+    ("outcome", "catalog"),
     ("http", "settings"),
     ("http", "wire"),
     ("startup", "http"),

@@ -26,6 +26,7 @@ pub struct Platform {
     title: String,
     aliases: Vec<String>,
     ntc: Option<String>,
+    ntc_fallback: Option<String>,
     prompts: Lazily<RawPrompt>,
     login: Lazily<RawLogin>,
     enable: Option<Lazily<RawEnable>>,
@@ -152,6 +153,7 @@ impl Platform {
             title: raw.title.into_inner(),
             aliases: raw.aliases.into_iter().map(Spanned::into_inner).collect(),
             ntc: raw.ntc.map(Spanned::into_inner),
+            ntc_fallback: raw.ntc_fallback.map(Spanned::into_inner),
             prompts: raw.prompt.into(),
             login: raw.login.into(),
             enable: raw.enable.map(Lazily::from),
@@ -186,6 +188,12 @@ impl Platform {
     #[must_use]
     pub fn ntc(&self) -> Option<&str> {
         self.ntc.as_deref()
+    }
+
+    /// Another platform's name among them whose output looks alike, to be tried where its own has no template.
+    #[must_use]
+    pub fn ntc_fallback(&self) -> Option<&str> {
+        self.ntc_fallback.as_deref()
     }
 
     /// Where its definition came from.
@@ -294,7 +302,7 @@ impl<R: Raw> From<R> for Lazily<R> {
 
 fn check_names(raw: &RawDefinition, stem: Option<&str>) -> Found<()> {
     let names = || std::iter::once(&raw.name).chain(&raw.aliases);
-    for name in names().chain(&raw.ntc) {
+    for name in names().chain(&raw.ntc).chain(&raw.ntc_fallback) {
         let letters = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
         if name.get_ref().is_empty() || !name.get_ref().bytes().all(letters) {
             return Err((Fault::NotAName(name.get_ref().clone()), name.span()));

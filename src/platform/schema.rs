@@ -41,6 +41,7 @@ pub(super) struct RawDefinition {
     #[serde(default)]
     pub(super) aliases: Vec<Text>,
     pub(super) ntc: Option<Text>,
+    pub(super) ntc_fallback: Option<Text>,
     pub(super) prompt: RawPrompt,
     #[serde(default)]
     pub(super) login: RawLogin,

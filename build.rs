@@ -1,0 +1,22 @@
+//! Packs the library of templates into the program where `make templates` has fetched it.
+
+use std::{env, fs, path::Path};
+
+/// The folder with the pinned version and the fetched package.
+const FOLDER: &str = "deploy/templates";
+
+fn main() {
+    println!("cargo:rerun-if-changed={FOLDER}");
+    let root = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
+    let out = env::var("OUT_DIR").expect("cargo sets it");
+    let folder = Path::new(&root).join(FOLDER);
+    let pin = fs::read_to_string(folder.join("requirements.txt")).unwrap_or_default();
+    let version = pin.split_whitespace().find_map(|word| word.strip_prefix("ntc-templates=="));
+    let package =
+        version.map(|version| folder.join(format!("ntc_templates-{version}-py3-none-any.whl")));
+    let code = match package.filter(|package| package.is_file()) {
+        Some(package) => format!("Some(include_bytes!({:?}))", package.display().to_string()),
+        None => "None".to_owned(),
+    };
+    fs::write(Path::new(&out).join("library.rs"), code).expect("the build folder can be written");
+}

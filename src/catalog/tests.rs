@@ -1,0 +1,231 @@
+//! Which template is chosen for which command, and what becomes of its records. Without the packed library: the
+//! index here is our own.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::{
+    Catalog, Match, Os,
+    index::Index,
+    shelf::{Shelf, Shelves},
+};
+
+const INDEX: &str = "Template, Hostname, Platform, Command
+
+ios_show_interfaces_status.textfsm, .*, ios, sh[[ow]] int[[erfaces]](?: (?:\\S+))? st[[atus]]
+ios_show_interfaces.textfsm, .*, ios, sh[[ow]] int[[erfaces]](?: (?:\\S+))?
+ios_show_ip_interface_brief.textfsm, .*, ios, sh[[ow]] ip int[[erface]] br[[ief]]
+ios_show_ip_interface.textfsm, .*, ios, sh[[ow]] ip int[[erface]]
+ios_show_ip_route_summary.textfsm, .*, ios, sh[[ow]] ip ro[[ute]] sum[[mary]]
+ios_show_ip_route.textfsm, .*, ios, sh[[ow]] ip ro[[ute]]
+ios_show_ipv6_route.textfsm, .*, ios, sh[[ow]] ipv6 ro[[ute]]
+ios_show_vlans.textfsm, .*, ios, sh[[ow]] vlans
+ios_show_vlan.textfsm, .*, ios, sh[[ow]] vlan
+ios_show_flow_toptalkers.textfsm, .*, ios, sh[[ow]] flow top[[-talkers]]
+ios_show_cef.textfsm, .*, ios, sh[[ow]] cef(?: vrf \\S+)?\\s*$
+ios_show_running_inc_user.textfsm, .*, ios, sh[[ow]] run[[ning-config]] \\| i[[nclude]] user
+ios_monitor.textfsm, .*, ios, [[/]]mon[[itor]] (\\S+) once
+junos_show_version.textfsm, .*, (junos|vjunos), show version
+";
+
+fn shelf(platform: &str) -> std::sync::Arc<Shelf> {
+    let (index, faults) = Index::parse(INDEX, 7);
+    assert!(faults.is_empty(), "{faults:?}");
+    Shelves::default().of(&index, &[platform.to_owned()])
+}
+
+#[test]
+fn a_template_is_chosen_for_its_command_and_for_no_other() {
+    use Match::{Abbreviated, Argument, Exact};
+    let shelf = shelf("ios");
+    let cases = [
+        ("show interfaces", Some(("interfaces", Exact))),
+        ("SHOW  Interfaces", Some(("interfaces", Exact))),
+        ("sh int", Some(("interfaces", Abbreviated))),
+        // Not of the index' own beginnings, but of the words themselves.
+        ("show interf", Some(("interfaces", Abbreviated))),
+        ("sho in", Some(("interfaces", Abbreviated))),
+        ("show interfaces Gi0/1", Some(("interfaces", Exact))),
+        ("show interfaces GigabitEthernet 0/1", Some(("interfaces", Argument))),
+        ("show interfaces trunk", None),
+        ("show interfaces description", None),
+        ("show interfaces | include up", None),
+        ("show interfaces status", Some(("interfaces_status", Exact))),
+        ("show interfaces Gi0/1 status", Some(("interfaces_status", Exact))),
+        ("sh int stat", Some(("interfaces_status", Abbreviated))),
+        ("sh ip int br", Some(("ip_interface_brief", Abbreviated))),
+        ("show ip interface Vlan10", Some(("ip_interface", Argument))),
+        ("show ip interface brief Vlan10", Some(("ip_interface_brief", Argument))),
+        ("show ip route", Some(("ip_route", Exact))),
+        ("show ip r", Some(("ip_route", Abbreviated))),
+        ("show ip route 10.0.0.0 255.0.0.0", Some(("ip_route", Argument))),
+        ("show ip route vrf RED", Some(("ip_route", Argument))),
+        ("show ip route vrf RED 10.1.1.1", Some(("ip_route", Argument))),
+        ("show ip route vrf", None),
+        ("show ip route connected", None),
+        ("show ip route vrf RED summary", None),
+        ("show ip route 10.0.0.0 longer-prefixes", None),
+        ("show ip route summary", Some(("ip_route_summary", Exact))),
+        // An exact word beats the beginning of a longer one.
+        ("show ip ro", Some(("ip_route", Abbreviated))),
+        ("show ipv ro", Some(("ipv6_route", Abbreviated))),
+        ("show vlan", Some(("vlan", Exact))),
+        ("show vlan 10", Some(("vlan", Argument))),
+        ("show vlans", Some(("vlans", Exact))),
+        ("show vlan brief", None),
+        // `vlan` or `vlans`.
+        ("show vla", None),
+        ("show flow toptalkers", Some(("flow_toptalkers", Exact))),
+        ("show flow top-talkers", Some(("flow_toptalkers", Exact))),
+        ("show cef", Some(("cef", Exact))),
+        ("show cef vrf RED", Some(("cef", Exact))),
+        ("show running-config | include user", Some(("running_inc_user", Exact))),
+        ("show running-config", None),
+        ("monitor ether1 once", Some(("monitor", Exact))),
+        ("/monitor ether1 once", Some(("monitor", Exact))),
+        ("show", None),
+        ("", None),
+        ("show version", None),
+    ];
+    for (command, want) in cases {
+        let found = shelf.find(command).map(|found| (found.templates[0].clone(), found.chosen));
+        let want = want.map(|(name, chosen)| {
+            let verb = if name == "monitor" { "" } else { "show_" };
+            (format!("ios_{verb}{name}.textfsm"), chosen)
+        });
+        assert_eq!(found, want, "{command:?}");
+    }
+}
+
+#[test]
+fn a_platforms_name_counts_whole() {
+    for (platform, known) in
+        [("junos", true), ("vjunos", true), ("junos_evo", false), ("jun", false)]
+    {
+        assert_eq!(!shelf(platform).is_empty(), known, "{platform}");
+    }
+}
+
+fn own(files: &[(&str, &str)]) -> (tempfile::TempDir, Catalog) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let catalog = Catalog::open(Some(folder.path().to_owned())).unwrap();
+    (folder, catalog)
+}
+
+fn read(catalog: &Catalog, os: &str, command: &str, output: &str) -> Result<Value, String> {
+    let reading = catalog.read(&Os::new(os, None), command, command, output, false, &|| false);
+    reading.parsed.ok_or_else(|| reading.error.unwrap())
+}
+
+const WORDS: &str = "Value Required NAME (\\w+)\nValue List Numbers (\\d+)\n\nStart\n ^${NAME} ${Numbers} -> Record\n ^. -> Error\n";
+
+#[test]
+fn own_templates_are_found_by_their_names() {
+    let (_folder, catalog) = own(&[("acme_os_show_words.textfsm", WORDS)]);
+    let want = json!([{"name": "a", "numbers": ["1"]}, {"name": "b", "numbers": ["2"]}]);
+    assert_eq!(read(&catalog, "acme_os", "show words", "a 1\nb 2\n"), Ok(want.clone()));
+    assert_eq!(read(&catalog, "ACME_OS", "sh wo", "a 1\nb 2\n"), Ok(want));
+    let error = read(&catalog, "acme", "show words", "a 1\n").unwrap_err();
+    assert!(
+        error.starts_with("Parser not available: no template reads `show words` of acme;"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_own_index_says_what_templates_are_for_and_fill_together() {
+    let (_folder, catalog) = own(&[
+        (
+            "index",
+            "Template, Hostname, Platform, Command\none.textfsm:two.textfsm, .*, acme_os, sh[[ow]] both\n",
+        ),
+        ("one.textfsm", "Value Key ID (\\d+)\nValue A (\\w+)\n\nStart\n ^a ${ID} ${A} -> Record\n"),
+        ("two.textfsm", "Value Key ID (\\d+)\nValue B (\\w+)\n\nStart\n ^b ${ID} ${B} -> Record\n"),
+    ]);
+    let output = "a 1 x\na 2 y\na 3 z\nb 2 q\nb 1 p\nb 1 late\n";
+    let want = json!([
+        {"id": "1", "a": "x", "b": "p"}, {"id": "2", "a": "y", "b": "q"}, {"id": "3", "a": "z", "b": ""}
+    ]);
+    assert_eq!(read(&catalog, "acme_os", "show both", output), Ok(want));
+}
+
+#[test]
+fn broken_own_templates_are_named_and_stop_nothing() {
+    let (_folder, catalog) = own(&[
+        ("acme_os_show_words.textfsm", WORDS),
+        ("acme_os_show_broken.textfsm", "Value A (\n"),
+        ("acme_os_show_latin.textfsm", "Value A (\u{e9})\n"),
+    ]);
+    let broken: Vec<_> =
+        catalog.broken().into_iter().map(|one| format!("{}: {}", one.file, one.error)).collect();
+    assert_eq!(
+        broken,
+        [
+            "acme_os_show_broken.textfsm: line 1: the expression of `A` must stand in ( )",
+            "acme_os_show_latin.textfsm: line 1: there is no state `Start`"
+        ]
+    );
+    assert!(read(&catalog, "acme_os", "show words", "a 1").is_ok());
+}
+
+#[test]
+fn own_templates_are_read_anew_when_the_folder_changes() {
+    let (folder, catalog) = own(&[("acme_os_show_words.textfsm", WORDS)]);
+    assert!(read(&catalog, "acme_os", "show words", "a 1").is_ok());
+    let other = "Value OTHER (\\w+)\n\nStart\n ^${OTHER} -> Record\n";
+    fs::write(folder.path().join("acme_os_show_words.textfsm"), other).unwrap();
+    fs::write(folder.path().join("acme_os_show_more.textfsm"), WORDS).unwrap();
+    catalog.reload();
+    assert_eq!(read(&catalog, "acme_os", "show words", "a 1"), Ok(json!([{"other": "a"}])));
+    assert!(read(&catalog, "acme_os", "show more", "a 1").is_ok());
+    fs::remove_file(folder.path().join("acme_os_show_more.textfsm")).unwrap();
+    catalog.reload();
+    assert!(read(&catalog, "acme_os", "show more", "a 1").is_err());
+}
+
+#[test]
+fn no_records_are_an_error_unless_there_was_nothing_to_read() {
+    let (_folder, catalog) =
+        own(&[("acme_os_show_words.textfsm", "Value A (x)\n\nStart\n ^${A} -> Record\n")]);
+    assert_eq!(
+        read(&catalog, "acme_os", "show words", "nothing\nhere\n").unwrap_err(),
+        "Parser found no records in 2 lines of output; template acme_os_show_words.textfsm"
+    );
+    assert_eq!(read(&catalog, "acme_os", "show words", " \n\n"), Ok(json!([])));
+}
+
+#[test]
+fn a_configuration_that_no_template_reads_becomes_a_tree() {
+    let (_folder, catalog) = own(&[("acme_os_show_words.textfsm", WORDS)]);
+    let reading = catalog.read(
+        &Os::new("acme_os", None),
+        "sh run",
+        "sh run",
+        "hostname a\n!\ninterface Gi0/1\n ip address 10.0.0.1 255.0.0.0\n",
+        false,
+        &|| false,
+    );
+    assert_eq!(reading.parser.unwrap().engine, "config_tree");
+    assert_eq!(
+        reading.parsed.unwrap(),
+        json!([
+            {"line": "hostname a", "children": []},
+            {"line": "interface Gi0/1", "children": [{"line": "ip address 10.0.0.1 255.0.0.0", "children": []}]}
+        ])
+    );
+}
+
+#[test]
+fn a_template_of_the_request_is_read_with_or_refused_with_its_line() {
+    let (_folder, catalog) = own(&[]);
+    let reading = catalog.read_with(WORDS, "a 1\n", true, &|| false).unwrap();
+    assert_eq!(reading.parsed, Some(json!([{"name": "a", "numbers": ["1"]}])));
+    assert_eq!(reading.steps.len(), 1);
+    assert_eq!((reading.steps[0].line, reading.steps[0].rule), (1, 5));
+    let error = catalog.read_with("Value A (\n", "", false, &|| false).unwrap_err();
+    assert_eq!(error, "line 1: the expression of `A` must stand in ( )");
+}

@@ -1,0 +1,368 @@
+//! Runs a template over a text, line by line.
+
+use super::{
+    action::{LineAction, RecordAction},
+    matcher::Unanswered,
+    register::{Cell, Groups, Item, Register, Table},
+    template::{Nested, Rule, State, Target, Template},
+};
+
+/// How many lines pass between two looks at the clock.
+const LINES_BETWEEN_LOOKS: usize = 256;
+/// How much of a line an error shows, in characters.
+const MOST_SHOWN: usize = 200;
+
+/// The bounds of one run.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The text, in bytes.
+    pub most_bytes: usize,
+    /// One line, in bytes.
+    pub most_line_bytes: usize,
+    /// Finished rows.
+    pub most_rows: usize,
+    /// Steps of the backtracking engine for one rule and line.
+    pub most_backtracks: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            most_bytes: 16 << 20,
+            most_line_bytes: 256 << 10,
+            most_rows: 1_000_000,
+            most_backtracks: 1_000_000,
+        }
+    }
+}
+
+/// Why a text gave no records.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum ParseError {
+    /// An expression that looks around tried too many ways.
+    #[error("limit: the rule in line {rule} of the template gave up on line {line} of the output")]
+    Backtracks {
+        /// The template's line.
+        rule: usize,
+        /// The text's line, from 1.
+        line: usize,
+    },
+    /// The text is too long.
+    #[error("limit: the output has more than {most} bytes")]
+    InputSize {
+        /// The bound.
+        most: usize,
+    },
+    /// A line is too long.
+    #[error("limit: line {line} of the output has more than {most} bytes")]
+    LineLength {
+        /// From 1.
+        line: usize,
+        /// The bound.
+        most: usize,
+    },
+    /// A list with groups inside was matched without taking part: Python's library fails here too.
+    #[error(
+        "the rule in line {rule} of the template matched line {line} of the output without its list `{value}`"
+    )]
+    ListWithoutGroup {
+        /// The template's line.
+        rule: usize,
+        /// The text's line, from 1.
+        line: usize,
+        /// The value's name.
+        value: String,
+    },
+    /// An expression is too large to be compiled.
+    #[error("limit: an expression of state `{state}` is too large")]
+    PatternSize {
+        /// The state's name.
+        state: String,
+    },
+    /// The template says that it does not know such a line.
+    #[error("the template does not know line {line} of the output: `{text}` (rule in line {rule}{})", said(message.as_deref()))]
+    Refused {
+        /// The template's line.
+        rule: usize,
+        /// The text's line, from 1.
+        line: usize,
+        /// That line, cut to 200 characters.
+        text: String,
+        /// The template's own word.
+        message: Option<String>,
+    },
+    /// Too many rows.
+    #[error("limit: more than {most} records")]
+    Rows {
+        /// The bound.
+        most: usize,
+    },
+    /// It took too long.
+    #[error("limit: not done in time, at line {line} of the output")]
+    Time {
+        /// From 1.
+        line: usize,
+    },
+}
+
+impl ParseError {
+    /// True if a bound of ours was hit, false if the template and the text do not fit.
+    #[must_use]
+    pub fn is_limit(&self) -> bool {
+        !matches!(self, Self::ListWithoutGroup { .. } | Self::Refused { .. })
+    }
+}
+
+fn said(message: Option<&str>) -> String {
+    message.map(|message| format!(", which says {message}")).unwrap_or_default()
+}
+
+/// A rule that matched a line, for an explanation.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Step {
+    /// The text's line, from 1.
+    pub line: usize,
+    /// The state in which it matched.
+    pub state: String,
+    /// The template's line.
+    pub rule: usize,
+}
+
+impl Template {
+    /// Reads the records of a text. `is_late` is asked now and then and ends it; `steps` gets every rule that matched.
+    ///
+    /// # Errors
+    /// The template's own refusal, or the bound that was hit. What was read before is given up, as Python does.
+    pub fn read(
+        &self,
+        text: &str,
+        limits: &Limits,
+        is_late: &dyn Fn() -> bool,
+        steps: Option<&mut Vec<Step>>,
+    ) -> Result<Table, ParseError> {
+        if text.len() > limits.most_bytes {
+            return Err(ParseError::InputSize { most: limits.most_bytes });
+        }
+        let registers = self.values.iter().map(|value| Register::new(&value.options)).collect();
+        let mut run = Run { template: self, limits, registers, rows: Vec::new(), steps };
+        let mut at = Target::State(self.start);
+        for (line, number) in lines(text).zip(1..) {
+            let Target::State(index) = at else { break };
+            let Some(state) = self.states.get(index) else { break };
+            if number % LINES_BETWEEN_LOOKS == 0 && is_late() {
+                return Err(ParseError::Time { line: number });
+            }
+            if line.len() > limits.most_line_bytes {
+                return Err(ParseError::LineLength { line: number, most: limits.most_line_bytes });
+            }
+            if let Some(target) = run.line(state, line, number)? {
+                at = target;
+            }
+        }
+        if at != Target::End && !self.silent_end {
+            run.record()?;
+        }
+        let header = self.values.iter().map(|value| value.name.clone()).collect();
+        Ok(Table { header, rows: run.rows })
+    }
+}
+
+struct Run<'t, 's> {
+    template: &'t Template,
+    limits: &'t Limits,
+    registers: Vec<Register<'t>>,
+    rows: Vec<Vec<Cell>>,
+    steps: Option<&'s mut Vec<Step>>,
+}
+
+impl Run<'_, '_> {
+    /// Gives a line to the rules of a state; says where to go if one leads elsewhere.
+    fn line(
+        &mut self,
+        state: &State,
+        line: &str,
+        number: usize,
+    ) -> Result<Option<Target>, ParseError> {
+        let too_large = || ParseError::PatternSize { state: state.name.clone() };
+        let expressions = state.rules.iter().map(|rule| &rule.expression);
+        let verdict = state.matchers.ask(line, expressions).map_err(|_large| too_large())?;
+        for (index, rule) in state.rules.iter().enumerate() {
+            let found = match verdict.of(index) {
+                Some(false) => continue,
+                // Nothing to look for in the line: that it matches is all.
+                Some(true) if rule.groups.is_empty() => Ok(Some(Vec::new())),
+                _ => rule.expression.spans(line, &rule.groups, self.limits.most_backtracks),
+            };
+            let found = found.map_err(|unanswered| match unanswered {
+                Unanswered::Backtracks => ParseError::Backtracks { rule: rule.line, line: number },
+                Unanswered::TooLarge => too_large(),
+            })?;
+            let Some(spans) = found else { continue };
+            if let Some(steps) = &mut self.steps {
+                steps.push(Step { line: number, state: state.name.clone(), rule: rule.line });
+            }
+            for (value, span) in rule.fills.iter().zip(spans) {
+                let text = span.and_then(|(start, end)| line.get(start..end));
+                self.assign(*value, text, rule, number)?;
+            }
+            match rule.record {
+                RecordAction::Keep => {}
+                RecordAction::Clear => self.clear(),
+                RecordAction::ClearAll => {
+                    self.registers.iter_mut().for_each(Register::clear_all);
+                }
+                RecordAction::Record => self.record()?,
+            }
+            match &rule.action {
+                LineAction::Continue => {}
+                LineAction::Next => return Ok(rule.target),
+                LineAction::Error(message) => {
+                    return Err(ParseError::Refused {
+                        rule: rule.line,
+                        line: number,
+                        text: line.chars().take(MOST_SHOWN).collect(),
+                        message: message.clone(),
+                    });
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn assign(
+        &mut self,
+        value: usize,
+        text: Option<&str>,
+        rule: &Rule,
+        line: usize,
+    ) -> Result<(), ParseError> {
+        let (Some(declared), Some(register)) =
+            (self.template.values.get(value), self.registers.get_mut(value))
+        else {
+            return Ok(());
+        };
+        let groups = match (&declared.nested, text) {
+            (None, _) => None,
+            (Some(_), None) => {
+                let value = declared.name.clone();
+                return Err(ParseError::ListWithoutGroup { rule: rule.line, line, value });
+            }
+            (Some(nested), Some(text)) => nested
+                .groups(text, self.limits.most_backtracks)
+                .map_err(|unanswered| match unanswered {
+                    Unanswered::Backtracks => ParseError::Backtracks { rule: rule.line, line },
+                    Unanswered::TooLarge => {
+                        ParseError::PatternSize { state: declared.name.clone() }
+                    }
+                })?,
+        };
+        register.assign(text, groups);
+        if register.fills_up() {
+            for row in self.rows.iter_mut().rev() {
+                let Some(cell) = row.get_mut(value) else { break };
+                if !cell.is_empty() {
+                    break;
+                }
+                *cell = Cell::Text(register.text().to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the row into the table, unless something required is missing or there is nothing in it.
+    fn record(&mut self) -> Result<(), ParseError> {
+        for register in &mut self.registers {
+            if !register.settle() {
+                self.clear();
+                return Ok(());
+            }
+        }
+        if self.registers.iter().all(Register::is_empty) {
+            return Ok(());
+        }
+        if self.rows.len() >= self.limits.most_rows {
+            return Err(ParseError::Rows { most: self.limits.most_rows });
+        }
+        self.rows.push(self.registers.iter_mut().map(Register::take).collect());
+        self.clear();
+        Ok(())
+    }
+
+    fn clear(&mut self) {
+        self.registers.iter_mut().for_each(Register::clear);
+    }
+}
+
+impl Nested {
+    /// The named groups in what the list's group matched; `None` if there are none or it does not match alone.
+    fn groups(&self, text: &str, most_backtracks: usize) -> Result<Option<Groups>, Unanswered> {
+        if self.names.is_empty() {
+            return Ok(None);
+        }
+        let spans = self.expression.spans(text, &self.numbers, most_backtracks)?;
+        Ok(spans.map(|spans| {
+            let matched = spans
+                .into_iter()
+                .map(|span| span.and_then(|(start, end)| text.get(start..end)).map(str::to_owned));
+            self.names.iter().cloned().zip(matched).collect()
+        }))
+    }
+}
+
+impl Item {
+    /// The item as text: Python's word for nothing, and its text.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::None => Some("None"),
+            Self::Text(text) => Some(text),
+            Self::Groups(_) => None,
+        }
+    }
+}
+
+/// The lines of a text as Python parts them: at ten characters and at CR LF.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let bytes = rest.as_bytes();
+        let mut at = 0;
+        let (end, next) = loop {
+            match bytes.get(at) {
+                None => break (at, at),
+                Some(b'\r') if bytes.get(at + 1) == Some(&b'\n') => break (at, at + 2),
+                Some(b'\n' | b'\r' | 0x0b | 0x0c | 0x1c..=0x1e) => break (at, at + 1),
+                Some(0xc2) if bytes.get(at + 1) == Some(&0x85) => break (at, at + 2),
+                Some(0xe2)
+                    if bytes.get(at + 1) == Some(&0x80)
+                        && matches!(bytes.get(at + 2), Some(0xa8 | 0xa9)) =>
+                {
+                    break (at, at + 3);
+                }
+                Some(_) => at += 1,
+            }
+        };
+        let line = rest.get(..end)?;
+        rest = rest.get(next..)?;
+        Some(line)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lines;
+
+    #[test]
+    fn lines_end_where_pythons_lines_end() {
+        let text =
+            "a\nb\rc\r\nd\u{b}e\u{c}f\u{1c}g\u{1d}h\u{1e}i\u{85}j\u{2028}k\u{2029}l\u{1f}m\n";
+        let parts: Vec<_> = lines(text).collect();
+        assert_eq!(parts, ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l\u{1f}m"]);
+        assert_eq!(lines("").count(), 0);
+        assert_eq!(lines("\n\n").count(), 2);
+        assert_eq!(lines("\u{2027}x").collect::<Vec<_>>(), ["\u{2027}x"]);
+    }
+}
