@@ -44,11 +44,7 @@ impl Application {
     /// Says what is wrong and where; nothing was started then.
     pub fn build(settings: Settings) -> Result<Self, StartError> {
         raise_descriptor_limit();
-        let mut registry = Registry::embedded()?;
-        if let Some(folder) = &settings.platforms_dir {
-            registry = registry.with_folder(folder)?;
-        }
-        let policy = CommandPolicy::parse(&settings.commands_deny, &settings.commands_allow)?;
+        let (registry, policy) = definitions(&settings)?;
         let addr = (settings.host, settings.port);
         let listener = TcpListener::bind(addr);
         let failed = |source| StartError::Listen { addr: format!("{}:{}", addr.0, addr.1), source };
@@ -78,6 +74,14 @@ impl Application {
         Ok(Self { port, server })
     }
 
+    /// Reads everything that the settings name, and starts nothing.
+    ///
+    /// # Errors
+    /// Those of [`build`](Self::build) that are known before anything is started.
+    pub fn check(settings: &Settings) -> Result<(), StartError> {
+        definitions(settings).map(drop)
+    }
+
     /// The port that is listened on.
     #[must_use]
     pub fn port(&self) -> u16 {
@@ -91,6 +95,16 @@ impl Application {
     pub async fn run_until_stopped(self) -> std::io::Result<()> {
         self.server.await
     }
+}
+
+/// What the settings say about platforms and commands.
+fn definitions(settings: &Settings) -> Result<(Registry, CommandPolicy), StartError> {
+    let mut registry = Registry::embedded()?;
+    if let Some(folder) = &settings.platforms_dir {
+        registry = registry.with_folder(folder)?;
+    }
+    let policy = CommandPolicy::parse(&settings.commands_deny, &settings.commands_allow)?;
+    Ok((registry, policy))
 }
 
 /// A session holds up to four descriptors; many systems start programs with 1024 although they allow more.

@@ -13,5 +13,6 @@ mod faults;
 mod hostile;
 mod many;
 mod openssh;
+mod settings;
 mod support;
 mod vtysh;
