@@ -9,6 +9,7 @@ pub mod deadline;
 pub mod device;
 pub mod executor;
 pub mod http;
+pub mod live;
 pub mod outcome;
 pub mod output;
 pub mod plan;

@@ -2,15 +2,19 @@
 
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
-use actix_web::{App as Actix, HttpServer, dev::Server, middleware, web::Data};
+use actix_web::{App as Actix, HttpServer, dev::Server, middleware, rt, web::Data};
 
 use crate::{
     command::{CommandPolicy, PolicyError},
     executor::Executor,
-    http::{self, App},
+    http::{self, App, Limits},
+    live::Live,
     platform::{DefinitionError, Registry},
     settings::Settings,
 };
+
+/// How often clients that are as good as new are forgotten.
+const SWEEP: Duration = Duration::from_secs(30);
 
 /// Why the service did not start.
 #[derive(Debug, thiserror::Error)]
@@ -55,10 +59,14 @@ impl Application {
         }
         let executor = Executor::new(settings.executor_limits());
         let (workers, shutdown) = (settings.workers, settings.shutdown_timeout);
-        let app = Data::new(App { registry: Arc::new(registry), policy, executor, settings });
+        let limits = Live::new(Limits::new(&settings));
+        rt::spawn(forget_idle_clients(limits.clone()));
+        let registry = Arc::new(registry);
+        let app = Data::new(App { registry, policy, executor, limits, settings });
         let server = HttpServer::new(move || {
             Actix::new()
                 .app_data(app.clone())
+                .wrap(middleware::from_fn(http::rate_limit_middleware))
                 .wrap(security_headers())
                 .wrap(middleware::from_fn(http::request_id_middleware))
                 .configure(http::configure)
@@ -105,6 +113,15 @@ fn definitions(settings: &Settings) -> Result<(Registry, CommandPolicy), StartEr
     }
     let policy = CommandPolicy::parse(&settings.commands_deny, &settings.commands_allow)?;
     Ok((registry, policy))
+}
+
+/// Keeps the table of clients small for as long as the service runs.
+async fn forget_idle_clients(limits: Live<Limits>) {
+    let mut tick = rt::time::interval(SWEEP);
+    loop {
+        tick.tick().await;
+        limits.now().forget_idle();
+    }
 }
 
 /// A session holds up to four descriptors; many systems start programs with 1024 although they allow more.

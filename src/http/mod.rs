@@ -1,17 +1,22 @@
 //! The HTTP door: routes, handlers of a few lines, errors in one shape, Swagger UI from the binary itself.
 
+mod client;
 mod error;
 mod openapi;
+mod rate_limit;
 mod request_id;
 mod routes;
 
 use std::sync::Arc;
 
 pub use self::{
-    openapi::document, request_id::middleware as request_id_middleware, routes::configure,
+    openapi::document,
+    rate_limit::{Limits, middleware as rate_limit_middleware},
+    request_id::middleware as request_id_middleware,
+    routes::configure,
 };
 use crate::{
-    command::CommandPolicy, executor::Executor, platform::Registry, settings::Settings,
+    command::CommandPolicy, executor::Executor, live::Live, platform::Registry, settings::Settings,
     wire::request::RequestRules,
 };
 
@@ -23,6 +28,8 @@ pub struct App {
     pub policy: CommandPolicy,
     /// Runs device sessions.
     pub executor: Executor,
+    /// How many requests each client may send.
+    pub limits: Live<Limits>,
     /// The settings the service started with.
     pub settings: Settings,
 }

@@ -83,6 +83,7 @@ async fn only_post() -> Result<HttpResponse, ApiError> {
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "The body was not sent as JSON", body = ErrorBody),
         (status = 422, description = "The request is not valid: every fault with its place; a refused command names the rule", body = InvalidBody),
+        (status = 429, description = "This client has sent too many requests; `Retry-After` says when to come back", body = ErrorBody),
     )
 )]
 pub(super) async fn execute(
@@ -113,6 +114,7 @@ pub(super) async fn execute(
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "The body was not sent as JSON", body = ErrorBody),
         (status = 422, description = "The request is not valid: every fault with its place; a refused command names the rule", body = InvalidBody),
+        (status = 429, description = "This client has sent too many requests; `Retry-After` says when to come back", body = ErrorBody),
     )
 )]
 pub(super) async fn validate(

@@ -4,6 +4,7 @@
 //! value and what would be right.
 
 pub mod document;
+pub mod rate;
 mod row;
 mod sources;
 mod table;

@@ -5,7 +5,10 @@ use std::{
     path::PathBuf,
 };
 
+use ipnet::IpNet;
+
 use super::{
+    rate::RateLimit,
     row::{Bounds, Row, settings},
     sources::Reader,
     value::{Auth, LogFormat, LogLevel, SettingValue},
@@ -28,6 +31,16 @@ settings! {
     "Who may send requests" {
         /// `none` lets everybody who can reach the port. Must be written out to listen on other than loopback.
         auth: Option<Auth> = None;
+        /// Proxies whose word on a client's address is taken. Only where the connection comes from one of them is
+        /// `X-Forwarded-For` read.
+        trusted_proxies: Vec<IpNet> = Vec::new();
+        /// Proxies between the client and the service: the client's address is this many entries from the right of
+        /// `X-Forwarded-For`.
+        trusted_proxy_hops: usize = 1, in 1..=16, unit "proxies";
+        /// Requests that one client may send: that many at once, then evenly. Health and metrics are not counted.
+        rate_limit_default: RateLimit = RateLimit::per_minute(600), reloads true;
+        /// Requests to `/api/v1/execute` that one client may send.
+        rate_limit_execute: RateLimit = RateLimit::per_minute(120), reloads true;
     }
     "Time limits" {
         /// `timeout` of a request that has none; at most `DEVICE_TIMEOUT_MAX`.

@@ -3,6 +3,9 @@
 use std::{net::IpAddr, path::PathBuf};
 
 use figment::value::Value;
+use ipnet::IpNet;
+
+use super::rate::RateLimit;
 
 /// A type of settings.
 pub trait SettingValue: Sized {
@@ -71,7 +74,24 @@ macro_rules! texts {
 
 texts! {
     IpAddr: "an IPv4 or IPv6 address";
+    RateLimit: "a rate such as 30/minute (second, minute, hour or day), or off";
     String: "a text";
+}
+
+/// A network, or an address as a network of its own.
+impl SettingValue for IpNet {
+    fn want() -> String {
+        "an address or a network such as 10.0.0.0/8".to_owned()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        let text = value.as_str()?.trim();
+        text.parse().ok().or_else(|| text.parse().ok().map(|address: IpAddr| address.into()))
+    }
+
+    fn written(&self) -> Option<toml::Value> {
+        Some(toml::Value::String(self.to_string()))
+    }
 }
 
 impl SettingValue for bool {

@@ -13,6 +13,7 @@ mod faults;
 mod hostile;
 mod many;
 mod openssh;
+mod rate_limit;
 mod settings;
 mod support;
 mod vtysh;

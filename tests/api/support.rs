@@ -33,6 +33,8 @@ impl Service {
             .env("SHOWRUNNER_PORT", "0")
             .env("SHOWRUNNER_TARGETS_ALLOW_LOOPBACK", "true")
             .env("SHOWRUNNER_SHUTDOWN_TIMEOUT", "1")
+            .env("SHOWRUNNER_RATE_LIMIT_DEFAULT", "off")
+            .env("SHOWRUNNER_RATE_LIMIT_EXECUTE", "off")
             .envs(settings.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
