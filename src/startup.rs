@@ -1,6 +1,10 @@
 //! Builds the service out of its settings and runs it until it is told to stop.
 
-use std::{net::TcpListener, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
 
 use actix_web::{App as Actix, HttpServer, dev::Server, middleware, rt, web::Data};
 
@@ -9,6 +13,7 @@ use crate::{
     executor::Executor,
     http::{self, App, Limits},
     live::Live,
+    metrics::Metrics,
     platform::{DefinitionError, Registry},
     settings::Settings,
 };
@@ -39,6 +44,8 @@ pub enum StartError {
 pub struct Application {
     port: u16,
     server: Server,
+    /// Health and metrics on a port of their own.
+    beside: Option<Server>,
 }
 
 impl Application {
@@ -49,27 +56,31 @@ impl Application {
     pub fn build(settings: Settings) -> Result<Self, StartError> {
         raise_descriptor_limit();
         let (registry, policy) = definitions(&settings)?;
-        let addr = (settings.host, settings.port);
-        let listener = TcpListener::bind(addr);
-        let failed = |source| StartError::Listen { addr: format!("{}:{}", addr.0, addr.1), source };
-        let listener = listener.map_err(failed)?;
-        let port = listener.local_addr().map_err(failed)?.port();
+        let (listener, port) = listen(settings.host, settings.port)?;
         if !settings.host.is_loopback() {
             tracing::warn!("everybody who can reach this address may send requests: auth is none");
         }
-        let executor = Executor::new(settings.executor_limits());
+        let metrics = Metrics::new();
+        let executor = Executor::new(settings.executor_limits(), metrics.clone());
         let (workers, shutdown) = (settings.workers, settings.shutdown_timeout);
-        let limits = Live::new(Limits::new(&settings));
+        let limits = Live::new(Limits::new(&settings, &metrics));
         rt::spawn(forget_idle_clients(limits.clone()));
         let registry = Arc::new(registry);
-        let app = Data::new(App { registry, policy, executor, limits, settings });
+        let own_port = settings.enable_metrics.then_some(settings.metrics_port).flatten();
+        let with_metrics = settings.enable_metrics && own_port.is_none();
+        let metrics_host = settings.metrics_host.unwrap_or(settings.host);
+        let app = Data::new(App { registry, policy, executor, limits, metrics, settings });
+        let beside =
+            own_port.map(|port| monitoring(app.clone(), metrics_host, port)).transpose()?;
         let server = HttpServer::new(move || {
             Actix::new()
                 .app_data(app.clone())
+                .configure(http::configure)
+                .configure(|service| http::configure_monitoring(service, with_metrics))
                 .wrap(middleware::from_fn(http::rate_limit_middleware))
                 .wrap(security_headers())
+                .wrap(middleware::from_fn(http::access_middleware))
                 .wrap(middleware::from_fn(http::request_id_middleware))
-                .configure(http::configure)
         })
         .client_request_timeout(Duration::from_secs(5))
         .keep_alive(Duration::from_secs(30))
@@ -77,9 +88,10 @@ impl Application {
         .h1_allow_half_closed(false)
         .shutdown_timeout(shutdown);
         let server = if workers > 0 { server.workers(workers) } else { server };
+        let failed = |source| StartError::Listen { addr: format!("port {port}"), source };
         let server = server.listen(listener).map_err(failed)?.run();
         tracing::info!(http.port = port, "listening");
-        Ok(Self { port, server })
+        Ok(Self { port, server, beside })
     }
 
     /// Reads everything that the settings name, and starts nothing.
@@ -101,8 +113,35 @@ impl Application {
     /// # Errors
     /// The listener failed.
     pub async fn run_until_stopped(self) -> std::io::Result<()> {
-        self.server.await
+        match self.beside {
+            Some(beside) => tokio::try_join!(self.server, beside).map(drop),
+            None => self.server.await,
+        }
     }
+}
+
+fn listen(host: IpAddr, port: u16) -> Result<(TcpListener, u16), StartError> {
+    let addr = SocketAddr::new(host, port);
+    let failed = |source| StartError::Listen { addr: addr.to_string(), source };
+    let listener = TcpListener::bind(addr).map_err(failed)?;
+    let port = listener.local_addr().map_err(failed)?.port();
+    Ok((listener, port))
+}
+
+/// Health and metrics on a port of their own: one worker, nothing else to reach.
+fn monitoring(app: Data<App>, host: IpAddr, port: u16) -> Result<Server, StartError> {
+    let (listener, port) = listen(host, port)?;
+    let server = HttpServer::new(move || {
+        Actix::new()
+            .app_data(app.clone())
+            .configure(|service| http::configure_monitoring(service, true))
+            .wrap(security_headers())
+            .wrap(middleware::from_fn(http::request_id_middleware))
+    });
+    let failed = |source| StartError::Listen { addr: format!("port {port}"), source };
+    let server = server.workers(1).listen(listener).map_err(failed)?.run();
+    tracing::info!(metrics.port = port, "listening for monitoring");
+    Ok(server)
 }
 
 /// What the settings say about platforms and commands.

@@ -8,7 +8,7 @@ const LAYERS: [&[&str]; 6] = [
     &["secret", "deadline", "profile", "output", "platform", "textfsm", "config_tree", "live"],
     &["command", "catalog", "device", "outcome"],
     &["plan"],
-    &["ssh"],
+    &["ssh", "metrics"],
     &["executor"],
     &["settings", "wire", "http", "cli", "telemetry", "startup", "simulator"],
 ];

@@ -44,9 +44,11 @@ impl Shared {
         let mut timing = Timing::default();
         let (hostname, os, port) =
             (plan.device.host.to_string(), plan.device.os.clone(), plan.device.port);
+        let mut counted = self.metrics.device(plan.device.platform.name());
         let queued = Instant::now();
         // Dropped with the future: a caller who goes away frees his permits. Never closed, so never an error.
         let _permit = self.sessions.acquire().await;
+        counted.started();
         timing.queue = Some(queued.elapsed());
         let started = Instant::now();
         let report = match self.resolve(&plan.device, &mut timing).await {
@@ -73,6 +75,7 @@ impl Shared {
             host_key: report.host_key,
             warnings: report.warnings,
         };
+        counted.ended(&outcome);
         log(&outcome);
         outcome
     }

@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 
 pub use self::{pool::Pool, target::TargetPolicy};
 use crate::{
+    metrics::Metrics,
     outcome::DeviceOutcome,
     plan::{OutputFormat, Plan},
     ssh::session::SessionLimits,
@@ -47,18 +48,21 @@ pub struct Executor {
 
 struct Shared {
     limits: ExecutorLimits,
+    metrics: Metrics,
     sessions: Arc<Semaphore>,
     pool: Pool,
     by_device: Mutex<HashMap<SocketAddr, Weak<Semaphore>>>,
 }
 
 impl Executor {
-    /// An executor with no thread yet.
+    /// An executor with no thread yet; what its sessions come to is counted in `metrics`.
     #[must_use]
-    pub fn new(limits: ExecutorLimits) -> Self {
+    pub fn new(limits: ExecutorLimits, metrics: Metrics) -> Self {
+        metrics.set_sessions_max(limits.max_concurrent_devices);
         let sessions = Arc::new(Semaphore::new(limits.max_concurrent_devices));
         let pool = Pool::new(limits.max_concurrent_devices);
-        Self { shared: Arc::new(Shared { limits, sessions, pool, by_device: Mutex::default() }) }
+        let by_device = Mutex::default();
+        Self { shared: Arc::new(Shared { limits, metrics, sessions, pool, by_device }) }
     }
 
     /// Runs all devices of the plan; results in the plan's order. Dropping the future ends its sessions.

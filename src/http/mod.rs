@@ -1,5 +1,6 @@
 //! The HTTP door: routes, handlers of a few lines, errors in one shape, Swagger UI from the binary itself.
 
+mod access;
 mod client;
 mod error;
 mod openapi;
@@ -9,15 +10,22 @@ mod routes;
 
 use std::sync::Arc;
 
+use self::error::ApiError;
 pub use self::{
+    access::middleware as access_middleware,
     openapi::document,
     rate_limit::{Limits, middleware as rate_limit_middleware},
     request_id::middleware as request_id_middleware,
-    routes::configure,
+    routes::{configure, configure_monitoring},
 };
 use crate::{
-    command::CommandPolicy, executor::Executor, live::Live, platform::Registry, settings::Settings,
-    wire::request::RequestRules,
+    command::CommandPolicy,
+    executor::Executor,
+    live::Live,
+    metrics::Metrics,
+    platform::Registry,
+    settings::Settings,
+    wire::{field::FieldError, request::RequestRules},
 };
 
 /// What every handler works with.
@@ -30,11 +38,19 @@ pub struct App {
     pub executor: Executor,
     /// How many requests each client may send.
     pub limits: Live<Limits>,
+    /// What is counted.
+    pub metrics: Metrics,
     /// The settings the service started with.
     pub settings: Settings,
 }
 
 impl App {
+    /// A request with faults; commands that the gate refused are counted.
+    fn invalid(&self, faults: Vec<FieldError>) -> ApiError {
+        faults.iter().filter_map(|fault| fault.rule).for_each(|rule| self.metrics.refused(rule));
+        ApiError::Invalid(faults)
+    }
+
     fn rules(&self) -> RequestRules<'_> {
         RequestRules {
             registry: &self.registry,

@@ -29,9 +29,12 @@ use super::{
     client::Client,
     error::{self, ApiError},
 };
-use crate::settings::{
-    Settings,
-    rate::{Rate, RateLimit},
+use crate::{
+    metrics::Metrics,
+    settings::{
+        Settings,
+        rate::{Rate, RateLimit},
+    },
 };
 
 /// Clients with a bucket of their own; about 10 MiB.
@@ -68,6 +71,13 @@ enum Class {
 }
 
 impl Class {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Execute => "execute",
+        }
+    }
+
     /// `None` for what monitoring asks: it must be answered most of all when there is too much to do.
     fn of(path: &str) -> Option<Self> {
         match path {
@@ -91,12 +101,12 @@ struct Limit {
 }
 
 impl Limits {
-    /// Empty buckets by the settings' rates.
+    /// Empty buckets by the settings' rates; full ones are counted in `metrics`.
     #[must_use]
-    pub fn new(settings: &Settings) -> Self {
+    pub fn new(settings: &Settings, metrics: &Metrics) -> Self {
         Self {
-            default: Limit::new(settings.rate_limit_default),
-            execute: Limit::new(settings.rate_limit_execute),
+            default: Limit::new(settings.rate_limit_default, Class::Default, metrics),
+            execute: Limit::new(settings.rate_limit_execute, Class::Execute, metrics),
         }
     }
 
@@ -116,12 +126,13 @@ impl Limits {
 }
 
 impl Limit {
-    fn new(RateLimit(rate): RateLimit) -> Option<Self> {
+    fn new(RateLimit(rate): RateLimit, class: Class, metrics: &Metrics) -> Option<Self> {
         let rate = rate?;
+        let metrics = metrics.clone();
         let governor = GovernorConfigBuilder::default()
             .const_period(rate.share())
             .const_burst_size(rate.count.get())
-            .key_extractor(ByBucket(rate))
+            .key_extractor(ByBucket { rate, class, metrics })
             .use_headers()
             .finish()?;
         Some(Self { governor, crowd: RandomState::new() })
@@ -172,7 +183,11 @@ impl Bucket {
 
 /// Reads the bucket that the middleware has put into the request, and answers for full ones.
 #[derive(Clone)]
-struct ByBucket(Rate);
+struct ByBucket {
+    rate: Rate,
+    class: Class,
+    metrics: Metrics,
+}
 
 impl KeyExtractor for ByBucket {
     type Key = Bucket;
@@ -187,13 +202,14 @@ impl KeyExtractor for ByBucket {
         negative: &NotUntil<QuantaInstant>,
         mut response: HttpResponseBuilder,
     ) -> HttpResponse {
+        self.metrics.rate_limited(self.class.name());
         let wait = negative.wait_time_from(DefaultClock::default().now());
         // Rounded up: whoever comes back then is let in.
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         response
             .insert_header(("retry-after", seconds))
             .insert_header(("x-ratelimit-after", seconds));
-        error::rate_limited(&mut response, self.0, seconds)
+        error::rate_limited(&mut response, self.rate, seconds)
     }
 }
 
@@ -217,9 +233,12 @@ mod tests {
 
     #[test]
     fn a_million_addresses_take_the_room_of_a_bounded_number_and_are_forgotten() {
-        let limit = Limit::new("1000/second".parse().unwrap()).unwrap();
+        let new = |rate: &str| {
+            Limit::new(rate.parse().unwrap(), Class::Default, &Metrics::new()).unwrap()
+        };
+        let limit = new("1000/second");
         let limiter = limit.governor.limiter();
-        let slow = Limit::new("1/day".parse().unwrap()).unwrap();
+        let slow = new("1/day");
         let remembering = slow.governor.limiter();
         for number in 0..1_000_000_u32 {
             let client = client(Ipv4Addr::from(number));

@@ -22,7 +22,7 @@ pub(super) fn current() -> String {
     CURRENT.try_with(Clone::clone).unwrap_or_default()
 }
 
-/// Gives a request its id and logs one line for it when it is answered.
+/// Gives a request its id; everything that is logged until it is answered has it.
 ///
 /// # Errors
 /// Those of the handler.
@@ -37,8 +37,6 @@ pub async fn middleware(
         .filter(|id| is_harmless(id))
         .map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned);
     let span = info_span!("http.request", request_id = %id);
-    let started = std::time::Instant::now();
-    let (method, path) = (request.method().to_string(), request.path().to_owned());
     let answer = CURRENT.scope(
         id.clone(),
         async move {
@@ -47,13 +45,6 @@ pub async fn middleware(
             if let Ok(value) = HeaderValue::from_str(&id) {
                 response.headers_mut().insert(HeaderName::from_static(HEADER), value);
             }
-            tracing::info!(
-                http.method = %method,
-                http.path = %path.escape_debug(),
-                http.status = response.status().as_u16(),
-                duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-                "request answered"
-            );
             Ok(response)
         }
         .instrument(span),

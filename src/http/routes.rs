@@ -16,6 +16,7 @@ use super::{
     openapi, request_id,
 };
 use crate::{
+    metrics::Metrics,
     platform::Platform,
     wire::{
         request::{self, ExecuteRequest},
@@ -23,13 +24,22 @@ use crate::{
     },
 };
 
-/// All routes. Whatever is not here is a JSON 404.
-pub fn configure(service: &mut web::ServiceConfig) {
+/// What monitoring asks: health, and metrics if they are `with_metrics`.
+pub fn configure_monitoring(service: &mut web::ServiceConfig, with_metrics: bool) {
     service
-        .service(get("/", index))
         .service(get("/health", health))
         .service(get("/health/live", health))
         .service(get("/health/ready", health))
+        .default_service(web::to(error::not_found));
+    if with_metrics {
+        service.service(get("/metrics", metrics));
+    }
+}
+
+/// All other routes. Whatever is not here is a JSON 404.
+pub fn configure(service: &mut web::ServiceConfig) {
+    service
+        .service(get("/", index))
         .service(get("/api/v1/platforms", platforms))
         .service(post("/api/v1/execute", web::post().to(execute)))
         .service(post("/api/v1/validate", web::post().to(validate)))
@@ -92,7 +102,7 @@ pub(super) async fn execute(
     app: Data<App>,
 ) -> Result<Json<ExecuteResponse>, ApiError> {
     let body = read_json(&request, body, &app).await?;
-    let plan = request::plan(body, &app.rules()).map_err(ApiError::Invalid)?;
+    let plan = request::plan(body, &app.rules()).map_err(|faults| app.invalid(faults))?;
     let outcomes = app.executor.run(plan).await;
     Ok(Json(ExecuteResponse::new(outcomes, request_id::current())))
 }
@@ -123,7 +133,7 @@ pub(super) async fn validate(
     app: Data<App>,
 ) -> Result<Json<ValidateResponse>, ApiError> {
     let body = read_json(&request, body, &app).await?;
-    let plan = request::plan(body, &app.rules()).map_err(ApiError::Invalid)?;
+    let plan = request::plan(body, &app.rules()).map_err(|faults| app.invalid(faults))?;
     let devices = plan.devices.iter().map(ValidatedDevice::from).collect();
     Ok(Json(ValidateResponse { valid: true, devices, request_id: request_id::current() }))
 }
@@ -156,6 +166,11 @@ pub(super) async fn health(app: Data<App>) -> Json<HealthResponse> {
         sessions_running: app.executor.sessions_running(),
         sessions_max: app.settings.max_concurrent_devices,
     })
+}
+
+/// What has been counted since the start, in Prometheus' text form.
+async fn metrics(app: Data<App>) -> HttpResponse {
+    HttpResponse::Ok().content_type(Metrics::MEDIA_TYPE).body(app.metrics.text())
 }
 
 async fn index() -> Json<Value> {

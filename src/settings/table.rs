@@ -81,6 +81,14 @@ settings! {
         /// Commands to allow by their exact text that are off by default, `platform: text` or `text`.
         commands_allow: Vec<String> = Vec::new();
     }
+    "Metrics" {
+        /// Prometheus metrics at `/metrics`.
+        enable_metrics: bool = true;
+        /// A port of its own for `/metrics`, which is then not at the main port; 0 takes any free one.
+        metrics_port: Option<u16> = None, in 0..=65_535;
+        /// Address to listen on for metrics, if they have a port of their own; `HOST` if it is not set.
+        metrics_host: Option<IpAddr> = None;
+    }
     "Log" {
         /// Which lines are written: a level, or a list per module such as `info,showrunner::ssh=debug`.
         log_level: LogLevel = LogLevel::default();

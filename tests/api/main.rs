@@ -12,6 +12,7 @@ mod execute;
 mod faults;
 mod hostile;
 mod many;
+mod metrics;
 mod openssh;
 mod rate_limit;
 mod settings;
