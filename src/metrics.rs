@@ -141,11 +141,24 @@ impl Metrics {
     /// The media type of [`text`](Self::text).
     pub const MEDIA_TYPE: &str = prometheus::TEXT_FORMAT;
 
-    /// A request has come; count its answer on what is given back.
+    /// A request has come; it is in flight until what is given back is dropped.
     #[must_use]
-    pub fn request(&self) -> HttpRequest {
+    pub fn request(&self) -> InFlight {
         self.http_in_flight.inc();
-        HttpRequest(self.clone())
+        InFlight(self.http_in_flight.clone())
+    }
+
+    /// A request was answered. `route` is a pattern of ours, never the path that was asked for.
+    pub fn answered(&self, route: &str, status: u16, took: Duration) {
+        let status = status.to_string();
+        self.http_requests.with_label_values(&[route, &status]).inc();
+        self.http_duration.with_label_values(&[route, &status]).observe(took.as_secs_f64());
+    }
+
+    /// Requests whose answer has not been handed over in full.
+    #[must_use]
+    pub fn requests_in_flight(&self) -> i64 {
+        self.http_in_flight.get()
     }
 
     /// A client had sent too many requests of a class.
@@ -210,22 +223,13 @@ impl Metrics {
     }
 }
 
-/// A request that is being answered.
+/// A request whose answer has not been handed over in full.
 #[derive(Debug)]
-pub struct HttpRequest(Metrics);
+pub struct InFlight(IntGauge);
 
-impl HttpRequest {
-    /// It was answered. `route` is a pattern of ours, never the path that was asked for.
-    pub fn answered(&self, route: &str, status: u16, took: Duration) {
-        let status = status.to_string();
-        self.0.http_requests.with_label_values(&[route, &status]).inc();
-        self.0.http_duration.with_label_values(&[route, &status]).observe(took.as_secs_f64());
-    }
-}
-
-impl Drop for HttpRequest {
+impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.http_in_flight.dec();
+        self.0.dec();
     }
 }
 

@@ -3,6 +3,7 @@
 mod access;
 mod client;
 mod error;
+mod health;
 mod openapi;
 mod rate_limit;
 mod request_id;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use self::error::ApiError;
 pub use self::{
     access::middleware as access_middleware,
+    health::Draining,
     openapi::document,
     rate_limit::{Limits, middleware as rate_limit_middleware},
     request_id::middleware as request_id_middleware,
@@ -38,6 +40,8 @@ pub struct App {
     pub executor: Executor,
     /// How many requests each client may send.
     pub limits: Live<Limits>,
+    /// Whether the service has been told to stop.
+    pub draining: Draining,
     /// What is counted.
     pub metrics: Metrics,
     /// The settings the service started with.

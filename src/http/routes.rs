@@ -13,7 +13,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use super::{
     App,
     error::{self, ApiError, ErrorBody, InvalidBody},
-    openapi, request_id,
+    health, openapi, request_id,
 };
 use crate::{
     metrics::Metrics,
@@ -27,9 +27,9 @@ use crate::{
 /// What monitoring asks: health, and metrics if they are `with_metrics`.
 pub fn configure_monitoring(service: &mut web::ServiceConfig, with_metrics: bool) {
     service
-        .service(get("/health", health))
-        .service(get("/health/live", health))
-        .service(get("/health/ready", health))
+        .service(get("/health", health::health))
+        .service(get("/health/live", health::live))
+        .service(get("/health/ready", health::ready))
         .default_service(web::to(error::not_found));
     if with_metrics {
         service.service(get("/metrics", metrics));
@@ -149,23 +149,6 @@ pub(super) async fn validate(
 pub(super) async fn platforms(app: Data<App>) -> Json<PlatformsResponse> {
     let platforms: Vec<_> = app.registry.iter().map(|one| PlatformResult::from(&**one)).collect();
     Json(PlatformsResponse { total: platforms.len(), platforms })
-}
-
-/// Says that the service is up.
-#[utoipa::path(
-    get,
-    path = "/health",
-    tag = "Operation",
-    operation_id = "health",
-    responses((status = 200, description = "The service is up", body = HealthResponse))
-)]
-pub(super) async fn health(app: Data<App>) -> Json<HealthResponse> {
-    Json(HealthResponse {
-        status: "healthy",
-        version: env!("CARGO_PKG_VERSION"),
-        sessions_running: app.executor.sessions_running(),
-        sessions_max: app.settings.max_concurrent_devices,
-    })
 }
 
 /// What has been counted since the start, in Prometheus' text form.
@@ -339,18 +322,4 @@ impl From<&Platform> for PlatformResult {
             aliases: platform.aliases().to_vec(),
         }
     }
-}
-
-/// The service is up.
-#[derive(Serialize, ToSchema)]
-pub(super) struct HealthResponse {
-    /// Always `healthy`.
-    #[schema(example = "healthy")]
-    status: &'static str,
-    /// The service's version.
-    version: &'static str,
-    /// Device sessions that are running.
-    sessions_running: usize,
-    /// Device sessions that may run at one time.
-    sessions_max: usize,
 }

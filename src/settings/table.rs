@@ -25,7 +25,11 @@ settings! {
         workers: usize = 0, in 0..=1024;
         /// Most bytes of a request's body.
         max_body_bytes: usize = 2 * 1024 * 1024, in 1..=1 << 26, unit "bytes";
-        /// How long running requests get when the service is stopped.
+        /// How long the service goes on taking requests after SIGTERM, while `/health/ready` already says 503: the time
+        /// that your load balancer needs to notice.
+        shutdown_delay: u64 = 0, in 0..=60, unit "seconds";
+        /// How long running requests get when the service is stopped; sessions that still run then log out at their next
+        /// prompt or are cut off three seconds later, and their callers get what had come.
         shutdown_timeout: u64 = 30, in 1..=300, unit "seconds";
     }
     "Who may send requests" {

@@ -16,5 +16,6 @@ mod metrics;
 mod openssh;
 mod rate_limit;
 mod settings;
+mod shutdown;
 mod support;
 mod vtysh;

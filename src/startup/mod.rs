@@ -8,10 +8,13 @@ use std::{
 
 use actix_web::{App as Actix, HttpServer, dev::Server, middleware, rt, web::Data};
 
+mod stop;
+
+use self::stop::Stop;
 use crate::{
     command::{CommandPolicy, PolicyError},
     executor::Executor,
-    http::{self, App, Limits},
+    http::{self, App, Draining, Limits},
     live::Live,
     metrics::Metrics,
     platform::{DefinitionError, Registry},
@@ -46,6 +49,7 @@ pub struct Application {
     server: Server,
     /// Health and metrics on a port of their own.
     beside: Option<Server>,
+    stop: Stop,
 }
 
 impl Application {
@@ -69,7 +73,16 @@ impl Application {
         let own_port = settings.enable_metrics.then_some(settings.metrics_port).flatten();
         let with_metrics = settings.enable_metrics && own_port.is_none();
         let metrics_host = settings.metrics_host.unwrap_or(settings.host);
-        let app = Data::new(App { registry, policy, executor, limits, metrics, settings });
+        let draining = Draining::default();
+        let stop = Stop {
+            draining: draining.clone(),
+            executor: executor.clone(),
+            metrics: metrics.clone(),
+            delay: Duration::from_secs(settings.shutdown_delay),
+            limit: Duration::from_secs(shutdown),
+        };
+        let app =
+            Data::new(App { registry, policy, executor, limits, draining, metrics, settings });
         let beside =
             own_port.map(|port| monitoring(app.clone(), metrics_host, port)).transpose()?;
         let server = HttpServer::new(move || {
@@ -86,12 +99,14 @@ impl Application {
         .keep_alive(Duration::from_secs(30))
         // A caller who closes his side has gone: his sessions end.
         .h1_allow_half_closed(false)
-        .shutdown_timeout(shutdown);
+        .disable_signals()
+        // The workers' own limit: longer than ours, which ends requests with an answer.
+        .shutdown_timeout(shutdown + 30);
         let server = if workers > 0 { server.workers(workers) } else { server };
         let failed = |source| StartError::Listen { addr: format!("port {port}"), source };
         let server = server.listen(listener).map_err(failed)?.run();
         tracing::info!(http.port = port, "listening");
-        Ok(Self { port, server, beside })
+        Ok(Self { port, server, beside, stop })
     }
 
     /// Reads everything that the settings name, and starts nothing.
@@ -108,14 +123,19 @@ impl Application {
         self.port
     }
 
-    /// Serves until SIGTERM or SIGINT; running requests are finished first.
+    /// Serves until SIGTERM or SIGINT; running requests are finished first, up to the settings' deadline.
     ///
     /// # Errors
     /// The listener failed.
     pub async fn run_until_stopped(self) -> std::io::Result<()> {
-        match self.beside {
-            Some(beside) => tokio::try_join!(self.server, beside).map(drop),
-            None => self.server.await,
+        let Self { server, beside, stop, .. } = self;
+        let handle = server.handle();
+        // Until the very end: monitoring sees the service stop.
+        beside.map(rt::spawn);
+        let mut server = rt::spawn(server);
+        tokio::select! {
+            ended = &mut server => ended?,
+            () = stop.run(handle) => Ok(()),
         }
     }
 }
@@ -139,7 +159,7 @@ fn monitoring(app: Data<App>, host: IpAddr, port: u16) -> Result<Server, StartEr
             .wrap(middleware::from_fn(http::request_id_middleware))
     });
     let failed = |source| StartError::Listen { addr: format!("port {port}"), source };
-    let server = server.workers(1).listen(listener).map_err(failed)?.run();
+    let server = server.workers(1).disable_signals().listen(listener).map_err(failed)?.run();
     tracing::info!(metrics.port = port, "listening for monitoring");
     Ok(server)
 }
