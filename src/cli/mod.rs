@@ -13,6 +13,7 @@ use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Su
 
 use crate::{
     http,
+    metrics::Metrics,
     settings::{Loaded, Settings, Sources, document},
     startup::Application,
     telemetry,
@@ -115,14 +116,19 @@ fn check_config(loaded: &Loaded) -> ExitCode {
 }
 
 fn serve(settings: Settings) -> ExitCode {
-    telemetry::start(&settings);
+    let metrics = Metrics::new();
+    let log = match telemetry::start(&settings, &metrics) {
+        Ok(log) => log,
+        Err(error) => return finish(Err(format!("the log cannot be written: {error}"))),
+    };
     let served = actix_web::rt::System::new().block_on(async {
-        Application::build(settings)
+        Application::build(settings, metrics)
             .map_err(|error| error.to_string())?
             .run_until_stopped()
             .await
             .map_err(|error| error.to_string())
     });
+    drop(log);
     finish(served)
 }
 

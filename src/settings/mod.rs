@@ -5,6 +5,7 @@
 
 pub mod document;
 pub mod rate;
+mod rotation;
 mod row;
 mod sources;
 mod table;
@@ -13,6 +14,7 @@ mod value;
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 pub use self::{
+    rotation::Rotation,
     row::Row,
     sources::{Loaded, Origin, Sources, variable},
     table::Settings,

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use super::{
     rate::RateLimit,
+    rotation::Rotation,
     row::{Bounds, Row, settings},
     sources::Reader,
     value::{Auth, LogFormat, LogLevel, SettingValue},
@@ -95,8 +96,14 @@ settings! {
     }
     "Log" {
         /// Which lines are written: a level, or a list per module such as `info,showrunner::ssh=debug`.
-        log_level: LogLevel = LogLevel::default();
+        log_level: LogLevel = LogLevel::default(), reloads true;
         /// How lines are written: for people or for programs.
         log_format: LogFormat = LogFormat::Text;
+        /// File to write the log to instead of standard error.
+        log_file: Option<PathBuf> = None;
+        /// When the files of log and audit begin anew.
+        log_rotation: Rotation = Rotation::Bytes(100 << 20);
+        /// Elder files of log and audit that are kept.
+        log_retention: usize = 7, in 1..=1000, unit "files";
     }
 }

@@ -5,7 +5,7 @@ use std::{net::IpAddr, path::PathBuf};
 use figment::value::Value;
 use ipnet::IpNet;
 
-use super::rate::RateLimit;
+use super::{rate::RateLimit, rotation::Rotation};
 
 /// A type of settings.
 pub trait SettingValue: Sized {
@@ -75,6 +75,7 @@ macro_rules! texts {
 texts! {
     IpAddr: "an IPv4 or IPv6 address";
     RateLimit: "a rate such as 30/minute (second, minute, hour or day), or off";
+    Rotation: "a size such as 100MiB, hourly, daily or off";
     String: "a text";
 }
 

@@ -57,14 +57,13 @@ impl Application {
     ///
     /// # Errors
     /// Says what is wrong and where; nothing was started then.
-    pub fn build(settings: Settings) -> Result<Self, StartError> {
+    pub fn build(settings: Settings, metrics: Metrics) -> Result<Self, StartError> {
         raise_descriptor_limit();
         let (registry, policy) = definitions(&settings)?;
         let (listener, port) = listen(settings.host, settings.port)?;
         if !settings.host.is_loopback() {
             tracing::warn!("everybody who can reach this address may send requests: auth is none");
         }
-        let metrics = Metrics::new();
         let executor = Executor::new(settings.executor_limits(), metrics.clone());
         let (workers, shutdown) = (settings.workers, settings.shutdown_timeout);
         let limits = Live::new(Limits::new(&settings, &metrics));

@@ -11,6 +11,7 @@ mod bad_input;
 mod execute;
 mod faults;
 mod hostile;
+mod logs;
 mod many;
 mod metrics;
 mod openssh;
