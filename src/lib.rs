@@ -11,6 +11,8 @@ pub mod deadline;
 pub mod device;
 pub mod executor;
 pub mod http;
+pub mod live;
+pub mod metrics;
 pub mod outcome;
 pub mod output;
 pub mod plan;

@@ -3,11 +3,17 @@
 use std::process::ExitCode;
 
 use super::finish;
-use crate::{settings::Settings, simulator::Fleet, startup::Application, telemetry};
+use crate::{
+    metrics::Metrics, settings::Settings, simulator::Fleet, startup::Application, telemetry,
+};
 
 /// Serves until stopped.
 pub(super) fn run(mut settings: Settings, first_device_port: u16) -> ExitCode {
-    telemetry::start(&settings);
+    let metrics = Metrics::new();
+    let log = match telemetry::start(&settings, &metrics) {
+        Ok(log) => log,
+        Err(error) => return finish(Err(format!("the log cannot be written: {error}"))),
+    };
     // The devices are on this machine and speak SSH on loopback only.
     settings.targets_allow_loopback = true;
     let served = actix_web::rt::System::new().block_on(async {
@@ -15,10 +21,11 @@ pub(super) fn run(mut settings: Settings, first_device_port: u16) -> ExitCode {
             format!("the simulated devices cannot listen from port {first_device_port} on: {error}; try --first-device-port")
         })?;
         let host = settings.host;
-        let app = Application::build(settings).map_err(|error| error.to_string())?;
+        let app = Application::build(settings, metrics).map_err(|error| error.to_string())?;
         greet(&fleet, &format!("http://{host}:{}", app.port()));
         app.run_until_stopped().await.map_err(|error| error.to_string())
     });
+    drop(log);
     finish(served)
 }
 

@@ -1,6 +1,7 @@
-//! The command line door: `serve`, `demo`, `health`, `openapi`.
+//! The command line door: `serve`, `demo`, `health`, `config`, `check-config`, `openapi`.
 //!
-//! The only room that prints. Exit codes: 0 done, 1 failed, 2 wrong arguments or settings.
+//! The only room that prints. Every setting is an argument too. Exit codes: 0 done, 1 failed, 2 wrong arguments or
+//! settings.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
 mod demo;
@@ -8,9 +9,15 @@ mod health;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::{http, settings::Settings, startup::Application, telemetry};
+use crate::{
+    http,
+    metrics::Metrics,
+    settings::{Loaded, Settings, Sources, document},
+    startup::Application,
+    telemetry,
+};
 
 /// Runs read-only show commands on network devices for anyone who can send an HTTP POST.
 #[derive(Parser)]
@@ -22,7 +29,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serves the REST interface (also without a subcommand); settings come from SHOWRUNNER_* variables
+    /// Serves the REST interface (also without a subcommand)
     Serve,
     /// Serves together with a small fleet of simulated devices, to try everything without a network
     Demo {
@@ -36,6 +43,10 @@ enum Command {
         #[arg(long)]
         url: Option<String>,
     },
+    /// Prints every setting with its value and where that comes from
+    Config,
+    /// Checks the settings and exits
+    CheckConfig,
     /// Prints the `OpenAPI` document
     Openapi,
 }
@@ -43,34 +54,81 @@ enum Command {
 /// Runs the program.
 #[must_use]
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
-    let settings = match Settings::load() {
-        Ok(settings) => settings,
+    let matches = with_settings(Arguments::command()).get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let sources = Sources { arguments: settings_of(&matches) };
+    let loaded = match sources.load() {
+        Ok(loaded) => loaded,
         Err(error) => {
             eprintln!("showrunner: {error}");
             return ExitCode::from(2);
         }
     };
     match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(settings),
-        Command::Demo { first_device_port } => demo::run(settings, first_device_port),
-        Command::Health { url } => health::run(&settings, url.as_deref()),
-        Command::Openapi => {
-            println!("{}", http::document());
-            ExitCode::SUCCESS
+        Command::Serve => serve(loaded.settings),
+        Command::Demo { first_device_port } => demo::run(loaded.settings, first_device_port),
+        Command::Health { url } => health::run(&loaded.settings, url.as_deref()),
+        Command::Config => print(&document::effective(&loaded)),
+        Command::CheckConfig => check_config(&loaded),
+        Command::Openapi => print(http::document()),
+    }
+}
+
+/// Makes an argument of every setting; short help leaves them out.
+fn with_settings(command: clap::Command) -> clap::Command {
+    let file = ("config_file", "TOML file with settings", "a path".to_owned());
+    let rows = Settings::rows().into_iter().map(|row| (row.name, row.sentence, row.want));
+    std::iter::once(file).chain(rows).fold(command, |command, (name, sentence, want)| {
+        command.arg(
+            Arg::new(name)
+                .long(name.replace('_', "-"))
+                .value_name("VALUE")
+                .help(format!("{sentence} [{want}]"))
+                .help_heading("Settings, also SHOWRUNNER_* variables")
+                .hide_short_help(true)
+                .allow_hyphen_values(true)
+                .global(true),
+        )
+    })
+}
+
+fn settings_of(matches: &ArgMatches) -> Vec<(String, String)> {
+    let names = Settings::rows().into_iter().map(|row| row.name).chain(["config_file"]);
+    names
+        .filter_map(|name| Some((name.to_owned(), matches.get_one::<String>(name)?.clone())))
+        .collect()
+}
+
+fn print(text: &str) -> ExitCode {
+    println!("{}", text.trim_end());
+    ExitCode::SUCCESS
+}
+
+/// Goes as far as the service does before it listens.
+fn check_config(loaded: &Loaded) -> ExitCode {
+    match Application::check(&loaded.settings) {
+        Ok(()) => print("the settings are right"),
+        Err(error) => {
+            eprintln!("showrunner: {error}");
+            ExitCode::from(2)
         }
     }
 }
 
 fn serve(settings: Settings) -> ExitCode {
-    telemetry::start(&settings);
+    let metrics = Metrics::new();
+    let log = match telemetry::start(&settings, &metrics) {
+        Ok(log) => log,
+        Err(error) => return finish(Err(format!("the log cannot be written: {error}"))),
+    };
     let served = actix_web::rt::System::new().block_on(async {
-        Application::build(settings)
+        Application::build(settings, metrics)
             .map_err(|error| error.to_string())?
             .run_until_stopped()
             .await
             .map_err(|error| error.to_string())
     });
+    drop(log);
     finish(served)
 }
 

@@ -36,6 +36,24 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// Every rule.
+    pub const ALL: [Self; 14] = [
+        Self::ArgumentWrites,
+        Self::DeniedByPolicy,
+        Self::Empty,
+        Self::FileOrUrl,
+        Self::Filter,
+        Self::FilterArgument,
+        Self::FilterOrder,
+        Self::ForbiddenCharacter,
+        Self::OffByDefault,
+        Self::Pattern,
+        Self::PrintableAscii,
+        Self::Quotes,
+        Self::ReadVerb,
+        Self::TooLong,
+    ];
+
     /// The rule's name, for programs and metrics.
     #[must_use]
     pub fn name(self) -> &'static str {

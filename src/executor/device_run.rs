@@ -44,14 +44,25 @@ impl Shared {
         let mut timing = Timing::default();
         let (hostname, os, port) =
             (plan.device.host.to_string(), plan.device.os.clone(), plan.device.port);
+        let mut counted = self.metrics.device(plan.device.platform.name());
         let queued = Instant::now();
         // Dropped with the future: a caller who goes away frees his permits. Never closed, so never an error.
-        let _permit = self.sessions.acquire().await;
+        let permit = tokio::select! {
+            biased;
+            () = self.stopping.winding_down() => None,
+            permit = self.sessions.acquire() => permit.ok(),
+        };
         timing.queue = Some(queued.elapsed());
         let started = Instant::now();
-        let report = match self.resolve(&plan.device, &mut timing).await {
-            Ok(addresses) => self.talk(plan, addresses).await,
-            Err(error) => SessionReport { error: Some(error), ..SessionReport::default() },
+        let report = match permit {
+            None => failed(SessionError::Cancelled),
+            Some(_permit) => {
+                counted.started();
+                match self.resolve(&plan.device, &mut timing).await {
+                    Ok(addresses) => self.talk(plan, addresses).await,
+                    Err(error) => failed(error),
+                }
+            }
         };
         let mut commands = report.commands;
         if output == OutputFormat::Parsed {
@@ -73,6 +84,7 @@ impl Shared {
             host_key: report.host_key,
             warnings: report.warnings,
         };
+        counted.ended(&outcome);
         log(&outcome);
         outcome
     }
@@ -116,7 +128,11 @@ impl Shared {
         let Some(first) = addresses.first() else { return SessionReport::default() };
         // One session a device: its VTY lines are few. Two of one request run one after the other.
         let permits = self.permits_of(*first);
-        let _permit = permits.acquire().await;
+        let _permit = tokio::select! {
+            biased;
+            () = self.stopping.winding_down() => return failed(SessionError::Cancelled),
+            permit = permits.acquire() => permit,
+        };
         let DevicePlan { device, commands, profile } = plan;
         let job = SessionJob { device, commands, limits: self.limits.session, profile };
         let lifeline = Arc::new(Lifeline::default());
@@ -127,6 +143,7 @@ impl Shared {
             self.pool.run(move || span.in_scope(|| session::run(&job, &addresses, &lifeline)))
         };
         tokio::pin!(running);
+        let mut is_told = false;
         let report = loop {
             // Between steps nothing is due: look again soon.
             let due = lifeline.deadline().map_or_else(
@@ -135,6 +152,14 @@ impl Shared {
             );
             tokio::select! {
                 report = &mut running => break report,
+                () = self.stopping.winding_down(), if !is_told => {
+                    lifeline.wind_down();
+                    is_told = true;
+                }
+                () = self.stopping.is_cut_off() => {
+                    lifeline.cut(Cut::Cancelled);
+                    break running.await;
+                }
                 () = sleep_until(due.into()) => {
                     let late = lifeline.deadline().is_some_and(|deadline| {
                         deadline.at() + DEADLINE_SLACK <= Instant::now()
@@ -146,11 +171,12 @@ impl Shared {
                 }
             }
         };
-        report.unwrap_or_else(|| SessionReport {
-            error: Some(SessionError::Internal),
-            ..SessionReport::default()
-        })
+        report.unwrap_or_else(|| failed(SessionError::Internal))
     }
+}
+
+fn failed(error: SessionError) -> SessionReport {
+    SessionReport { error: Some(error), ..SessionReport::default() }
 }
 
 /// Ends the session when nobody waits for it any more; a session that has ended by itself has let its socket go.

@@ -5,6 +5,7 @@
 
 mod device_run;
 mod pool;
+mod stopping;
 mod target;
 
 use std::{
@@ -17,8 +18,10 @@ use std::{
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 
+use self::stopping::Stopping;
 pub use self::{pool::Pool, target::TargetPolicy};
 use crate::{
+    metrics::Metrics,
     outcome::DeviceOutcome,
     plan::{OutputFormat, Plan},
     ssh::session::SessionLimits,
@@ -47,24 +50,46 @@ pub struct Executor {
 
 struct Shared {
     limits: ExecutorLimits,
+    metrics: Metrics,
+    stopping: Stopping,
     sessions: Arc<Semaphore>,
     pool: Pool,
     by_device: Mutex<HashMap<SocketAddr, Weak<Semaphore>>>,
 }
 
 impl Executor {
-    /// An executor with no thread yet.
+    /// An executor with no thread yet; what its sessions come to is counted in `metrics`.
     #[must_use]
-    pub fn new(limits: ExecutorLimits) -> Self {
+    pub fn new(limits: ExecutorLimits, metrics: Metrics) -> Self {
+        metrics.set_sessions_max(limits.max_concurrent_devices);
         let sessions = Arc::new(Semaphore::new(limits.max_concurrent_devices));
         let pool = Pool::new(limits.max_concurrent_devices);
-        Self { shared: Arc::new(Shared { limits, sessions, pool, by_device: Mutex::default() }) }
+        let (stopping, by_device) = (Stopping::default(), Mutex::default());
+        let shared = Shared { limits, metrics, stopping, sessions, pool, by_device };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Runs all devices of the plan; results in the plan's order. Dropping the future ends its sessions.
     pub async fn run(&self, plan: Plan) -> Vec<DeviceOutcome> {
         let Plan { devices, output } = plan;
         join_all(devices.into_iter().map(|device| self.shared.run_device(device, output))).await
+    }
+
+    /// Begins no session any more; those that run log out at their next prompt. Devices that get nothing, or not
+    /// all, say `cancelled`.
+    pub fn wind_down(&self) {
+        self.shared.stopping.wind_down();
+    }
+
+    /// Cuts off what still runs; its callers get what had come.
+    pub fn cut_off(&self) {
+        self.shared.stopping.cut_off();
+    }
+
+    /// True if so many devices wait that a new one would wait for longer than one session: as many as may run.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.shared.metrics.sessions_waiting() >= self.shared.limits.max_concurrent_devices
     }
 
     /// Device sessions that are running.

@@ -3,14 +3,14 @@
 use std::fmt;
 
 use actix_web::{
-    HttpRequest, HttpResponse, ResponseError,
+    HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError,
     http::{StatusCode, header},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::request_id;
-use crate::wire::field::FieldError;
+use crate::{settings::rate::Rate, wire::field::FieldError};
 
 /// Why a request was not carried out.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(super) enum ApiError {
     ContentType,
     /// The body did not arrive whole.
     Incomplete,
+    /// A fault of our own.
+    Internal,
     /// Everything that is wrong with a body.
     Invalid(Vec<FieldError>),
     /// The path exists, the method does not.
@@ -47,6 +49,7 @@ impl ApiError {
             Self::BrokenJson { .. } => "broken_json",
             Self::ContentType => "unsupported_media_type",
             Self::Incomplete => "incomplete_body",
+            Self::Internal => "internal",
             Self::Invalid(_) => "invalid_request",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::NotFound => "not_found",
@@ -63,6 +66,9 @@ impl fmt::Display for ApiError {
                 f.write_str("Send the body as JSON, with the header Content-Type: application/json")
             }
             Self::Incomplete => f.write_str("The body did not arrive whole"),
+            Self::Internal => {
+                f.write_str("A fault of Showrunner itself; the log has more under this request id")
+            }
             Self::Invalid(_) => f.write_str("The request is not valid"),
             Self::MethodNotAllowed { .. } => f.write_str("Method Not Allowed"),
             Self::NotFound => f.write_str("Not Found"),
@@ -106,6 +112,7 @@ impl ResponseError for ApiError {
         match self {
             Self::BrokenJson { .. } | Self::Incomplete => StatusCode::BAD_REQUEST,
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -131,4 +138,20 @@ impl ResponseError for ApiError {
 /// For paths that do not exist.
 pub(super) async fn not_found(_request: HttpRequest) -> Result<HttpResponse, ApiError> {
     Err(ApiError::NotFound)
+}
+
+/// For clients that send too much: the limit, and when to come back.
+pub(super) fn rate_limited(
+    response: &mut HttpResponseBuilder,
+    rate: Rate,
+    seconds: u64,
+) -> HttpResponse {
+    let (count, period) = (rate.count, rate.period.name());
+    response.json(ErrorBody {
+        detail: format!(
+            "This client may send {count} requests a {period} here and has sent more; try again in {seconds} s"
+        ),
+        code: "rate_limited",
+        request_id: request_id::current(),
+    })
 }

@@ -1,18 +1,33 @@
 //! The HTTP door: routes, handlers of a few lines, errors in one shape, Swagger UI from the binary itself.
 
+mod access;
+mod client;
 mod error;
+mod health;
 mod openapi;
+mod rate_limit;
 mod request_id;
 mod routes;
 
 use std::sync::Arc;
 
+use self::error::ApiError;
 pub use self::{
-    openapi::document, request_id::middleware as request_id_middleware, routes::configure,
+    access::middleware as access_middleware,
+    health::Draining,
+    openapi::document,
+    rate_limit::{Limits, middleware as rate_limit_middleware},
+    request_id::middleware as request_id_middleware,
+    routes::{configure, configure_monitoring},
 };
 use crate::{
-    command::CommandPolicy, executor::Executor, platform::Registry, settings::Settings,
-    wire::request::RequestRules,
+    command::CommandPolicy,
+    executor::Executor,
+    live::Live,
+    metrics::Metrics,
+    platform::Registry,
+    settings::Settings,
+    wire::{field::FieldError, request::RequestRules},
 };
 
 /// What every handler works with.
@@ -23,11 +38,23 @@ pub struct App {
     pub policy: CommandPolicy,
     /// Runs device sessions.
     pub executor: Executor,
+    /// How many requests each client may send.
+    pub limits: Live<Limits>,
+    /// Whether the service has been told to stop.
+    pub draining: Draining,
+    /// What is counted.
+    pub metrics: Metrics,
     /// The settings the service started with.
     pub settings: Settings,
 }
 
 impl App {
+    /// A request with faults; commands that the gate refused are counted.
+    fn invalid(&self, faults: Vec<FieldError>) -> ApiError {
+        faults.iter().filter_map(|fault| fault.rule).for_each(|rule| self.metrics.refused(rule));
+        ApiError::Invalid(faults)
+    }
+
     fn rules(&self) -> RequestRules<'_> {
         RequestRules {
             registry: &self.registry,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use utoipa::OpenApi;
 use utoipa_swagger_ui::Config;
 
-use super::{error, routes};
+use super::{error, health, routes};
 use crate::wire::{request, response};
 
 /// The document as JSON.
@@ -74,7 +74,7 @@ pub(super) fn example_own_commands() -> Value {
         license(name = "GPL-3.0-or-later", identifier = "GPL-3.0-or-later"),
         contact()
     ),
-    paths(routes::execute, routes::validate, routes::platforms, routes::health),
+    paths(routes::execute, routes::validate, routes::platforms, health::health, health::live, health::ready),
     components(schemas(
         request::ExecuteRequest,
         request::DeviceRequest,

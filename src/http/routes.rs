@@ -13,9 +13,10 @@ use utoipa_swagger_ui::SwaggerUi;
 use super::{
     App,
     error::{self, ApiError, ErrorBody, InvalidBody},
-    openapi, request_id,
+    health, openapi, request_id,
 };
 use crate::{
+    metrics::Metrics,
     platform::Platform,
     wire::{
         request::{self, ExecuteRequest},
@@ -23,13 +24,22 @@ use crate::{
     },
 };
 
-/// All routes. Whatever is not here is a JSON 404.
+/// What monitoring asks: health, and metrics if they are `with_metrics`.
+pub fn configure_monitoring(service: &mut web::ServiceConfig, with_metrics: bool) {
+    service
+        .service(get("/health", health::health))
+        .service(get("/health/live", health::live))
+        .service(get("/health/ready", health::ready))
+        .default_service(web::to(error::not_found));
+    if with_metrics {
+        service.service(get("/metrics", metrics));
+    }
+}
+
+/// All other routes. Whatever is not here is a JSON 404.
 pub fn configure(service: &mut web::ServiceConfig) {
     service
         .service(get("/", index))
-        .service(get("/health", health))
-        .service(get("/health/live", health))
-        .service(get("/health/ready", health))
         .service(get("/api/v1/platforms", platforms))
         .service(post("/api/v1/execute", web::post().to(execute)))
         .service(post("/api/v1/validate", web::post().to(validate)))
@@ -83,6 +93,7 @@ async fn only_post() -> Result<HttpResponse, ApiError> {
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "The body was not sent as JSON", body = ErrorBody),
         (status = 422, description = "The request is not valid: every fault with its place; a refused command names the rule", body = InvalidBody),
+        (status = 429, description = "This client has sent too many requests; `Retry-After` says when to come back", body = ErrorBody),
     )
 )]
 pub(super) async fn execute(
@@ -91,7 +102,7 @@ pub(super) async fn execute(
     app: Data<App>,
 ) -> Result<Json<ExecuteResponse>, ApiError> {
     let body = read_json(&request, body, &app).await?;
-    let plan = request::plan(body, &app.rules()).map_err(ApiError::Invalid)?;
+    let plan = request::plan(body, &app.rules()).map_err(|faults| app.invalid(faults))?;
     let outcomes = app.executor.run(plan).await;
     Ok(Json(ExecuteResponse::new(outcomes, request_id::current())))
 }
@@ -113,6 +124,7 @@ pub(super) async fn execute(
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "The body was not sent as JSON", body = ErrorBody),
         (status = 422, description = "The request is not valid: every fault with its place; a refused command names the rule", body = InvalidBody),
+        (status = 429, description = "This client has sent too many requests; `Retry-After` says when to come back", body = ErrorBody),
     )
 )]
 pub(super) async fn validate(
@@ -121,7 +133,7 @@ pub(super) async fn validate(
     app: Data<App>,
 ) -> Result<Json<ValidateResponse>, ApiError> {
     let body = read_json(&request, body, &app).await?;
-    let plan = request::plan(body, &app.rules()).map_err(ApiError::Invalid)?;
+    let plan = request::plan(body, &app.rules()).map_err(|faults| app.invalid(faults))?;
     let devices = plan.devices.iter().map(ValidatedDevice::from).collect();
     Ok(Json(ValidateResponse { valid: true, devices, request_id: request_id::current() }))
 }
@@ -139,21 +151,9 @@ pub(super) async fn platforms(app: Data<App>) -> Json<PlatformsResponse> {
     Json(PlatformsResponse { total: platforms.len(), platforms })
 }
 
-/// Says that the service is up.
-#[utoipa::path(
-    get,
-    path = "/health",
-    tag = "Operation",
-    operation_id = "health",
-    responses((status = 200, description = "The service is up", body = HealthResponse))
-)]
-pub(super) async fn health(app: Data<App>) -> Json<HealthResponse> {
-    Json(HealthResponse {
-        status: "healthy",
-        version: env!("CARGO_PKG_VERSION"),
-        sessions_running: app.executor.sessions_running(),
-        sessions_max: app.settings.max_concurrent_devices,
-    })
+/// What has been counted since the start, in Prometheus' text form.
+async fn metrics(app: Data<App>) -> HttpResponse {
+    HttpResponse::Ok().content_type(Metrics::MEDIA_TYPE).body(app.metrics.text())
 }
 
 async fn index() -> Json<Value> {
@@ -322,18 +322,4 @@ impl From<&Platform> for PlatformResult {
             aliases: platform.aliases().to_vec(),
         }
     }
-}
-
-/// The service is up.
-#[derive(Serialize, ToSchema)]
-pub(super) struct HealthResponse {
-    /// Always `healthy`.
-    #[schema(example = "healthy")]
-    status: &'static str,
-    /// The service's version.
-    version: &'static str,
-    /// Device sessions that are running.
-    sessions_running: usize,
-    /// Device sessions that may run at one time.
-    sessions_max: usize,
 }

@@ -1,113 +1,42 @@
-//! The operator's settings: defaults, then a TOML file, then `SHOWRUNNER_*` variables, each later one winning.
+//! The operator's settings: defaults, a TOML file, `.env`, `SHOWRUNNER_*` variables, the command line; later ones win.
 //!
-//! One typed value for each; a wrong one stops the start and names the variable and what would be right.
+//! One typed value for each, one row in one table (`table`). A wrong one stops the start and names the variable, the
+//! value and what would be right.
+
+pub mod document;
+pub mod rate;
+mod rotation;
+mod row;
+mod sources;
+mod table;
+mod value;
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
-use figment::{
-    Figment, Provider,
-    providers::{Env, Format as _, Serialized, Toml},
+pub use self::{
+    rotation::Rotation,
+    row::Row,
+    sources::{Loaded, Origin, Sources, variable},
+    table::Settings,
+    value::{Auth, LogFormat, LogLevel, SettingValue},
 };
-use serde::{Deserialize, Serialize};
-
 use crate::{
     executor::{ExecutorLimits, TargetPolicy},
     ssh::session::SessionLimits,
 };
 
 const PREFIX: &str = "SHOWRUNNER_";
-/// The variable that names the TOML file.
-const CONFIG_FILE: &str = "SHOWRUNNER_CONFIG_FILE";
-
-/// The settings as they are written: flat names, the same in TOML and, with the prefix, in the environment.
-/// Times are in seconds.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Settings {
-    /// Address to listen on.
-    pub host: IpAddr,
-    /// TCP port to listen on; 0 takes any free one.
-    pub port: u16,
-    /// HTTP worker threads; 0 takes one per core.
-    pub workers: usize,
-    /// Who may send requests: `none` lets everybody. Must be written out to listen on other than loopback.
-    pub auth: Option<Auth>,
-    /// `timeout` of a request that has none.
-    pub device_timeout_default: u64,
-    /// Longest `timeout` of a request.
-    pub device_timeout_max: u64,
-    /// Longest wait for a name to resolve.
-    pub resolve_timeout: u64,
-    /// Longest wait for a TCP connection.
-    pub connect_timeout: u64,
-    /// Longest SSH handshake.
-    pub handshake_timeout: u64,
-    /// Longest login; AAA servers can be slow.
-    pub authenticate_timeout: u64,
-    /// Longest wait from the open terminal to a prompt that is ready for the first command.
-    pub prompt_timeout: u64,
-    /// Device sessions at one time, over all requests.
-    pub max_concurrent_devices: usize,
-    /// Sessions at one time with one host and port.
-    pub max_sessions_per_device: usize,
-    /// Devices in one request.
-    pub max_devices_per_request: usize,
-    /// Commands for one device in one request.
-    pub max_commands_per_device: usize,
-    /// Bytes of output kept of one command.
-    pub max_output_bytes: usize,
-    /// Bytes of a request's body.
-    pub max_body_bytes: usize,
-    /// Lets requests go to loopback addresses: for demos and tests.
-    pub targets_allow_loopback: bool,
-    /// Folder with platform definitions of your own.
-    pub platforms_dir: Option<PathBuf>,
-    /// Commands to refuse besides those that the gate refuses anyway, `platform: text` or `text`; `*` at the end
-    /// makes it a prefix.
-    pub commands_deny: Vec<String>,
-    /// Commands to allow by their exact text that are off by default, `platform: text` or `text`.
-    pub commands_allow: Vec<String>,
-    /// `error`, `warn`, `info`, `debug`, `trace`, or a list per module such as `info,showrunner=debug`.
-    pub log_level: String,
-    /// `text` or `json`.
-    pub log_format: LogFormat,
-    /// Seconds that running requests get when the service is stopped.
-    pub shutdown_timeout: u64,
-}
-
-/// Who may send requests.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Auth {
-    /// Everybody who can reach the port.
-    None,
-}
-
-/// How log lines are written.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// For programs: one JSON object a line.
-    Json,
-}
 
 /// What is wrong with the settings, for the operator who starts the service.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// A value of the wrong type or an unknown name.
-    #[error("{0}")]
-    Figment(String),
-    /// A value outside its range.
-    #[error("{PREFIX}{name} is {value}, but must be {want}")]
-    Range {
-        /// The setting, in capitals.
-        name: &'static str,
-        /// What it is.
-        value: String,
-        /// What it must be.
-        want: &'static str,
+    /// A file of settings cannot be read.
+    #[error("{}: {reason}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
     },
     /// Everybody on the network could use the service.
     #[error(
@@ -117,96 +46,27 @@ pub enum SettingsError {
         /// The address.
         host: IpAddr,
     },
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            host: IpAddr::from([127, 0, 0, 1]),
-            port: 8000,
-            workers: 0,
-            auth: None,
-            device_timeout_default: 30,
-            device_timeout_max: 300,
-            resolve_timeout: 5,
-            connect_timeout: 10,
-            handshake_timeout: 15,
-            authenticate_timeout: 30,
-            prompt_timeout: 30,
-            max_concurrent_devices: 200,
-            max_sessions_per_device: 1,
-            max_devices_per_request: 1000,
-            max_commands_per_device: 100,
-            max_output_bytes: 8 * 1024 * 1024,
-            max_body_bytes: 2 * 1024 * 1024,
-            targets_allow_loopback: false,
-            platforms_dir: None,
-            commands_deny: Vec::new(),
-            commands_allow: Vec::new(),
-            log_level: "info".to_owned(),
-            log_format: LogFormat::Text,
-            shutdown_timeout: 30,
-        }
-    }
+    /// A default above its maximum.
+    #[error(
+        "{PREFIX}DEVICE_TIMEOUT_DEFAULT is {default}, but must be 1 second to DEVICE_TIMEOUT_MAX, which is {max}"
+    )]
+    TimeoutOrder {
+        /// Seconds.
+        default: u64,
+        /// Seconds.
+        max: u64,
+    },
+    /// Wrong values and unknown names, a sentence each.
+    #[error("{}", .0.join("\n"))]
+    Wrong(Vec<String>),
 }
 
 impl Settings {
-    /// Reads the sources of a running service.
-    ///
-    /// # Errors
-    /// Names the variable or the line, and what would be right.
-    pub fn load() -> Result<Self, SettingsError> {
-        let mut sources = Figment::from(Serialized::defaults(Self::default()));
-        if let Some(file) = std::env::var_os(CONFIG_FILE) {
-            sources = sources.merge(Toml::file_exact(file));
-        }
-        let env = Env::prefixed(PREFIX).ignore(&["config_file"]);
-        Self::from_sources(sources, env)
-    }
-
-    fn from_sources(sources: Figment, env: impl Provider) -> Result<Self, SettingsError> {
-        let settings: Self = sources.merge(env).extract().map_err(|error| describe(&error))?;
-        settings.checked()
-    }
-
-    /// The rules that types do not carry.
+    /// The rules that span more than one setting.
     fn checked(self) -> Result<Self, SettingsError> {
-        let range = |name, value: u64, allowed: std::ops::RangeInclusive<u64>, want| {
-            if allowed.contains(&value) {
-                return Ok(());
-            }
-            Err(SettingsError::Range { name, value: value.to_string(), want })
-        };
-        let max = self.device_timeout_max;
-        range("DEVICE_TIMEOUT_MAX", max, 1..=3600, "1 to 3600 seconds")?;
-        let default = self.device_timeout_default;
-        range("DEVICE_TIMEOUT_DEFAULT", default, 1..=max, "1 second to DEVICE_TIMEOUT_MAX")?;
-        for (name, value) in [
-            ("RESOLVE_TIMEOUT", self.resolve_timeout),
-            ("CONNECT_TIMEOUT", self.connect_timeout),
-            ("HANDSHAKE_TIMEOUT", self.handshake_timeout),
-            ("AUTHENTICATE_TIMEOUT", self.authenticate_timeout),
-            ("PROMPT_TIMEOUT", self.prompt_timeout),
-            ("SHUTDOWN_TIMEOUT", self.shutdown_timeout),
-        ] {
-            range(name, value, 1..=300, "1 to 300 seconds")?;
-        }
-        for (name, value, most, want) in [
-            ("MAX_CONCURRENT_DEVICES", self.max_concurrent_devices, 10_000, "1 to 10000"),
-            ("MAX_SESSIONS_PER_DEVICE", self.max_sessions_per_device, 16, "1 to 16"),
-            ("MAX_DEVICES_PER_REQUEST", self.max_devices_per_request, 10_000, "1 to 10000"),
-            ("MAX_COMMANDS_PER_DEVICE", self.max_commands_per_device, 1000, "1 to 1000"),
-            ("MAX_OUTPUT_BYTES", self.max_output_bytes, 1 << 30, "1 to 1073741824 bytes"),
-            ("MAX_BODY_BYTES", self.max_body_bytes, 1 << 26, "1 to 67108864 bytes"),
-        ] {
-            range(name, u64::try_from(value).unwrap_or(u64::MAX), 1..=most, want)?;
-        }
-        if tracing_subscriber::EnvFilter::try_new(&self.log_level).is_err() {
-            return Err(SettingsError::Range {
-                name: "LOG_LEVEL",
-                value: self.log_level,
-                want: "error, warn, info, debug, trace or a list such as `info,showrunner=debug`",
-            });
+        let (default, max) = (self.device_timeout_default, self.device_timeout_max);
+        if default > max {
+            return Err(SettingsError::TimeoutOrder { default, max });
         }
         if !self.host.is_loopback() && self.auth.is_none() {
             return Err(SettingsError::Open { host: self.host });
@@ -233,85 +93,6 @@ impl Settings {
     }
 }
 
-/// Names the variable as the operator wrote it, and for an unknown one the nearest known.
-fn describe(error: &figment::Error) -> SettingsError {
-    let mut sentences = Vec::new();
-    for error in error.clone() {
-        let from_env =
-            error.metadata.as_ref().is_some_and(|metadata| metadata.name.contains("environment"));
-        let written = |name: &str| {
-            if from_env {
-                format!("{PREFIX}{}", name.to_ascii_uppercase())
-            } else {
-                name.to_owned()
-            }
-        };
-        let place = written(&error.path.join("."));
-        sentences.push(match &error.kind {
-            figment::error::Kind::UnknownField(name, known) => {
-                let near =
-                    known.iter().min_by_key(|known| strsim::damerau_levenshtein(known, name));
-                let near =
-                    near.map_or(String::new(), |near| format!("; did you mean {}?", written(near)));
-                format!("{} is no setting{near}", written(name))
-            }
-            kind if place.is_empty() => format!("settings: {kind}"),
-            kind => format!("{place}: {kind}"),
-        });
-    }
-    SettingsError::Figment(sentences.join("\n"))
-}
-
 #[cfg(test)]
-#[expect(clippy::result_large_err, reason = "figment's own error type")]
-mod tests {
-    use super::*;
-
-    fn load(variables: &[(&str, &str)]) -> Result<Settings, String> {
-        let mut found = None;
-        figment::Jail::expect_with(|jail| {
-            jail.clear_env();
-            for (name, value) in variables {
-                jail.set_env(name, value);
-            }
-            found = Some(Settings::load().map_err(|error| error.to_string()));
-            Ok(())
-        });
-        found.unwrap()
-    }
-
-    #[test]
-    fn variables_win_over_the_file_and_the_file_over_the_defaults() {
-        figment::Jail::expect_with(|jail| {
-            jail.clear_env();
-            jail.create_file("s.toml", "port = 9000\nconnect_timeout = 3\n")?;
-            jail.set_env("SHOWRUNNER_CONFIG_FILE", "s.toml");
-            jail.set_env("SHOWRUNNER_PORT", "9001");
-            let settings = Settings::load().unwrap();
-            assert_eq!((settings.port, settings.connect_timeout), (9001, 3));
-            assert_eq!(settings.device_timeout_default, 30);
-            Ok(())
-        });
-    }
-
-    #[test]
-    fn a_wrong_setting_stops_the_start_with_its_name_and_what_would_be_right() {
-        for (name, value, want) in [
-            (
-                "SHOWRUNNER_PROT",
-                "1",
-                "SHOWRUNNER_PROT is no setting; did you mean SHOWRUNNER_PORT?",
-            ),
-            ("SHOWRUNNER_PORT", "http", "SHOWRUNNER_PORT: "),
-            ("SHOWRUNNER_MAX_CONCURRENT_DEVICES", "0", "but must be 1 to 10000"),
-            ("SHOWRUNNER_DEVICE_TIMEOUT_DEFAULT", "301", "1 second to DEVICE_TIMEOUT_MAX"),
-            ("SHOWRUNNER_HOST", "0.0.0.0", "SHOWRUNNER_AUTH=none"),
-            ("SHOWRUNNER_LOG_LEVEL", "a=b=c", "SHOWRUNNER_LOG_LEVEL"),
-        ] {
-            let message = load(&[(name, value)]).unwrap_err();
-            assert!(message.contains(want), "{name}={value}: {message}");
-        }
-        let open = load(&[("SHOWRUNNER_HOST", "0.0.0.0"), ("SHOWRUNNER_AUTH", "none")]);
-        assert!(open.is_ok(), "{open:?}");
-    }
-}
+#[path = "settings_tests.rs"]
+mod tests;

@@ -20,6 +20,7 @@ struct State {
     socket: Option<TcpStream>,
     deadline: Option<Deadline>,
     cut: Option<Cut>,
+    winding_down: bool,
 }
 
 /// Why a session was ended from outside.
@@ -50,6 +51,16 @@ impl Lifeline {
     /// By when the present step must be over, if one is running.
     pub fn deadline(&self) -> Option<Deadline> {
         self.lock().deadline
+    }
+
+    /// Asks the session to log out at its next prompt instead of going on.
+    pub fn wind_down(&self) {
+        self.lock().winding_down = true;
+    }
+
+    /// True if the session should log out at its next prompt.
+    pub fn is_winding_down(&self) -> bool {
+        self.lock().winding_down
     }
 
     /// Ends the session: both directions of its socket are shut, blocked calls return at once.

@@ -92,7 +92,8 @@ pub fn run(job: &SessionJob, addresses: &[SocketAddr], lifeline: &Lifeline) -> S
     lifeline.release();
     report.error = match lifeline.was_cut() {
         Some(Cut::Cancelled) => Some(SessionError::Cancelled),
-        _ => error,
+        // A session that was asked to log out early has said so itself.
+        _ => error.or(report.error),
     };
     report
 }
@@ -312,13 +313,21 @@ impl Session<'_> {
         for (index, planned) in self.job.commands.iter().enumerate() {
             let sent = Instant::now();
             let until = self.step(planned.timeout);
-            let outcome = dialogue.output(self.job.line(index + 1), until);
+            // The line behind a command is typed as soon as the prompt seems to be back: it is chosen before.
+            let is_last = self.lifeline.is_winding_down();
+            let next = self.job.line(if is_last { usize::MAX } else { index + 1 });
+            let outcome = dialogue.output(next, until);
             let (mut done, end) = self.command_outcome(planned, outcome, addr);
             done.duration = sent.elapsed();
             self.report.commands.push(done);
             if let Err(broken) = end {
                 self.skip_from(index + 1);
                 result = broken.map_or(Ok(false), Err);
+                break;
+            }
+            if is_last && index + 1 < self.job.commands.len() {
+                self.skip_from(index + 1);
+                self.report.error = Some(SessionError::Cancelled);
                 break;
             }
         }

@@ -7,6 +7,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::command::Rule;
+
 /// Unknown names are repeated in the answer, but no more of them than this.
 const MOST_NAME_CHARS: usize = 64;
 
@@ -33,6 +35,10 @@ pub struct FieldError {
     #[serde(rename = "type")]
     #[schema(example = "missing")]
     pub kind: &'static str,
+    /// The gate's rule, if it refused a command.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub rule: Option<Rule>,
 }
 
 /// The faults found so far.
@@ -42,7 +48,15 @@ pub struct Faults(Vec<FieldError>);
 impl Faults {
     /// Notes a fault at `place`.
     pub fn add(&mut self, place: &Place, kind: &'static str, msg: impl Into<String>) {
-        self.0.push(FieldError { loc: place.0.clone(), msg: msg.into(), kind });
+        self.0.push(FieldError { loc: place.0.clone(), msg: msg.into(), kind, rule: None });
+    }
+
+    /// Notes a command that the gate refused.
+    pub fn refused(&mut self, place: &Place, rule: Rule, msg: impl std::fmt::Display) {
+        self.value(place, msg);
+        if let Some(fault) = self.0.last_mut() {
+            fault.rule = Some(rule);
+        }
     }
 
     /// Notes a value that is of the right type and still wrong.

@@ -535,7 +535,8 @@ fn check_one(
             } else {
                 draft.text_place.clone()
             };
-            faults.value(&place, format_args!("{}: {refusal}", platform.title()));
+            let said = format_args!("{}: {refusal}", platform.title());
+            faults.refused(&place, refusal.rule(), said);
             None
         }
     }

@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
@@ -25,6 +26,15 @@ impl Service {
 
     /// Starts the program on a free port, with settings on top of those of a test.
     pub(crate) fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::spawn(settings, None)
+    }
+
+    /// The same, with settings that send the log to `file`.
+    pub(crate) fn start_where(settings: &[(&str, &str)], file: &Path) -> Self {
+        Self::spawn(settings, Some(file))
+    }
+
+    fn spawn(settings: &[(&str, &str)], file: Option<&Path>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_showrunner"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SHOWRUNNER_")) {
             command.env_remove(name);
@@ -33,19 +43,21 @@ impl Service {
             .env("SHOWRUNNER_PORT", "0")
             .env("SHOWRUNNER_TARGETS_ALLOW_LOOPBACK", "true")
             .env("SHOWRUNNER_SHUTDOWN_TIMEOUT", "1")
+            .env("SHOWRUNNER_RATE_LIMIT_DEFAULT", "off")
+            .env("SHOWRUNNER_RATE_LIMIT_EXECUTE", "off")
             .envs(settings.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program is built");
         let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
         let log = Arc::new(Mutex::new(String::new()));
-        let mut port = None;
-        for line in lines.by_ref().map_while(Result::ok) {
+        let mut port = file.map(port_in);
+        while port.is_none()
+            && let Some(Ok(line)) = lines.next()
+        {
             port = line.split("http.port=").nth(1).map(|port| port.trim().to_owned());
+            port = port.or_else(|| json_port(&line));
             log.lock().unwrap().push_str(&(line + "\n"));
-            if port.is_some() {
-                break;
-            }
         }
         let port = port.unwrap_or_else(|| panic!("it did not start: {}", log.lock().unwrap()));
         let sink = Arc::clone(&log);
@@ -74,6 +86,23 @@ impl Service {
         let (status, answer) = self.execute(&body).await;
         assert_eq!(status, 200, "{answer}");
         answer["results"][0].clone()
+    }
+
+    /// Sends a signal to the process.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits until the process has ended by itself, and gives its exit code.
+    pub(crate) async fn exit_code(&mut self) -> Option<i32> {
+        for _ in 0..600 {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("it did not stop: {}", self.log());
     }
 
     /// Everything logged so far.
@@ -109,4 +138,23 @@ pub(crate) fn entry(device: &FakeDevice, os: &str) -> Value {
 pub(crate) fn with(mut object: Value, name: &str, value: impl Into<Value>) -> Value {
     object[name] = value.into();
     object
+}
+
+/// The port in a line of a JSON log.
+fn json_port(line: &str) -> Option<String> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    Some(line["http.port"].as_u64()?.to_string())
+}
+
+/// The port, as soon as the log file names it.
+fn port_in(file: &Path) -> String {
+    for _ in 0..1000 {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let port = text.lines().find_map(|line| line.split("http.port=").nth(1));
+        if let Some(port) = port {
+            return port.trim().to_owned();
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    panic!("no port in {}", file.display());
 }

@@ -1,0 +1,118 @@
+//! One line and one count for each request, whether it is answered or its caller goes away.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use actix_web::{
+    Error,
+    body::{BodySize, BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::ConnectionType,
+    middleware::Next,
+    web::{Bytes, Data},
+};
+
+use super::App;
+use crate::metrics::{InFlight, Metrics};
+
+/// The status of a request whose caller did not wait, as other servers log it.
+const CLIENT_CLOSED: u16 = 499;
+/// The route of paths that are none of ours: they are for callers to choose, so they are no labels.
+const NO_ROUTE: &str = "none";
+
+/// Logs and counts a request when it is over.
+///
+/// # Errors
+/// Those of the handler.
+pub async fn middleware(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let app = request.app_data::<Data<App>>().cloned();
+    let metrics = app.as_ref().map(|app| app.metrics.clone()).unwrap_or_default();
+    let mut line = AccessLine::new(&request, &metrics);
+    let in_flight = metrics.request();
+    let mut response = match next.call(request).await {
+        Ok(response) => response,
+        Err(error) => {
+            line.over(NO_ROUTE, error.as_response_error().status_code().as_u16());
+            return Err(error);
+        }
+    };
+    if app.is_some_and(|app| app.draining.has_begun()) {
+        // Its next request shall find an instance that goes on.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
+    let route = response.request().match_pattern();
+    line.over(route.as_deref().unwrap_or(NO_ROUTE), response.status().as_u16());
+    Ok(response.map_body(|_, body| Counted { body: body.boxed(), _in_flight: in_flight }))
+}
+
+/// A body; its request is in flight until the last byte has been taken.
+struct Counted {
+    body: BoxBody,
+    _in_flight: InFlight,
+}
+
+impl MessageBody for Counted {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(context)
+    }
+}
+
+struct AccessLine {
+    method: String,
+    path: String,
+    started: Instant,
+    metrics: Metrics,
+    is_over: bool,
+}
+
+impl AccessLine {
+    fn new(request: &ServiceRequest, metrics: &Metrics) -> Self {
+        Self {
+            method: request.method().to_string(),
+            path: request.path().to_owned(),
+            started: Instant::now(),
+            metrics: metrics.clone(),
+            is_over: false,
+        }
+    }
+
+    fn over(&mut self, route: &str, status: u16) {
+        self.is_over = true;
+        let took = self.started.elapsed();
+        self.metrics.answered(route, status, took);
+        tracing::info!(
+            http.method = %self.method.escape_debug(),
+            http.path = %self.path.escape_debug(),
+            http.status = status,
+            duration_ms = millis(took),
+            "request answered"
+        );
+    }
+}
+
+impl Drop for AccessLine {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.over(NO_ROUTE, CLIENT_CLOSED);
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

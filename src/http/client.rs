@@ -1,0 +1,122 @@
+//! Who sends a request: the address behind the proxies that may be believed.
+//!
+//! A forwarded address is written by whoever is in front; only a trusted peer's word counts, and only that part of
+//! it that our own proxies wrote, counted from the right.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use actix_web::{HttpMessage as _, dev::ServiceRequest, http::header::HeaderMap};
+use ipnet::IpNet;
+
+use crate::settings::Settings;
+
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// Who sent a request.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Client {
+    /// Address, as far as it can be known; IPv4 is never dressed as IPv6.
+    pub(super) address: IpAddr,
+}
+
+impl Client {
+    /// Finds out who sent the request, once; later calls give the same.
+    pub(super) fn of(request: &ServiceRequest, settings: &Settings) -> Self {
+        if let Some(known) = request.extensions().get::<Self>() {
+            return known.clone();
+        }
+        let peer = request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
+        let proxies =
+            Proxies { trusted: &settings.trusted_proxies, hops: settings.trusted_proxy_hops };
+        let client = Self { address: proxies.client_address(peer, request.headers()) };
+        request.extensions_mut().insert(client.clone());
+        client
+    }
+}
+
+/// Who may speak for others.
+struct Proxies<'a> {
+    trusted: &'a [IpNet],
+    hops: usize,
+}
+
+impl Proxies<'_> {
+    fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let peer = peer.to_canonical();
+        if !self.trusted.iter().any(|net| net.contains(&peer)) {
+            return peer;
+        }
+        let entries: Vec<&str> = headers
+            .get_all(FORWARDED_FOR)
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .map(str::trim)
+            .collect();
+        // With fewer entries than proxies the leftmost one was still written by one of ours.
+        let at = entries.len().saturating_sub(self.hops);
+        entries.get(at).and_then(|entry| address(entry)).map_or(peer, |found| found.to_canonical())
+    }
+}
+
+/// An address, also with a port or in brackets.
+fn address(entry: &str) -> Option<IpAddr> {
+    let bare = entry.trim_start_matches('[').trim_end_matches(']');
+    bare.parse().ok().or_else(|| entry.parse().ok().map(|socket: SocketAddr| socket.ip()))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn client(hops: usize, peer: &str, forwarded: &[&str]) -> String {
+        let mut request = TestRequest::default();
+        for value in forwarded {
+            request = request.append_header((FORWARDED_FOR, *value));
+        }
+        let trusted = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
+        let proxies = Proxies { trusted: &trusted, hops };
+        let request = request.to_srv_request();
+        proxies.client_address(peer.parse().unwrap(), request.headers()).to_string()
+    }
+
+    #[test]
+    fn only_a_trusted_proxys_own_entry_is_believed() {
+        for (name, hops, peer, forwarded, want) in [
+            ("no proxy", 1, "198.51.100.1", &[][..], "198.51.100.1"),
+            (
+                "a client who claims to be another",
+                1,
+                "198.51.100.1",
+                &["203.0.113.9"],
+                "198.51.100.1",
+            ),
+            ("one proxy", 1, "10.0.0.1", &["203.0.113.9"], "203.0.113.9"),
+            (
+                "a client's own entry before it",
+                1,
+                "10.0.0.1",
+                &["1.1.1.1, 203.0.113.9"],
+                "203.0.113.9",
+            ),
+            ("two headers", 1, "10.0.0.1", &["1.1.1.1", "203.0.113.9"], "203.0.113.9"),
+            ("two proxies", 2, "10.0.0.1", &["1.1.1.1, 203.0.113.9, 10.0.0.7"], "203.0.113.9"),
+            ("two proxies, one entry", 2, "10.0.0.1", &["203.0.113.9"], "203.0.113.9"),
+            ("with a port", 1, "10.0.0.1", &["203.0.113.9:4711"], "203.0.113.9"),
+            ("IPv6", 1, "fd00::1", &["2001:db8::7"], "2001:db8::7"),
+            ("IPv6 with a port", 1, "fd00::1", &["[2001:db8::7]:4711"], "2001:db8::7"),
+            (
+                "IPv4 in IPv6's clothes",
+                1,
+                "::ffff:10.0.0.1",
+                &["::ffff:203.0.113.9"],
+                "203.0.113.9",
+            ),
+            ("nonsense", 1, "10.0.0.1", &["unknown"], "10.0.0.1"),
+            ("nothing", 1, "10.0.0.1", &[], "10.0.0.1"),
+        ] {
+            assert_eq!(client(hops, peer, forwarded), want, "{name}");
+        }
+    }
+}

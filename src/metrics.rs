@@ -1,0 +1,390 @@
+//! What is counted, for Prometheus. No label has values that callers choose: routes, platforms, rules and error codes
+//! are all names of our own.
+//!
+//! Not here: when things are counted (each room does that at its boundary) and who may read them (`http`).
+
+use std::time::Duration;
+
+use prometheus::{
+    Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder, core::Collector, process_collector::ProcessCollector,
+};
+
+use crate::{
+    command::Rule,
+    outcome::{DeviceOutcome, Timing},
+};
+
+/// Upper bounds in seconds, from a cached answer to the longest request.
+const SECONDS: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
+
+/// Everything that is counted; clones count together.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    registry: Registry,
+    http_requests: IntCounterVec,
+    http_duration: HistogramVec,
+    http_in_flight: IntGauge,
+    rate_limited: IntCounterVec,
+    authentication_failures: IntCounter,
+    refused: IntCounterVec,
+    sessions: IntCounterVec,
+    sessions_running: IntGauge,
+    sessions_waiting: IntGauge,
+    sessions_max: IntGauge,
+    phases: HistogramVec,
+    commands: IntCounterVec,
+    command_duration: Histogram,
+    parses: IntCounterVec,
+    output_bytes: IntCounter,
+    log_lines_dropped: IntCounter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Nothing counted yet.
+    #[must_use]
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        let made = Maker(&registry);
+        let metrics = Self {
+            http_requests: made.counters(
+                "http_requests_total",
+                "HTTP requests by route and status.",
+                &["route", "status"],
+            ),
+            http_duration: made.histograms(
+                "http_request_duration_seconds",
+                "Time from a request's head to its answer's head.",
+                &["route", "status"],
+            ),
+            http_in_flight: made.gauge("http_requests_in_flight", "HTTP requests being answered."),
+            rate_limited: made.counters(
+                "rate_limited_total",
+                "Requests answered with 429, by endpoint class.",
+                &["class"],
+            ),
+            authentication_failures: made.counter(
+                "authentication_failures_total",
+                "Requests without an API key that is known.",
+            ),
+            refused: made.counters(
+                "commands_refused_total",
+                "Commands that the read-only gate refused, by rule.",
+                &["rule"],
+            ),
+            sessions: made.counters(
+                "device_sessions_total",
+                "Device sessions by platform and outcome: ok or an error code.",
+                &["platform", "outcome"],
+            ),
+            sessions_running: made.gauge("device_sessions_running", "Device sessions that run."),
+            sessions_waiting: made
+                .gauge("device_sessions_waiting", "Devices that wait for a session's place."),
+            sessions_max: made
+                .gauge("device_sessions_max", "Device sessions that may run at one time."),
+            phases: made.histograms(
+                "device_phase_duration_seconds",
+                "Time that device sessions spend in each phase, waiting included.",
+                &["phase"],
+            ),
+            commands: made.counters(
+                "commands_total",
+                "Commands by platform and outcome: ok or an error code.",
+                &["platform", "outcome"],
+            ),
+            command_duration: made.histogram(
+                "command_duration_seconds",
+                "Time from a command's being sent to its prompt's being back.",
+            ),
+            parses: made.counters(
+                "parses_total",
+                "Outputs that records were asked of, by outcome.",
+                &["outcome"],
+            ),
+            output_bytes: made.counter("output_bytes_total", "Bytes of output that were answered."),
+            log_lines_dropped: made.counter(
+                "log_lines_dropped_total",
+                "Log lines that were dropped because nobody took them fast enough.",
+            ),
+            registry: registry.clone(),
+        };
+        let build =
+            made.gauges("build_info", "Always 1; the version is in its label.", &["version"]);
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        made.register(ProcessCollector::for_self());
+        // What has not happened yet is 0, not missing: alerts compare it.
+        for rule in Rule::ALL {
+            metrics.refused.with_label_values(&[rule.name()]);
+        }
+        for outcome in ["ok", "failed"] {
+            metrics.parses.with_label_values(&[outcome]);
+        }
+        metrics
+    }
+
+    /// Everything in Prometheus' text form.
+    #[must_use]
+    pub fn text(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        // Fails only for two families of one name, which registering refuses.
+        let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
+        text
+    }
+
+    /// The media type of [`text`](Self::text).
+    pub const MEDIA_TYPE: &str = prometheus::TEXT_FORMAT;
+
+    /// A request has come; it is in flight until what is given back is dropped.
+    #[must_use]
+    pub fn request(&self) -> InFlight {
+        self.http_in_flight.inc();
+        InFlight(self.http_in_flight.clone())
+    }
+
+    /// A request was answered. `route` is a pattern of ours, never the path that was asked for.
+    pub fn answered(&self, route: &str, status: u16, took: Duration) {
+        let status = status.to_string();
+        self.http_requests.with_label_values(&[route, &status]).inc();
+        self.http_duration.with_label_values(&[route, &status]).observe(took.as_secs_f64());
+    }
+
+    /// Requests whose answer has not been handed over in full.
+    #[must_use]
+    pub fn requests_in_flight(&self) -> i64 {
+        self.http_in_flight.get()
+    }
+
+    /// A client had sent too many requests of a class.
+    pub fn rate_limited(&self, class: &'static str) {
+        self.rate_limited.with_label_values(&[class]).inc();
+    }
+
+    /// A request had no API key, or none that is known.
+    pub fn authentication_failed(&self) {
+        self.authentication_failures.inc();
+    }
+
+    /// The gate refused a command.
+    pub fn refused(&self, rule: Rule) {
+        self.refused.with_label_values(&[rule.name()]).inc();
+    }
+
+    /// Device sessions that may run at one time.
+    pub fn set_sessions_max(&self, most: usize) {
+        self.sessions_max.set(i64::try_from(most).unwrap_or(i64::MAX));
+    }
+
+    /// A device waits for its turn; how it goes on is said to what is given back.
+    #[must_use]
+    pub fn device(&self, platform: &str) -> DeviceSession {
+        self.sessions_waiting.inc();
+        DeviceSession {
+            metrics: self.clone(),
+            platform: platform.to_owned(),
+            running: false,
+            done: false,
+        }
+    }
+
+    /// Log lines dropped since the last call.
+    pub fn log_lines_dropped(&self, lines: u64) {
+        self.log_lines_dropped.inc_by(lines);
+    }
+
+    /// Devices that wait for a session's place.
+    #[must_use]
+    pub fn sessions_waiting(&self) -> usize {
+        usize::try_from(self.sessions_waiting.get()).unwrap_or(0)
+    }
+
+    fn count_phases(&self, timing: &Timing) {
+        let phases = [
+            ("queue", timing.queue),
+            ("resolve", timing.resolve),
+            ("connect", timing.connect),
+            ("handshake", timing.handshake),
+            ("authenticate", timing.authenticate),
+            ("prompt", timing.prompt),
+            ("commands", timing.commands),
+            ("logout", timing.logout),
+        ];
+        for (phase, took) in phases {
+            if let Some(took) = took {
+                self.phases.with_label_values(&[phase]).observe(took.as_secs_f64());
+            }
+        }
+    }
+}
+
+/// A request whose answer has not been handed over in full.
+#[derive(Debug)]
+pub struct InFlight(IntGauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// A device of a request, from its waiting to its end; dropped before that it counts as cancelled.
+#[derive(Debug)]
+pub struct DeviceSession {
+    metrics: Metrics,
+    platform: String,
+    running: bool,
+    done: bool,
+}
+
+impl DeviceSession {
+    /// Its turn has come.
+    pub fn started(&mut self) {
+        if !self.running {
+            self.running = true;
+            self.metrics.sessions_waiting.dec();
+            self.metrics.sessions_running.inc();
+        }
+    }
+
+    /// It has ended by itself.
+    pub fn ended(mut self, outcome: &DeviceOutcome) {
+        self.done = true;
+        let code = outcome.failure.as_ref().map_or("ok", |failure| failure.code);
+        self.count(code);
+        self.metrics.count_phases(&outcome.timing);
+        for command in &outcome.commands {
+            let code = command.failure.as_ref().map_or("ok", |failure| failure.code);
+            self.metrics.commands.with_label_values(&[self.platform.as_str(), code]).inc();
+            if code != "not_run" {
+                self.metrics.command_duration.observe(command.duration.as_secs_f64());
+            }
+            self.metrics.output_bytes.inc_by(u64::try_from(command.output.len()).unwrap_or(0));
+            let parsed = match (&command.parsed, &command.parse_error) {
+                (Some(_), _) => Some("ok"),
+                (None, Some(_)) => Some("failed"),
+                (None, None) => None,
+            };
+            if let Some(parsed) = parsed {
+                self.metrics.parses.with_label_values(&[parsed]).inc();
+            }
+        }
+    }
+
+    fn count(&self, outcome: &str) {
+        self.metrics.sessions.with_label_values(&[self.platform.as_str(), outcome]).inc();
+    }
+}
+
+impl Drop for DeviceSession {
+    fn drop(&mut self) {
+        let gauge = if self.running {
+            &self.metrics.sessions_running
+        } else {
+            &self.metrics.sessions_waiting
+        };
+        gauge.dec();
+        if !self.done {
+            self.count("cancelled");
+        }
+    }
+}
+
+/// Makes metrics with the program's prefix and registers them.
+struct Maker<'a>(&'a Registry);
+
+impl Maker<'_> {
+    fn counter(&self, name: &str, help: &str) -> IntCounter {
+        self.keep(IntCounter::with_opts(Self::opts(name, help)))
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+        self.keep(IntCounterVec::new(Self::opts(name, help), labels))
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> IntGauge {
+        self.keep(IntGauge::with_opts(Self::opts(name, help)))
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+        self.keep(IntGaugeVec::new(Self::opts(name, help), labels))
+    }
+
+    fn histogram(&self, name: &str, help: &str) -> Histogram {
+        let opts = HistogramOpts::from(Self::opts(name, help)).buckets(SECONDS.to_vec());
+        self.keep(Histogram::with_opts(opts))
+    }
+
+    fn histograms(&self, name: &str, help: &str, labels: &[&str]) -> HistogramVec {
+        let opts = HistogramOpts::from(Self::opts(name, help)).buckets(SECONDS.to_vec());
+        self.keep(HistogramVec::new(opts, labels))
+    }
+
+    fn opts(name: &str, help: &str) -> Opts {
+        Opts::new(name, help).namespace("showrunner")
+    }
+
+    fn keep<C: Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
+        #[expect(
+            clippy::expect_used,
+            reason = "every name is written in this file and read by the first test"
+        )]
+        let made = made.expect("names and labels of our own are valid");
+        self.register(made.clone());
+        made
+    }
+
+    fn register(&self, collector: impl Collector + 'static) {
+        // Refuses only a second family of one name.
+        let _ = self.0.register(Box::new(collector));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(metrics: &Metrics, name: &str) -> Option<String> {
+        let text = String::from_utf8(metrics.text()).unwrap();
+        text.lines().find(|line| line.starts_with(name)).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_device_is_counted_once_however_it_ends() {
+        let metrics = Metrics::new();
+        let mut session = metrics.device("cisco_ios");
+        assert_eq!(
+            line(&metrics, "showrunner_device_sessions_waiting ").unwrap(),
+            "showrunner_device_sessions_waiting 1"
+        );
+        session.started();
+        assert_eq!(
+            line(&metrics, "showrunner_device_sessions_running ").unwrap(),
+            "showrunner_device_sessions_running 1"
+        );
+        drop(session);
+        drop(metrics.device("cisco_ios"));
+        for name in ["showrunner_device_sessions_running", "showrunner_device_sessions_waiting"] {
+            assert_eq!(line(&metrics, &format!("{name} ")).unwrap(), format!("{name} 0"));
+        }
+        assert_eq!(
+            line(&metrics, "showrunner_device_sessions_total{").unwrap(),
+            r#"showrunner_device_sessions_total{outcome="cancelled",platform="cisco_ios"} 2"#
+        );
+    }
+
+    #[test]
+    fn what_has_not_happened_is_zero_and_not_missing() {
+        let metrics = Metrics::new();
+        for rule in Rule::ALL {
+            let name = format!("showrunner_commands_refused_total{{rule=\"{}\"}}", rule.name());
+            assert_eq!(line(&metrics, &name).unwrap(), format!("{name} 0"));
+        }
+        assert!(line(&metrics, "process_open_fds").is_some());
+    }
+}

@@ -1,0 +1,109 @@
+//! Every setting, once: a new one is a new row here, and `UPDATE_DOCS=1 cargo test documents` writes the documents.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+};
+
+use ipnet::IpNet;
+
+use super::{
+    rate::RateLimit,
+    rotation::Rotation,
+    row::{Bounds, Row, settings},
+    sources::Reader,
+    value::{Auth, LogFormat, LogLevel, SettingValue},
+};
+
+settings! {
+    "Where to listen" {
+        /// Address to listen on. Others than this machine reach the service only on another address than loopback;
+        /// then `AUTH` must be said.
+        host: IpAddr = Ipv4Addr::LOCALHOST.into();
+        /// TCP port to listen on; 0 takes any free one.
+        port: u16 = 8000, in 0..=65_535;
+        /// HTTP worker threads; 0 takes one per core.
+        workers: usize = 0, in 0..=1024;
+        /// Most bytes of a request's body.
+        max_body_bytes: usize = 2 * 1024 * 1024, in 1..=1 << 26, unit "bytes";
+        /// How long the service goes on taking requests after SIGTERM, while `/health/ready` already says 503: the time
+        /// that your load balancer needs to notice.
+        shutdown_delay: u64 = 0, in 0..=60, unit "seconds";
+        /// How long running requests get when the service is stopped; sessions that still run then log out at their next
+        /// prompt or are cut off three seconds later, and their callers get what had come.
+        shutdown_timeout: u64 = 30, in 1..=300, unit "seconds";
+    }
+    "Who may send requests" {
+        /// `none` lets everybody who can reach the port. Must be written out to listen on other than loopback.
+        auth: Option<Auth> = None;
+        /// Proxies whose word on a client's address is taken. Only where the connection comes from one of them is
+        /// `X-Forwarded-For` read.
+        trusted_proxies: Vec<IpNet> = Vec::new();
+        /// Proxies between the client and the service: the client's address is this many entries from the right of
+        /// `X-Forwarded-For`.
+        trusted_proxy_hops: usize = 1, in 1..=16, unit "proxies";
+        /// Requests that one client may send: that many at once, then evenly. Health and metrics are not counted.
+        rate_limit_default: RateLimit = RateLimit::per_minute(600), reloads true;
+        /// Requests to `/api/v1/execute` that one client may send.
+        rate_limit_execute: RateLimit = RateLimit::per_minute(120), reloads true;
+    }
+    "Time limits" {
+        /// `timeout` of a request that has none; at most `DEVICE_TIMEOUT_MAX`.
+        device_timeout_default: u64 = 30, in 1..=3600, unit "seconds";
+        /// Longest `timeout` that a request may ask for.
+        device_timeout_max: u64 = 300, in 1..=3600, unit "seconds";
+        /// Longest wait for a name to resolve.
+        resolve_timeout: u64 = 5, in 1..=300, unit "seconds";
+        /// Longest wait for a TCP connection.
+        connect_timeout: u64 = 10, in 1..=300, unit "seconds";
+        /// Longest SSH handshake.
+        handshake_timeout: u64 = 15, in 1..=300, unit "seconds";
+        /// Longest login; AAA servers can be slow.
+        authenticate_timeout: u64 = 30, in 1..=300, unit "seconds";
+        /// Longest wait from the open terminal to a prompt that is ready for the first command.
+        prompt_timeout: u64 = 30, in 1..=300, unit "seconds";
+    }
+    "How much at once" {
+        /// Device sessions at one time, over all requests.
+        max_concurrent_devices: usize = 200, in 1..=10_000, unit "sessions";
+        /// Sessions at one time with one host and port, over all requests.
+        max_sessions_per_device: usize = 1, in 1..=16, unit "sessions";
+        /// Devices in one request.
+        max_devices_per_request: usize = 1000, in 1..=10_000, unit "devices";
+        /// Commands for one device in one request.
+        max_commands_per_device: usize = 100, in 1..=1000, unit "commands";
+        /// Bytes of output kept of one command.
+        max_output_bytes: usize = 8 * 1024 * 1024, in 1..=1 << 30, unit "bytes";
+    }
+    "What may be read" {
+        /// Lets requests go to loopback addresses: for demos and tests only.
+        targets_allow_loopback: bool = false;
+        /// Folder with platform definitions of your own.
+        platforms_dir: Option<PathBuf> = None;
+        /// Commands to refuse besides those that the gate refuses anyway, `platform: text` or `text`; `*` at the end
+        /// makes it a prefix.
+        commands_deny: Vec<String> = Vec::new();
+        /// Commands to allow by their exact text that are off by default, `platform: text` or `text`.
+        commands_allow: Vec<String> = Vec::new();
+    }
+    "Metrics" {
+        /// Prometheus metrics at `/metrics`.
+        enable_metrics: bool = true;
+        /// A port of its own for `/metrics`, which is then not at the main port; 0 takes any free one.
+        metrics_port: Option<u16> = None, in 0..=65_535;
+        /// Address to listen on for metrics, if they have a port of their own; `HOST` if it is not set.
+        metrics_host: Option<IpAddr> = None;
+    }
+    "Log" {
+        /// Which lines are written: a level, or a list per module such as `info,showrunner::ssh=debug`.
+        log_level: LogLevel = LogLevel::default(), reloads true;
+        /// How lines are written: for people or for programs.
+        log_format: LogFormat = LogFormat::Text;
+        /// File to write the log to instead of standard error.
+        log_file: Option<PathBuf> = None;
+        /// When the files of log and audit begin anew.
+        log_rotation: Rotation = Rotation::Bytes(100 << 20);
+        /// Elder files of log and audit that are kept.
+        log_retention: usize = 7, in 1..=1000, unit "files";
+    }
+}

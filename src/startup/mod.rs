@@ -1,0 +1,203 @@
+//! Builds the service out of its settings and runs it until it is told to stop.
+
+use std::{
+    net::{IpAddr, SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_web::{App as Actix, HttpServer, dev::Server, middleware, rt, web::Data};
+
+mod stop;
+
+use self::stop::Stop;
+use crate::{
+    command::{CommandPolicy, PolicyError},
+    executor::Executor,
+    http::{self, App, Draining, Limits},
+    live::Live,
+    metrics::Metrics,
+    platform::{DefinitionError, Registry},
+    settings::Settings,
+};
+
+/// How often clients that are as good as new are forgotten.
+const SWEEP: Duration = Duration::from_secs(30);
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {addr}: {source}; is another service there?")]
+    Listen {
+        /// Host and port.
+        addr: String,
+        /// The system's word for it.
+        source: std::io::Error,
+    },
+    /// A platform definition is broken.
+    #[error("platform definition: {0}")]
+    Platform(#[from] DefinitionError),
+    /// A command of the operator's lists is no such thing.
+    #[error("command policy: {0}")]
+    Policy(#[from] PolicyError),
+}
+
+/// A service that is listening.
+pub struct Application {
+    port: u16,
+    server: Server,
+    /// Health and metrics on a port of their own.
+    beside: Option<Server>,
+    stop: Stop,
+}
+
+impl Application {
+    /// Reads definitions, binds the port and starts the workers.
+    ///
+    /// # Errors
+    /// Says what is wrong and where; nothing was started then.
+    pub fn build(settings: Settings, metrics: Metrics) -> Result<Self, StartError> {
+        raise_descriptor_limit();
+        let (registry, policy) = definitions(&settings)?;
+        let (listener, port) = listen(settings.host, settings.port)?;
+        if !settings.host.is_loopback() {
+            tracing::warn!("everybody who can reach this address may send requests: auth is none");
+        }
+        let executor = Executor::new(settings.executor_limits(), metrics.clone());
+        let (workers, shutdown) = (settings.workers, settings.shutdown_timeout);
+        let limits = Live::new(Limits::new(&settings, &metrics));
+        rt::spawn(forget_idle_clients(limits.clone()));
+        let registry = Arc::new(registry);
+        let own_port = settings.enable_metrics.then_some(settings.metrics_port).flatten();
+        let with_metrics = settings.enable_metrics && own_port.is_none();
+        let metrics_host = settings.metrics_host.unwrap_or(settings.host);
+        let draining = Draining::default();
+        let stop = Stop {
+            draining: draining.clone(),
+            executor: executor.clone(),
+            metrics: metrics.clone(),
+            delay: Duration::from_secs(settings.shutdown_delay),
+            limit: Duration::from_secs(shutdown),
+        };
+        let app =
+            Data::new(App { registry, policy, executor, limits, draining, metrics, settings });
+        let beside =
+            own_port.map(|port| monitoring(app.clone(), metrics_host, port)).transpose()?;
+        let server = HttpServer::new(move || {
+            Actix::new()
+                .app_data(app.clone())
+                .configure(http::configure)
+                .configure(|service| http::configure_monitoring(service, with_metrics))
+                .wrap(middleware::from_fn(http::rate_limit_middleware))
+                .wrap(security_headers())
+                .wrap(middleware::from_fn(http::access_middleware))
+                .wrap(middleware::from_fn(http::request_id_middleware))
+        })
+        .client_request_timeout(Duration::from_secs(5))
+        .keep_alive(Duration::from_secs(30))
+        // A caller who closes his side has gone: his sessions end.
+        .h1_allow_half_closed(false)
+        .disable_signals()
+        // The workers' own limit: longer than ours, which ends requests with an answer.
+        .shutdown_timeout(shutdown + 30);
+        let server = if workers > 0 { server.workers(workers) } else { server };
+        let failed = |source| StartError::Listen { addr: format!("port {port}"), source };
+        let server = server.listen(listener).map_err(failed)?.run();
+        tracing::info!(http.port = port, "listening");
+        Ok(Self { port, server, beside, stop })
+    }
+
+    /// Reads everything that the settings name, and starts nothing.
+    ///
+    /// # Errors
+    /// Those of [`build`](Self::build) that are known before anything is started.
+    pub fn check(settings: &Settings) -> Result<(), StartError> {
+        definitions(settings).map(drop)
+    }
+
+    /// The port that is listened on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Serves until SIGTERM or SIGINT; running requests are finished first, up to the settings' deadline.
+    ///
+    /// # Errors
+    /// The listener failed.
+    pub async fn run_until_stopped(self) -> std::io::Result<()> {
+        let Self { server, beside, stop, .. } = self;
+        let handle = server.handle();
+        // Until the very end: monitoring sees the service stop.
+        beside.map(rt::spawn);
+        let mut server = rt::spawn(server);
+        tokio::select! {
+            ended = &mut server => ended?,
+            () = stop.run(handle) => Ok(()),
+        }
+    }
+}
+
+fn listen(host: IpAddr, port: u16) -> Result<(TcpListener, u16), StartError> {
+    let addr = SocketAddr::new(host, port);
+    let failed = |source| StartError::Listen { addr: addr.to_string(), source };
+    let listener = TcpListener::bind(addr).map_err(failed)?;
+    let port = listener.local_addr().map_err(failed)?.port();
+    Ok((listener, port))
+}
+
+/// Health and metrics on a port of their own: one worker, nothing else to reach.
+fn monitoring(app: Data<App>, host: IpAddr, port: u16) -> Result<Server, StartError> {
+    let (listener, port) = listen(host, port)?;
+    let server = HttpServer::new(move || {
+        Actix::new()
+            .app_data(app.clone())
+            .configure(|service| http::configure_monitoring(service, true))
+            .wrap(security_headers())
+            .wrap(middleware::from_fn(http::request_id_middleware))
+    });
+    let failed = |source| StartError::Listen { addr: format!("port {port}"), source };
+    let server = server.workers(1).disable_signals().listen(listener).map_err(failed)?.run();
+    tracing::info!(metrics.port = port, "listening for monitoring");
+    Ok(server)
+}
+
+/// What the settings say about platforms and commands.
+fn definitions(settings: &Settings) -> Result<(Registry, CommandPolicy), StartError> {
+    let mut registry = Registry::embedded()?;
+    if let Some(folder) = &settings.platforms_dir {
+        registry = registry.with_folder(folder)?;
+    }
+    let policy = CommandPolicy::parse(&settings.commands_deny, &settings.commands_allow)?;
+    Ok((registry, policy))
+}
+
+/// Keeps the table of clients small for as long as the service runs.
+async fn forget_idle_clients(limits: Live<Limits>) {
+    let mut tick = rt::time::interval(SWEEP);
+    loop {
+        tick.tick().await;
+        limits.now().forget_idle();
+    }
+}
+
+/// A session holds up to four descriptors; many systems start programs with 1024 although they allow more.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Refused only where the hard limit is lower, which it is not: it is the one that is asked for.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+/// Swagger UI runs from the binary alone: nothing else may be loaded into its page.
+fn security_headers() -> middleware::DefaultHeaders {
+    middleware::DefaultHeaders::new()
+        .add(("X-Content-Type-Options", "nosniff"))
+        .add(("X-Frame-Options", "DENY"))
+        .add(("Referrer-Policy", "no-referrer"))
+        .add((
+            "Content-Security-Policy",
+            "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
+        ))
+}

@@ -1,0 +1,98 @@
+//! How the service ends: not ready, then no new connections, then no new sessions, then no sessions.
+//!
+//! Every request that was taken is answered; one that is cut off is answered with what had come.
+
+use std::time::Duration;
+
+use actix_web::{
+    dev::ServerHandle,
+    rt::{
+        signal::unix::{Signal, SignalKind, signal},
+        time::sleep,
+    },
+};
+
+use crate::{executor::Executor, http::Draining, metrics::Metrics};
+
+/// How long sessions get to log out when the requests' time is over.
+const LOGOUT: Duration = Duration::from_secs(3);
+/// How long answers get to leave when everything has been cut off.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+/// How often it is looked whether all requests have been answered.
+const LOOK: Duration = Duration::from_millis(20);
+/// How long connections without a request are waited for.
+const IDLE_CONNECTIONS: Duration = Duration::from_millis(500);
+
+/// What the end of the service needs.
+pub(super) struct Stop {
+    pub(super) draining: Draining,
+    pub(super) executor: Executor,
+    pub(super) metrics: Metrics,
+    /// Between being not ready and taking no new connections.
+    pub(super) delay: Duration,
+    /// How long running requests get.
+    pub(super) limit: Duration,
+}
+
+impl Stop {
+    /// Waits for SIGTERM or SIGINT and ends the service; a second signal makes it hurry.
+    pub(super) async fn run(self, server: ServerHandle) {
+        let (Ok(mut terminate), Ok(mut interrupt)) =
+            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+        else {
+            // Without handlers the system ends the process.
+            return std::future::pending().await;
+        };
+        received(&mut terminate, &mut interrupt).await;
+        tracing::info!("stopping: not ready any more");
+        self.draining.begin();
+        tokio::select! {
+            () = self.drain(&server) => {}
+            () = received(&mut terminate, &mut interrupt) => {
+                tracing::warn!("stopping at once: a second signal came");
+                self.executor.cut_off();
+                drop(server.stop(true));
+                let _ = actix_web::rt::time::timeout(LAST_ANSWERS, self.answered()).await;
+            }
+        }
+        tracing::info!("stopped");
+    }
+
+    async fn drain(&self, server: &ServerHandle) {
+        sleep(self.delay).await;
+        let requests = self.metrics.requests_in_flight();
+        tracing::info!(n_requests = requests, "stopping: no new connections");
+        let stopped = server.stop(true);
+        tokio::pin!(stopped);
+        tokio::select! {
+            () = &mut stopped => {}
+            () = self.answered() => {
+                // Bytes may still be on their way.
+                tokio::select! { () = stopped => {}, () = sleep(IDLE_CONNECTIONS) => {} }
+            }
+            () = self.cut_off() => {}
+        }
+    }
+
+    /// Over when no request is in flight.
+    async fn answered(&self) {
+        while self.metrics.requests_in_flight() > 0 {
+            sleep(LOOK).await;
+        }
+    }
+
+    /// The end of patience, step by step; over when even the last answers had their time.
+    async fn cut_off(&self) {
+        sleep(self.limit).await;
+        tracing::warn!("stopping: sessions log out at their next prompt");
+        self.executor.wind_down();
+        sleep(LOGOUT).await;
+        tracing::warn!("stopping: sessions are cut off");
+        self.executor.cut_off();
+        sleep(LAST_ANSWERS).await;
+    }
+}
+
+async fn received(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+}

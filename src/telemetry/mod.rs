@@ -1,0 +1,76 @@
+//! Log lines: where they go and how they look. Not here: what is logged (at the boundary of each room, once).
+
+mod json;
+pub mod lines;
+pub mod rolling;
+
+use std::io::{IsTerminal as _, stderr};
+
+use tracing_subscriber::{
+    EnvFilter, Registry,
+    fmt::{self, format::JsonFields},
+    layer::SubscriberExt as _,
+    reload,
+    util::SubscriberInitExt as _,
+};
+
+use self::{json::FlatJson, lines::Lines, rolling::RollingFile};
+use crate::{
+    metrics::Metrics,
+    settings::{LogFormat, LogLevel, Settings},
+};
+
+/// The running log; when it goes, the lines that still wait are written.
+pub struct Log {
+    filter: reload::Handle<EnvFilter, Registry>,
+    lines: Lines,
+}
+
+/// Starts logging to the settings' file, or to standard error. A second call in a process changes nothing.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn start(settings: &Settings, metrics: &Metrics) -> std::io::Result<Log> {
+    let dropped = metrics.clone();
+    let on_drop = move || dropped.log_lines_dropped(1);
+    let lines = match &settings.log_file {
+        Some(path) => {
+            let file = RollingFile::open(path, settings.log_rotation, settings.log_retention)?;
+            Lines::start("log", file, on_drop)?
+        }
+        None => Lines::start("log", stderr(), on_drop)?,
+    };
+    let (filter, handle) = reload::Layer::new(filter(&settings.log_level));
+    let registry = tracing_subscriber::registry().with(filter);
+    let layer = fmt::layer().with_writer(lines.clone());
+    let started = match settings.log_format {
+        LogFormat::Json => {
+            registry.with(layer.fmt_fields(JsonFields::new()).event_format(FlatJson)).try_init()
+        }
+        LogFormat::Text => {
+            let colour = settings.log_file.is_none() && stderr().is_terminal();
+            registry.with(layer.with_ansi(colour)).try_init()
+        }
+    };
+    // Tests start more than one service in a process: the first one's logging stays.
+    drop(started);
+    Ok(Log { filter: handle, lines })
+}
+
+impl Log {
+    /// Changes which lines are written from now on.
+    pub fn set_level(&self, level: &LogLevel) {
+        // Fails only when logging has ended.
+        let _ = self.filter.reload(filter(level));
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.lines.flush();
+    }
+}
+
+fn filter(level: &LogLevel) -> EnvFilter {
+    EnvFilter::try_new(level.as_str()).unwrap_or_else(|_| EnvFilter::new("info"))
+}

@@ -1,0 +1,158 @@
+//! A file that begins anew when it is too large or too old: `name`, `name.1`, `name.2` … the older, the higher.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use crate::settings::Rotation;
+
+/// A file that is being written, with its elder ones beside it.
+pub struct RollingFile {
+    path: PathBuf,
+    rotation: Rotation,
+    /// Elder files that are kept.
+    retention: usize,
+    file: File,
+    bytes: u64,
+    period: Option<u64>,
+}
+
+impl RollingFile {
+    /// Opens the file and goes on behind what is in it.
+    ///
+    /// # Errors
+    /// It cannot be opened for writing.
+    pub fn open(path: &Path, rotation: Rotation, retention: usize) -> io::Result<Self> {
+        let named =
+            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        let file = open(path).map_err(named)?;
+        let metadata = file.metadata().map_err(named)?;
+        let begun = if metadata.len() == 0 { SystemTime::now() } else { metadata.modified()? };
+        Ok(Self {
+            path: path.to_owned(),
+            rotation,
+            retention,
+            file,
+            bytes: metadata.len(),
+            period: period(rotation, begun),
+        })
+    }
+
+    fn is_due(&self, next_bytes: usize, now: SystemTime) -> bool {
+        match self.rotation {
+            Rotation::Off => false,
+            Rotation::Bytes(most) => {
+                self.bytes > 0 && self.bytes.saturating_add(next_bytes as u64) > most
+            }
+            Rotation::Hourly | Rotation::Daily => {
+                self.bytes > 0 && self.period != period(self.rotation, now)
+            }
+        }
+    }
+
+    fn roll(&mut self, now: SystemTime) -> io::Result<()> {
+        self.file.flush()?;
+        for age in (1..self.retention).rev() {
+            let (from, to) = (self.elder(age), self.elder(age + 1));
+            if from.exists() {
+                std::fs::rename(from, to)?;
+            }
+        }
+        std::fs::rename(&self.path, self.elder(1))?;
+        self.file = open(&self.path)?;
+        self.bytes = 0;
+        self.period = period(self.rotation, now);
+        Ok(())
+    }
+
+    fn elder(&self, age: usize) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(format!(".{age}"));
+        name.into()
+    }
+}
+
+impl Write for RollingFile {
+    /// Takes one line whole.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let now = SystemTime::now();
+        if self.is_due(line.len(), now) {
+            // A folder that cannot be renamed in is no reason to lose lines: the file grows on.
+            let _ = self.roll(now);
+        }
+        self.file.write_all(line)?;
+        self.bytes += line.len() as u64;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).mode(0o640).open(path)
+}
+
+/// Which hour or day since 1970 (UTC) a moment is in.
+fn period(rotation: Rotation, at: SystemTime) -> Option<u64> {
+    let seconds = match rotation {
+        Rotation::Hourly => 60 * 60,
+        Rotation::Daily => 24 * 60 * 60,
+        Rotation::Off | Rotation::Bytes(_) => return None,
+    };
+    let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    Some(since.as_secs() / seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_that_is_full_begins_anew_and_the_oldest_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.log");
+        let mut file = RollingFile::open(&path, Rotation::Bytes(100), 3).unwrap();
+        for number in 0..50 {
+            writeln!(file, "line {number:02} 123456789").unwrap();
+        }
+        assert_eq!(names(folder.path()), ["a.log", "a.log.1", "a.log.2", "a.log.3"]);
+        let text = ["a.log.3", "a.log.2", "a.log.1", "a.log"]
+            .map(|name| std::fs::read_to_string(folder.path().join(name)).unwrap())
+            .concat();
+        let lines: Vec<_> = text.lines().collect();
+        assert!(text.len() <= 400 && lines.last().unwrap().starts_with("line 49"), "{text}");
+        // Nothing is missing between the oldest that is kept and the newest.
+        let first: usize = lines[0].split(' ').nth(1).unwrap().parse().unwrap();
+        assert_eq!(lines.len(), 50 - first);
+    }
+
+    #[test]
+    fn a_file_goes_on_after_a_restart_and_begins_anew_in_another_hour() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.log");
+        std::fs::write(&path, "before\n").unwrap();
+        let mut file = RollingFile::open(&path, Rotation::Hourly, 2).unwrap();
+        writeln!(file, "same hour").unwrap();
+        assert_eq!(names(folder.path()), ["a.log"]);
+        file.period = file.period.map(|hour| hour - 1);
+        writeln!(file, "next hour").unwrap();
+        assert_eq!(names(folder.path()), ["a.log", "a.log.1"]);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "next hour\n");
+        let elder = std::fs::read_to_string(folder.path().join("a.log.1")).unwrap();
+        assert_eq!(elder, "before\nsame hour\n");
+    }
+}

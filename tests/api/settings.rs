@@ -1,0 +1,55 @@
+//! Settings as an operator meets them: at the command line.
+
+use std::process::{Command, Output};
+
+fn showrunner(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_showrunner"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SHOWRUNNER_")) {
+        command.env_remove(name);
+    }
+    command.args(arguments).envs(variables.iter().copied()).current_dir(&folder).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn config_prints_every_setting_with_the_place_it_comes_from() {
+    let answer =
+        showrunner(&["config", "--connect-timeout", "3"], &[("SHOWRUNNER_LOG_FORMAT", "json")]);
+    let printed = text(&answer.stdout);
+    assert_eq!(answer.status.code(), Some(0), "{}", text(&answer.stderr));
+    for (line, origin) in [
+        ("connect_timeout = 3", "# command line"),
+        ("log_format = \"json\"", "# environment"),
+        ("max_concurrent_devices = 200", "# default"),
+        ("# platforms_dir is not set", "# default"),
+    ] {
+        let found = printed.lines().find(|printed| printed.starts_with(line));
+        assert!(found.is_some_and(|found| found.ends_with(origin)), "{line}: {printed}");
+    }
+}
+
+#[test]
+fn check_config_says_what_is_wrong_and_starts_nothing() {
+    let right = showrunner(&["check-config"], &[]);
+    assert_eq!(
+        (right.status.code(), text(&right.stdout).as_str()),
+        (Some(0), "the settings are right\n")
+    );
+    for (variable, value, want) in [
+        ("SHOWRUNNER_MAX_OUTPUT_BYTES", "lots", "is `lots`, but must be 1 to 1073741824 bytes"),
+        ("SHOWRUNNER_MAX_OUTPUT_BYTE", "1", "did you mean SHOWRUNNER_MAX_OUTPUT_BYTES?"),
+        ("SHOWRUNNER_PLATFORMS_DIR", "/nowhere/at/all", "/nowhere/at/all"),
+        ("SHOWRUNNER_COMMANDS_ALLOW", "show x | tee y", "one exact text without filters"),
+    ] {
+        let wrong = showrunner(&["check-config"], &[(variable, value)]);
+        let said = text(&wrong.stderr);
+        assert_eq!(wrong.status.code(), Some(2), "{variable}: {said}");
+        assert!(said.contains(want), "{variable}: {said}");
+    }
+    let wrong = showrunner(&["check-config", "--port", "70000"], &[]);
+    assert!(text(&wrong.stderr).contains("--port is `70000`, but must be 0 to 65535"));
+}

@@ -1,0 +1,171 @@
+//! The end of the service under load: nothing that was taken is lost.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use showrunner::simulator::{DeviceOptions, FakeDevice, Fault};
+
+use crate::support::{Service, device, entry, faulty};
+
+async fn slow_devices(count: usize) -> Vec<FakeDevice> {
+    let mut devices = Vec::new();
+    for _ in 0..count {
+        let latency = Duration::from_millis(100);
+        devices
+            .push(device("cisco_ios", DeviceOptions { latency, ..DeviceOptions::default() }).await);
+    }
+    devices
+}
+
+/// Waits until so many sessions run.
+async fn running(service: &Service, wanted: u64) {
+    for _ in 0..500 {
+        let health = service.client.get(format!("{}/health", service.url)).send().await.unwrap();
+        let health: Value = health.json().await.unwrap();
+        if health["sessions_running"].as_u64() == Some(wanted) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("there were never {wanted} sessions");
+}
+
+type Answer = tokio::task::JoinHandle<(u16, Value)>;
+
+fn ask(service: &Service, body: &Value) -> Answer {
+    let request = service.client.post(format!("{}/api/v1/execute", service.url)).json(body).send();
+    tokio::spawn(async move {
+        let answer = request.await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    })
+}
+
+#[tokio::test]
+async fn a_stop_under_load_loses_nothing_and_logs_every_session_out() {
+    let mut service = Service::start_with(&[
+        ("SHOWRUNNER_SHUTDOWN_TIMEOUT", "30"),
+        ("SHOWRUNNER_MAX_CONCURRENT_DEVICES", "40"),
+    ]);
+    let devices = slow_devices(60).await;
+    let commands = ["show version", "show ip interface brief", "show running-config"];
+    // Twenty requests of three devices each; a third of them still waits for a place when the signal comes.
+    let requests: Vec<Answer> = devices
+        .chunks(3)
+        .map(|three| {
+            let entries: Vec<Value> = three.iter().map(|device| entry(device, "ios")).collect();
+            ask(&service, &json!({"devices": entries, "commands": commands}))
+        })
+        .collect();
+    running(&service, 40).await;
+    service.signal(Signal::TERM);
+    for request in requests {
+        let (status, answer) = request.await.unwrap();
+        assert_eq!((status, &answer["successful_devices"]), (200, &json!(3)), "{answer}");
+        for result in answer["results"].as_array().unwrap() {
+            assert_eq!(result["commands"].as_array().unwrap().len(), 3, "{result}");
+        }
+    }
+    assert_eq!(service.exit_code().await, Some(0), "{}", service.log());
+    for device in &devices {
+        assert_eq!((device.sessions_seen(), device.clean_logouts()), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn requests_beyond_the_deadline_are_answered_with_what_they_have() {
+    let mut service = Service::start_with(&[
+        ("SHOWRUNNER_SHUTDOWN_TIMEOUT", "1"),
+        ("SHOWRUNNER_MAX_CONCURRENT_DEVICES", "2"),
+    ]);
+    let endless = slow_devices(1).await;
+    let frozen = faulty("cisco_ios", &[Fault::FrozenCommand]).await;
+    let waiting = faulty("cisco_ios", &[]).await;
+    let many = vec!["show version"; 100];
+    let long = json!({"devices": [entry(&endless[0], "ios")], "commands": many});
+    let hanging =
+        json!({"devices": [entry(&frozen, "ios")], "commands": ["show version"], "timeout": 60});
+    let (long, hanging) = (ask(&service, &long), ask(&service, &hanging));
+    running(&service, 2).await;
+    let queued =
+        ask(&service, &json!({"devices": [entry(&waiting, "ios")], "commands": ["show version"]}));
+    // The third one has been taken when it waits.
+    let waits = async || {
+        let text = service.client.get(format!("{}/metrics", service.url)).send().await.unwrap();
+        text.text().await.unwrap().contains("showrunner_device_sessions_waiting 1\n")
+    };
+    while !waits().await {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    service.signal(Signal::TERM);
+    let result = async |answer: Answer| {
+        let (status, answer) = answer.await.unwrap();
+        assert_eq!(status, 200, "{answer}");
+        answer["results"][0].clone()
+    };
+    let long = result(long).await;
+    assert_eq!(long["error_code"], "cancelled", "{long}");
+    let outcomes = long["commands"].as_array().unwrap();
+    assert_eq!(outcomes.len(), 100);
+    assert_eq!(
+        (&outcomes[0]["success"], &outcomes[99]["error_code"]),
+        (&json!(true), &json!("not_run"))
+    );
+    assert_eq!(endless[0].clean_logouts(), 1, "it was at a prompt and did not log out");
+    let hanging = result(hanging).await;
+    assert_eq!(hanging["error_code"], "cancelled", "{hanging}");
+    let queued = result(queued).await;
+    assert_eq!((&queued["error_code"], waiting.login_attempts()), (&json!("cancelled"), 0));
+    assert_eq!(service.exit_code().await, Some(0), "{}", service.log());
+}
+
+#[tokio::test]
+async fn a_service_that_is_told_to_stop_is_not_ready_while_it_still_takes_requests() {
+    let mut service = Service::start_with(&[("SHOWRUNNER_SHUTDOWN_DELAY", "2")]);
+    let get = async |path: &str| {
+        let answer = service.client.get(format!("{}{path}", service.url)).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    assert_eq!(get("/health/ready").await, (200, json!({"status": "ready", "reasons": []})));
+    service.signal(Signal::TERM);
+    let mut ready = get("/health/ready").await;
+    for _ in 0..50 {
+        if ready.0 == 503 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        ready = get("/health/ready").await;
+    }
+    assert_eq!(ready.0, 503, "{}", ready.1);
+    assert!(ready.1["reasons"][0].as_str().unwrap().starts_with("draining"), "{}", ready.1);
+    assert_eq!(get("/health/live").await.0, 200);
+    assert_eq!(get("/api/v1/platforms").await.0, 200);
+    assert_eq!(service.exit_code().await, Some(0));
+}
+
+#[tokio::test]
+async fn a_full_service_is_not_ready_and_says_why() {
+    let service = Service::start_with(&[("SHOWRUNNER_MAX_CONCURRENT_DEVICES", "1")]);
+    let mut devices = Vec::new();
+    for _ in 0..2 {
+        devices.push(faulty("cisco_ios", &[Fault::SilentPort]).await);
+    }
+    let entries: Vec<Value> = devices.iter().map(|device| entry(device, "ios")).collect();
+    let asked = ask(&service, &json!({"devices": entries, "commands": ["show version"]}));
+    let ready = async || {
+        let answer =
+            service.client.get(format!("{}/health/ready", service.url)).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    let mut answer = ready().await;
+    for _ in 0..200 {
+        if answer.0 == 503 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        answer = ready().await;
+    }
+    assert_eq!(answer.0, 503);
+    assert_eq!(answer.1["reasons"][0], "full: all 1 session places are taken and 1 devices wait");
+    asked.abort();
+}
