@@ -83,6 +83,7 @@ async fn only_post() -> Result<HttpResponse, ApiError> {
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "The body was not sent as JSON", body = ErrorBody),
         (status = 422, description = "The request is not valid: every fault with its place; a refused command names the rule", body = InvalidBody),
+        (status = 503, description = "Too many devices wait already: ask again after `Retry-After` seconds", body = ErrorBody),
     )
 )]
 pub(super) async fn execute(
@@ -92,7 +93,7 @@ pub(super) async fn execute(
 ) -> Result<Json<ExecuteResponse>, ApiError> {
     let body = read_json(&request, body, &app).await?;
     let plan = request::plan(body, &app.rules()).map_err(ApiError::Invalid)?;
-    let outcomes = app.executor.run(plan).await;
+    let outcomes = app.executor.admit(plan).map_err(ApiError::Full)?.outcomes().await;
     Ok(Json(ExecuteResponse::new(outcomes, request_id::current())))
 }
 
@@ -148,11 +149,14 @@ pub(super) async fn platforms(app: Data<App>) -> Json<PlatformsResponse> {
     responses((status = 200, description = "The service is up", body = HealthResponse))
 )]
 pub(super) async fn health(app: Data<App>) -> Json<HealthResponse> {
+    let load = app.executor.load();
     Json(HealthResponse {
         status: "healthy",
         version: env!("CARGO_PKG_VERSION"),
-        sessions_running: app.executor.sessions_running(),
+        sessions_running: load.running,
         sessions_max: app.settings.max_concurrent_devices,
+        devices_waiting: load.waiting,
+        devices_waiting_max: app.settings.max_queued_devices,
     })
 }
 
@@ -336,4 +340,8 @@ pub(super) struct HealthResponse {
     sessions_running: usize,
     /// Device sessions that may run at one time.
     sessions_max: usize,
+    /// Devices that wait for a session.
+    devices_waiting: usize,
+    /// Devices that may wait at one time.
+    devices_waiting_max: usize,
 }

@@ -11,7 +11,7 @@ use figment::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    executor::{ExecutorLimits, TargetPolicy},
+    executor::{ExecutorLimits, RetryPolicy, TargetPolicy},
     ssh::session::SessionLimits,
 };
 
@@ -46,8 +46,22 @@ pub struct Settings {
     pub authenticate_timeout: u64,
     /// Longest wait from the open terminal to a prompt that is ready for the first command.
     pub prompt_timeout: u64,
+    /// Longest wait of a device for a free session.
+    pub queue_timeout: u64,
+    /// Longest that one device may take, all its commands and attempts together.
+    pub device_total_timeout: u64,
+    /// Longest that one request may take.
+    pub request_total_timeout: u64,
+    /// Further attempts to connect to a device that could not be connected to; a login is never tried again.
+    pub connection_retry_attempts: u32,
+    /// Pause before the first of them; each later one is twice as long.
+    pub connection_retry_delay: u64,
     /// Device sessions at one time, over all requests.
     pub max_concurrent_devices: usize,
+    /// Device sessions of one request at one time; 0 takes as many as there are.
+    pub max_concurrent_per_request: usize,
+    /// Devices that may wait for a session, over all requests; a request that would make it more is refused.
+    pub max_queued_devices: usize,
     /// Sessions at one time with one host and port.
     pub max_sessions_per_device: usize,
     /// Devices in one request.
@@ -56,6 +70,8 @@ pub struct Settings {
     pub max_commands_per_device: usize,
     /// Bytes of output kept of one command.
     pub max_output_bytes: usize,
+    /// Bytes of output that one request may hold; what was streamed is not held any more.
+    pub max_request_output_bytes: usize,
     /// Bytes of a request's body.
     pub max_body_bytes: usize,
     /// Lets requests go to loopback addresses: for demos and tests.
@@ -133,11 +149,19 @@ impl Default for Settings {
             handshake_timeout: 15,
             authenticate_timeout: 30,
             prompt_timeout: 30,
+            queue_timeout: 300,
+            device_total_timeout: 900,
+            request_total_timeout: 3600,
+            connection_retry_attempts: 1,
+            connection_retry_delay: 1,
             max_concurrent_devices: 200,
+            max_concurrent_per_request: 0,
+            max_queued_devices: 5000,
             max_sessions_per_device: 1,
             max_devices_per_request: 1000,
             max_commands_per_device: 100,
             max_output_bytes: 8 * 1024 * 1024,
+            max_request_output_bytes: 128 * 1024 * 1024,
             max_body_bytes: 2 * 1024 * 1024,
             targets_allow_loopback: false,
             platforms_dir: None,
@@ -192,15 +216,39 @@ impl Settings {
             range(name, value, 1..=300, "1 to 300 seconds")?;
         }
         for (name, value, most, want) in [
+            ("QUEUE_TIMEOUT", self.queue_timeout, 3600, "1 to 3600 seconds"),
+            ("DEVICE_TOTAL_TIMEOUT", self.device_total_timeout, 86_400, "1 to 86400 seconds"),
+            ("REQUEST_TOTAL_TIMEOUT", self.request_total_timeout, 86_400, "1 to 86400 seconds"),
+        ] {
+            range(name, value, 1..=most, want)?;
+        }
+        let attempts = u64::from(self.connection_retry_attempts);
+        range("CONNECTION_RETRY_ATTEMPTS", attempts, 0..=10, "0 to 10")?;
+        range("CONNECTION_RETRY_DELAY", self.connection_retry_delay, 0..=60, "0 to 60 seconds")?;
+        for (name, value, most, want) in [
             ("MAX_CONCURRENT_DEVICES", self.max_concurrent_devices, 10_000, "1 to 10000"),
             ("MAX_SESSIONS_PER_DEVICE", self.max_sessions_per_device, 16, "1 to 16"),
             ("MAX_DEVICES_PER_REQUEST", self.max_devices_per_request, 10_000, "1 to 10000"),
             ("MAX_COMMANDS_PER_DEVICE", self.max_commands_per_device, 1000, "1 to 1000"),
             ("MAX_OUTPUT_BYTES", self.max_output_bytes, 1 << 30, "1 to 1073741824 bytes"),
+            (
+                "MAX_REQUEST_OUTPUT_BYTES",
+                self.max_request_output_bytes,
+                1 << 33,
+                "1 to 8589934592 bytes",
+            ),
             ("MAX_BODY_BYTES", self.max_body_bytes, 1 << 26, "1 to 67108864 bytes"),
         ] {
             range(name, u64::try_from(value).unwrap_or(u64::MAX), 1..=most, want)?;
         }
+        // Otherwise the largest request that is allowed would always be refused.
+        let least = self.max_devices_per_request.saturating_sub(self.max_concurrent_devices);
+        range(
+            "MAX_QUEUED_DEVICES",
+            u64::try_from(self.max_queued_devices).unwrap_or(u64::MAX),
+            u64::try_from(least).unwrap_or(u64::MAX)..=1_000_000,
+            "MAX_DEVICES_PER_REQUEST less MAX_CONCURRENT_DEVICES or more, and 1000000 at the most",
+        )?;
         if tracing_subscriber::EnvFilter::try_new(&self.log_level).is_err() {
             return Err(SettingsError::Range {
                 name: "LOG_LEVEL",
@@ -219,7 +267,20 @@ impl Settings {
     pub fn executor_limits(&self) -> ExecutorLimits {
         ExecutorLimits {
             max_concurrent_devices: self.max_concurrent_devices,
+            max_concurrent_per_request: match self.max_concurrent_per_request {
+                0 => self.max_concurrent_devices,
+                most => most,
+            },
             max_sessions_per_device: self.max_sessions_per_device,
+            max_queued_devices: self.max_queued_devices,
+            queue: Duration::from_secs(self.queue_timeout),
+            device: Duration::from_secs(self.device_total_timeout),
+            request: Duration::from_secs(self.request_total_timeout),
+            most_request_output_bytes: self.max_request_output_bytes,
+            retry: RetryPolicy {
+                attempts: self.connection_retry_attempts,
+                delay: Duration::from_secs(self.connection_retry_delay),
+            },
             resolve: Duration::from_secs(self.resolve_timeout),
             session: SessionLimits {
                 connect: Duration::from_secs(self.connect_timeout),
@@ -307,6 +368,8 @@ mod tests {
             ("SHOWRUNNER_DEVICE_TIMEOUT_DEFAULT", "301", "1 second to DEVICE_TIMEOUT_MAX"),
             ("SHOWRUNNER_HOST", "0.0.0.0", "SHOWRUNNER_AUTH=none"),
             ("SHOWRUNNER_LOG_LEVEL", "a=b=c", "SHOWRUNNER_LOG_LEVEL"),
+            ("SHOWRUNNER_MAX_QUEUED_DEVICES", "799", "MAX_CONCURRENT_DEVICES or more"),
+            ("SHOWRUNNER_CONNECTION_RETRY_ATTEMPTS", "11", "but must be 0 to 10"),
         ] {
             let message = load(&[(name, value)]).unwrap_err();
             assert!(message.contains(want), "{name}={value}: {message}");
