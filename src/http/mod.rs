@@ -4,6 +4,7 @@ mod error;
 mod openapi;
 mod request_id;
 mod routes;
+mod stream;
 
 use std::sync::Arc;
 

@@ -56,6 +56,8 @@ pub struct Settings {
     pub connection_retry_attempts: u32,
     /// Pause before the first of them; each later one is twice as long.
     pub connection_retry_delay: u64,
+    /// Seconds without a result after which a stream of events says that it is still there.
+    pub stream_heartbeat: u64,
     /// Device sessions at one time, over all requests.
     pub max_concurrent_devices: usize,
     /// Device sessions of one request at one time; 0 takes as many as there are.
@@ -154,6 +156,7 @@ impl Default for Settings {
             request_total_timeout: 3600,
             connection_retry_attempts: 1,
             connection_retry_delay: 1,
+            stream_heartbeat: 15,
             max_concurrent_devices: 200,
             max_concurrent_per_request: 0,
             max_queued_devices: 5000,
@@ -212,6 +215,7 @@ impl Settings {
             ("AUTHENTICATE_TIMEOUT", self.authenticate_timeout),
             ("PROMPT_TIMEOUT", self.prompt_timeout),
             ("SHUTDOWN_TIMEOUT", self.shutdown_timeout),
+            ("STREAM_HEARTBEAT", self.stream_heartbeat),
         ] {
             range(name, value, 1..=300, "1 to 300 seconds")?;
         }

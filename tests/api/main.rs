@@ -16,5 +16,6 @@ mod faults;
 mod hostile;
 mod many;
 mod openssh;
+mod stream;
 mod support;
 mod vtysh;
