@@ -257,7 +257,8 @@ mod tests {
         fn depth(sections: &[Section]) -> usize {
             sections.iter().map(|section| 1 + depth(&section.children)).max().unwrap_or(0)
         }
-        let indented: String = (0..500).map(|n| format!("{}x\n", " ".repeat(n))).collect();
+        let lines: Vec<String> = (0..500).map(|n| " ".repeat(n) + "x").collect();
+        let indented = lines.join("\n");
         assert!(depth(&read(&indented).unwrap()) <= DEEPEST);
         let braced = format!("{}{}", "x {\n".repeat(5000), "}\n".repeat(5000));
         assert!(depth(&read(&braced).unwrap()) <= DEEPEST + 1);

@@ -3,6 +3,7 @@
 //! The way of the data, one type a step: HTTP body → [`wire::request`] → [`plan::Plan`] → [`ssh::session`] →
 //! [`outcome::DeviceOutcome`] → [`wire::response`]. `docs/architecture.md` has the picture and the rooms' order.
 
+pub mod allowance;
 pub mod catalog;
 pub mod cli;
 pub mod command;

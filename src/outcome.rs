@@ -49,8 +49,10 @@ pub struct DeviceOutcome {
     pub failure: Option<CommandFailure>,
     /// From the device's turn to its end.
     pub duration: Duration,
-    /// The phases of that.
+    /// The phases of that, of the last attempt.
     pub timing: Timing,
+    /// Connections that were tried.
+    pub attempts: u32,
     /// The key the device showed, if it came to that.
     pub host_key: Option<HostKey>,
     /// What did not go as planned without doing harm.

@@ -5,7 +5,17 @@ use std::{fs, path::Path};
 
 /// From the pure to the doors. Rooms of one line do not know each other unless they are listed as exceptions.
 const LAYERS: [&[&str]; 6] = [
-    &["secret", "deadline", "profile", "output", "platform", "textfsm", "config_tree", "live"],
+    &[
+        "allowance",
+        "secret",
+        "deadline",
+        "profile",
+        "output",
+        "platform",
+        "textfsm",
+        "config_tree",
+        "live",
+    ],
     &["command", "catalog", "device", "outcome"],
     &["plan"],
     &["ssh", "metrics"],

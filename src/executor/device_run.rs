@@ -1,23 +1,25 @@
 //! One device of a plan, from its place in the queue to its outcome.
 
 use std::{
-    net::SocketAddr,
+    net::{SocketAddr, ToSocketAddrs as _},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{sleep, sleep_until, timeout_at};
 use tracing::{Instrument as _, Span, field::Empty, info_span};
 
-use super::{OutputFormat, Shared};
+use super::{OutputFormat, RequestBounds, Shared, admission::Place, retry::chance};
 use crate::{
+    deadline::Deadline,
     device::Device,
-    outcome::{CommandFailure, DeviceOutcome, Timing},
+    metrics::DeviceSession,
+    outcome::{CommandFailure, CommandOutcome, DeviceOutcome, Timing},
     plan::DevicePlan,
     ssh::{
         error::SessionError,
         lifeline::{Cut, Lifeline},
-        session::{self, DEADLINE_SLACK, SessionJob, SessionReport},
+        session::{self, Clock, CommandSink, DEADLINE_SLACK, SessionJob, SessionReport},
     },
 };
 
@@ -25,50 +27,58 @@ use crate::{
 const NO_PARSER: &str =
     "Parser not available: this build has no parser library; the raw text is in `output`";
 
+/// A device's turn: its clock, and what it has come to so far.
+struct Turn<'r> {
+    place: Option<Place>,
+    request: &'r RequestBounds,
+    device: String,
+    waited: Duration,
+    attempts: u32,
+}
+
 impl Shared {
-    pub(super) async fn run_device(&self, plan: DevicePlan, output: OutputFormat) -> DeviceOutcome {
+    pub(super) async fn run_device(
+        &self,
+        plan: DevicePlan,
+        place: Place,
+        request: &RequestBounds,
+        sink: Option<CommandSink>,
+    ) -> DeviceOutcome {
         let span = info_span!(
             "device.session",
             device.host = %plan.device.host,
             device.port = plan.device.port,
             device.os = plan.device.platform.name(),
             n_commands = plan.commands.len(),
+            attempts = Empty,
             error_code = Empty,
             output_bytes = Empty,
             duration_ms = Empty,
         );
-        self.run_in_span(plan, output).instrument(span).await
+        self.run_in_span(plan, place, request, sink).instrument(span).await
     }
 
-    async fn run_in_span(&self, plan: DevicePlan, output: OutputFormat) -> DeviceOutcome {
-        let mut timing = Timing::default();
+    async fn run_in_span(
+        &self,
+        plan: DevicePlan,
+        place: Place,
+        request: &RequestBounds,
+        sink: Option<CommandSink>,
+    ) -> DeviceOutcome {
         let (hostname, os, port) =
             (plan.device.host.to_string(), plan.device.os.clone(), plan.device.port);
         let mut counted = self.metrics.device(plan.device.platform.name());
+        let device = format!("{hostname}:{port}");
+        let output = request.output;
+        let sink = sink.map(|sink| with_records(sink, output));
+        let mut turn =
+            Turn { place: Some(place), request, device, waited: Duration::ZERO, attempts: 0 };
+        let mut timing = Timing::default();
         let queued = Instant::now();
-        // Dropped with the future: a caller who goes away frees his permits. Never closed, so never an error.
-        let permit = tokio::select! {
-            biased;
-            () = self.stopping.winding_down() => None,
-            permit = self.sessions.acquire() => permit.ok(),
-        };
-        timing.queue = Some(queued.elapsed());
-        let started = Instant::now();
-        let report = match permit {
-            None => failed(SessionError::Cancelled),
-            Some(_permit) => {
-                counted.started();
-                match self.resolve(&plan.device, &mut timing).await {
-                    Ok(addresses) => self.talk(plan, addresses).await,
-                    Err(error) => failed(error),
-                }
-            }
-        };
-        let mut commands = report.commands;
-        if output == OutputFormat::Parsed {
-            for command in commands.iter_mut().filter(|command| command.failure.is_none()) {
-                command.parse_error = Some(NO_PARSER.to_owned());
-            }
+        let result = self.attempts(plan, &mut turn, &mut timing, sink, &mut counted).await;
+        let mut report = result.unwrap_or_else(failed);
+        for command in &mut report.commands {
+            read_records(command, output);
         }
         let failure = report
             .error
@@ -77,16 +87,103 @@ impl Shared {
             hostname,
             os,
             port,
-            commands,
+            commands: report.commands,
             failure,
-            duration: started.elapsed(),
-            timing: Timing { queue: timing.queue, resolve: timing.resolve, ..report.timing },
+            duration: queued.elapsed().saturating_sub(turn.waited),
+            timing: Timing { queue: Some(turn.waited), resolve: timing.resolve, ..report.timing },
+            attempts: turn.attempts,
             host_key: report.host_key,
             warnings: report.warnings,
         };
         counted.ended(&outcome);
-        log(&outcome);
+        log(&outcome, report.output_bytes);
         outcome
+    }
+
+    /// Waits for the turn, finds the device, and talks to it: again, if it could not be connected to.
+    async fn attempts(
+        &self,
+        plan: DevicePlan,
+        turn: &mut Turn<'_>,
+        timing: &mut Timing,
+        sink: Option<CommandSink>,
+        counted: &mut DeviceSession,
+    ) -> Result<SessionReport, SessionError> {
+        self.wait(turn).await?;
+        counted.started();
+        let clock = self.clock(turn);
+        let addresses = self.resolve(&plan.device, &clock, timing).await?;
+        let Some(first) = addresses.first().copied() else { return Ok(SessionReport::default()) };
+        let DevicePlan { device, commands, profile } = plan;
+        let job = Arc::new(SessionJob {
+            device,
+            commands,
+            limits: self.limits.session,
+            profile,
+            clock,
+            allowance: Arc::clone(&turn.request.allowance),
+            sink,
+        });
+        let addresses: Arc<[SocketAddr]> = addresses.into();
+        loop {
+            // One session a device: its VTY lines are few. Two of one request run one after the other.
+            while turn.place.as_mut().is_some_and(|place| !place.claim(first)) {
+                self.wait(turn).await?;
+            }
+            turn.attempts += 1;
+            let (report, pause) = self.talk(&job, &addresses, turn).await;
+            let Some(pause) = pause else { return Ok(report) };
+            tracing::info!(
+                attempt = turn.attempts,
+                pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+                error_code = report.error.as_ref().map(SessionError::code),
+                "connection failed, trying again"
+            );
+            // Others may run meanwhile.
+            turn.each_place(Place::step_back);
+            tokio::select! {
+                () = self.stopping.winding_down() => return Err(SessionError::Cancelled),
+                () = sleep(pause) => {}
+            }
+            turn.each_place(Place::rejoin);
+            self.wait(turn).await?;
+        }
+    }
+
+    /// Waits until it is the device's turn.
+    async fn wait(&self, turn: &mut Turn<'_>) -> Result<(), SessionError> {
+        let Some(place) = &mut turn.place else { return Err(SessionError::Internal) };
+        let queued = Instant::now();
+        let until = Deadline::after(queued, self.limits.queue);
+        let called = tokio::select! {
+            biased;
+            () = self.stopping.winding_down() => return Err(SessionError::Cancelled),
+            called = place.turn(until, turn.request.until) => called,
+        };
+        turn.waited += queued.elapsed();
+        called.map_err(|_late| {
+            let device = turn.device.clone();
+            if turn.request.until.left(Instant::now()).is_none() {
+                SessionError::RequestTimeout { device, limit: self.limits.request }
+            } else {
+                SessionError::QueueTimeout { device, limit: self.limits.queue }
+            }
+        })
+    }
+
+    /// By when all of the device must be over, and what to say then: its own limit or the request's.
+    fn clock(&self, turn: &Turn<'_>) -> Clock {
+        let own = Deadline::after(Instant::now(), self.limits.device);
+        let device = turn.device.clone();
+        if turn.request.until < own {
+            let error = SessionError::RequestTimeout { device, limit: self.limits.request };
+            Clock { until: turn.request.until, error }
+        } else {
+            Clock {
+                until: own,
+                error: SessionError::DeviceTimeout { device, limit: self.limits.device },
+            }
+        }
     }
 
     /// The device's addresses, each allowed. An address that is not allowed refuses the device, so that a name
@@ -94,26 +191,29 @@ impl Shared {
     async fn resolve(
         &self,
         device: &Device,
+        clock: &Clock,
         timing: &mut Timing,
     ) -> Result<Vec<SocketAddr>, SessionError> {
         let limit = self.limits.resolve;
         let host = device.host.to_string();
         let started = Instant::now();
-        let addresses: Vec<SocketAddr> = match device.host.address() {
-            Some(address) => vec![SocketAddr::new(address, device.port)],
-            None => timeout(limit, tokio::net::lookup_host((host.as_str(), device.port)))
+        let until = Deadline::after(started, limit).or_earlier(clock.until);
+        let addresses = match device.host.address() {
+            Some(address) => Ok(vec![SocketAddr::new(address, device.port)]),
+            None => timeout_at(until.at().into(), self.look_up(host.clone(), device.port))
                 .await
-                .map_err(|_late| SessionError::ResolveTimeout { host: host.clone(), limit })?
-                .map_err(|error| SessionError::ResolveFailed {
-                    host: host.clone(),
-                    reason: reason(&error),
-                })?
-                .collect(),
+                .map_err(|_late| {
+                    clock.judge(SessionError::ResolveTimeout { host: host.clone(), limit })
+                })?,
         };
         timing.resolve = Some(started.elapsed());
-        if addresses.is_empty() {
-            return Err(SessionError::ResolveFailed { host, reason: "no address".to_owned() });
-        }
+        let addresses = match addresses {
+            Ok(addresses) if addresses.is_empty() => Err("no address".to_owned()),
+            Ok(addresses) => Ok(addresses),
+            Err(error) => Err(reason(&error)),
+        };
+        let addresses = addresses
+            .map_err(|reason| SessionError::ResolveFailed { host: host.clone(), reason })?;
         for address in &addresses {
             self.limits
                 .targets
@@ -123,42 +223,71 @@ impl Shared {
         Ok(addresses)
     }
 
-    /// Runs the session on a thread of the pool and watches its deadlines from here.
-    async fn talk(&self, plan: DevicePlan, addresses: Vec<SocketAddr>) -> SessionReport {
-        let Some(first) = addresses.first() else { return SessionReport::default() };
-        // One session a device: its VTY lines are few. Two of one request run one after the other.
-        let permits = self.permits_of(*first);
-        let _permit = tokio::select! {
-            biased;
-            () = self.stopping.winding_down() => return failed(SessionError::Cancelled),
-            permit = permits.acquire() => permit,
-        };
-        let DevicePlan { device, commands, profile } = plan;
-        let job = SessionJob { device, commands, limits: self.limits.session, profile };
+    /// Asks the system, on a thread of its own: it may take its time.
+    async fn look_up(&self, host: String, port: u16) -> std::io::Result<Vec<SocketAddr>> {
+        let found = self
+            .resolvers
+            .run(move || (host.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>));
+        found.await.unwrap_or_else(|| Err(std::io::Error::other("no thread to be had")))
+    }
+
+    /// Runs the session on a thread of the pool and watches its deadlines from here. Gives a pause if it is to be
+    /// tried again; the place is still the turn's then, and was given up with the session's end otherwise.
+    async fn talk(
+        &self,
+        job: &Arc<SessionJob>,
+        addresses: &Arc<[SocketAddr]>,
+        turn: &mut Turn<'_>,
+    ) -> (SessionReport, Option<Duration>) {
         let lifeline = Arc::new(Lifeline::default());
         let _cut_on_drop = CutOnDrop(Arc::clone(&lifeline));
         let span = Span::current();
+        let (place, retry, made) = (turn.place.take(), self.limits.retry, turn.attempts);
         let running = {
-            let lifeline = Arc::clone(&lifeline);
-            self.pool.run(move || span.in_scope(|| session::run(&job, &addresses, &lifeline)))
+            let (job, addresses, lifeline) =
+                (Arc::clone(job), Arc::clone(addresses), Arc::clone(&lifeline));
+            self.sessions.run(move || {
+                let report = span.in_scope(|| session::run(&job, &addresses, &lifeline));
+                let pause = report
+                    .error
+                    .as_ref()
+                    .and_then(|error| retry.pause(made, error, chance()))
+                    .filter(|pause| job.clock.until.left(Instant::now() + *pause).is_some());
+                // The permit is free now, and not when the result has been taken.
+                let place = place.filter(|_| pause.is_some());
+                (report, pause, place)
+            })
         };
+        let Some((report, pause, place)) = self.watch(running, &lifeline).await else {
+            return (failed(SessionError::Internal), None);
+        };
+        turn.place = place;
+        (report, pause)
+    }
+
+    /// Waits for a session; cuts its socket if a step of it does not notice that it is late, or if the service stops.
+    async fn watch<T>(
+        &self,
+        running: impl Future<Output = Option<T>>,
+        lifeline: &Lifeline,
+    ) -> Option<T> {
         tokio::pin!(running);
         let mut is_told = false;
-        let report = loop {
+        loop {
             // Between steps nothing is due: look again soon.
             let due = lifeline.deadline().map_or_else(
                 || Instant::now() + Duration::from_millis(500),
                 |deadline| deadline.at() + DEADLINE_SLACK,
             );
             tokio::select! {
-                report = &mut running => break report,
+                report = &mut running => return report,
                 () = self.stopping.winding_down(), if !is_told => {
                     lifeline.wind_down();
                     is_told = true;
                 }
                 () = self.stopping.is_cut_off() => {
                     lifeline.cut(Cut::Cancelled);
-                    break running.await;
+                    return running.await;
                 }
                 () = sleep_until(due.into()) => {
                     let late = lifeline.deadline().is_some_and(|deadline| {
@@ -166,17 +295,39 @@ impl Shared {
                     });
                     if late {
                         lifeline.cut(Cut::Deadline);
-                        break running.await;
+                        return running.await;
                     }
                 }
             }
-        };
-        report.unwrap_or_else(|| failed(SessionError::Internal))
+        }
     }
 }
 
 fn failed(error: SessionError) -> SessionReport {
     SessionReport { error: Some(error), ..SessionReport::default() }
+}
+
+impl Turn<'_> {
+    fn each_place(&mut self, step: impl FnOnce(&mut Place)) {
+        if let Some(place) = &mut self.place {
+            step(place);
+        }
+    }
+}
+
+/// Reads a finished command's records, where they were asked for.
+fn read_records(command: &mut CommandOutcome, output: OutputFormat) {
+    if output == OutputFormat::Parsed && command.failure.is_none() {
+        command.parse_error = Some(NO_PARSER.to_owned());
+    }
+}
+
+/// A sink whose commands have their records.
+fn with_records(sink: CommandSink, output: OutputFormat) -> CommandSink {
+    Arc::new(move |index, mut command| {
+        read_records(&mut command, output);
+        sink(index, command);
+    })
 }
 
 /// Ends the session when nobody waits for it any more; a session that has ended by itself has let its socket go.
@@ -194,9 +345,9 @@ fn reason(error: &std::io::Error) -> String {
     text.rsplit(": ").next().unwrap_or_default().to_ascii_lowercase()
 }
 
-fn log(outcome: &DeviceOutcome) {
+fn log(outcome: &DeviceOutcome, output_bytes: usize) {
     let span = Span::current();
-    let output_bytes: usize = outcome.commands.iter().map(|command| command.output.len()).sum();
+    span.record("attempts", outcome.attempts);
     span.record("output_bytes", output_bytes);
     span.record("duration_ms", u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX));
     if let Some(failure) = &outcome.failure {

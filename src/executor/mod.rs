@@ -3,27 +3,42 @@
 //! A device session lives on a blocking thread of the executor's own pool; everything here is async and cheap, so
 //! that a thousand hanging devices delay nobody. Not here: what a session does (`ssh`).
 
+mod admission;
+mod delivery;
 mod device_run;
 mod pool;
+mod queue;
+mod retry;
 mod stopping;
 mod target;
 
 use std::{
-    collections::HashMap,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError, Weak},
-    time::Duration,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use futures_util::future::join_all;
-use tokio::sync::Semaphore;
 
-use self::stopping::Stopping;
-pub use self::{pool::Pool, target::TargetPolicy};
+pub use self::{
+    admission::Full,
+    delivery::{Delivered, Granularity, Results},
+    pool::Pool,
+    queue::Load,
+    retry::RetryPolicy,
+    target::TargetPolicy,
+};
+use self::{
+    admission::{Admission, Place, Throttle},
+    queue::QueueBounds,
+    stopping::Stopping,
+};
 use crate::{
+    allowance::Allowance,
+    deadline::Deadline,
     metrics::Metrics,
     outcome::DeviceOutcome,
-    plan::{OutputFormat, Plan},
+    plan::{DevicePlan, OutputFormat, Plan},
     ssh::session::SessionLimits,
 };
 
@@ -32,8 +47,22 @@ use crate::{
 pub struct ExecutorLimits {
     /// Device sessions at one time, over all requests.
     pub max_concurrent_devices: usize,
+    /// Device sessions of one request at one time.
+    pub max_concurrent_per_request: usize,
     /// Sessions at one time with one host and port, over all requests.
     pub max_sessions_per_device: usize,
+    /// Devices that may wait for a session, over all requests.
+    pub max_queued_devices: usize,
+    /// Longest wait for a session.
+    pub queue: Duration,
+    /// All of one device, from its turn on.
+    pub device: Duration,
+    /// All of one request.
+    pub request: Duration,
+    /// Output that one request may hold, in bytes.
+    pub most_request_output_bytes: usize,
+    /// Connections that fail.
+    pub retry: RetryPolicy,
     /// Name to addresses.
     pub resolve: Duration,
     /// The phases of a session.
@@ -52,9 +81,25 @@ struct Shared {
     limits: ExecutorLimits,
     metrics: Metrics,
     stopping: Stopping,
-    sessions: Arc<Semaphore>,
-    pool: Pool,
-    by_device: Mutex<HashMap<SocketAddr, Weak<Semaphore>>>,
+    admission: Arc<Admission>,
+    sessions: Pool,
+    /// Resolvers cannot be stopped: one that hangs must not take a session's thread.
+    resolvers: Pool,
+}
+
+/// A plan whose devices have their places in the queue. Dropped, it gives them back.
+pub struct Admitted {
+    shared: Arc<Shared>,
+    throttle: Throttle,
+    request: RequestBounds,
+    devices: Vec<(DevicePlan, Place)>,
+}
+
+/// What the devices of a request have in common.
+struct RequestBounds {
+    output: OutputFormat,
+    until: Deadline,
+    allowance: Arc<Allowance>,
 }
 
 impl Executor {
@@ -62,17 +107,44 @@ impl Executor {
     #[must_use]
     pub fn new(limits: ExecutorLimits, metrics: Metrics) -> Self {
         metrics.set_sessions_max(limits.max_concurrent_devices);
-        let sessions = Arc::new(Semaphore::new(limits.max_concurrent_devices));
-        let pool = Pool::new(limits.max_concurrent_devices);
-        let (stopping, by_device) = (Stopping::default(), Mutex::default());
-        let shared = Shared { limits, metrics, stopping, sessions, pool, by_device };
+        let bounds = QueueBounds {
+            running: limits.max_concurrent_devices,
+            running_per_request: limits.max_concurrent_per_request,
+            running_per_device: limits.max_sessions_per_device,
+            waiting: limits.max_queued_devices,
+        };
+        let shared = Shared {
+            limits,
+            metrics,
+            stopping: Stopping::default(),
+            admission: Arc::new(Admission::new(bounds)),
+            sessions: Pool::new(limits.max_concurrent_devices),
+            resolvers: Pool::new(limits.max_concurrent_devices),
+        };
         Self { shared: Arc::new(shared) }
     }
 
-    /// Runs all devices of the plan; results in the plan's order. Dropping the future ends its sessions.
-    pub async fn run(&self, plan: Plan) -> Vec<DeviceOutcome> {
+    /// Takes all devices of a plan into the queue, or none.
+    ///
+    /// # Errors
+    /// [`Full`]: more would wait than may; the caller asks again later.
+    pub fn admit(&self, plan: Plan) -> Result<Admitted, Full> {
         let Plan { devices, output } = plan;
-        join_all(devices.into_iter().map(|device| self.shared.run_device(device, output))).await
+        let addresses: Vec<_> = devices
+            .iter()
+            .map(|DevicePlan { device, .. }| {
+                device.host.address().map(|address| SocketAddr::new(address, device.port))
+            })
+            .collect();
+        let (throttle, places) = self.shared.admission.enter(&addresses)?;
+        let limits = &self.shared.limits;
+        let request = RequestBounds {
+            output,
+            until: Deadline::after(Instant::now(), limits.request),
+            allowance: Arc::new(Allowance::new(limits.most_request_output_bytes)),
+        };
+        let devices = devices.into_iter().zip(places).collect();
+        Ok(Admitted { shared: Arc::clone(&self.shared), throttle, request, devices })
     }
 
     /// Begins no session any more; those that run log out at their next prompt. Devices that get nothing, or not
@@ -86,32 +158,25 @@ impl Executor {
         self.shared.stopping.cut_off();
     }
 
-    /// True if so many devices wait that a new one would wait for longer than one session: as many as may run.
+    /// True if no further device may wait.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.shared.metrics.sessions_waiting() >= self.shared.limits.max_concurrent_devices
+        self.load().waiting >= self.shared.limits.max_queued_devices
     }
 
-    /// Device sessions that are running.
+    /// How many device sessions run and how many devices wait for one.
     #[must_use]
-    pub fn sessions_running(&self) -> usize {
-        self.shared.limits.max_concurrent_devices - self.shared.sessions.available_permits()
+    pub fn load(&self) -> Load {
+        self.shared.admission.load()
     }
 }
 
-impl Shared {
-    /// The permits of one device; they live as long as somebody holds or waits for one.
-    fn permits_of(&self, device: SocketAddr) -> Arc<Semaphore> {
-        let mut by_device = self.by_device.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(permits) = by_device.get(&device).and_then(Weak::upgrade) {
-            return permits;
-        }
-        // The table holds only devices in use: what is left of others goes before it grows.
-        if by_device.len() == by_device.capacity() {
-            by_device.retain(|_, permits| permits.strong_count() > 0);
-        }
-        let permits = Arc::new(Semaphore::new(self.limits.max_sessions_per_device));
-        by_device.insert(device, Arc::downgrade(&permits));
-        permits
+impl Admitted {
+    /// Runs all devices; results in the plan's order. Dropping the future ends its sessions.
+    pub async fn outcomes(self) -> Vec<DeviceOutcome> {
+        let Self { shared, request, devices, .. } = self;
+        let runs =
+            devices.into_iter().map(|(plan, place)| shared.run_device(plan, place, &request, None));
+        join_all(runs).await
     }
 }

@@ -52,6 +52,10 @@ impl Pool {
     ) -> Option<T> {
         let (answer, result) = tokio::sync::oneshot::channel();
         self.submit(Box::new(move || {
+            // Nobody waits any more: what the job holds is let go.
+            if answer.is_closed() {
+                return;
+            }
             // A panic ends this job, not the thread; its message has gone to the log.
             if let Ok(value) = catch_unwind(AssertUnwindSafe(job)) {
                 // Nobody waits any more if this fails.

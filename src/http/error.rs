@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::request_id;
-use crate::{settings::rate::Rate, wire::field::FieldError};
+use crate::{executor::Full, settings::rate::Rate, wire::field::FieldError};
 
 /// Why a request was not carried out.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(super) enum ApiError {
     },
     /// The body was not sent as JSON.
     ContentType,
+    /// More devices would wait than may.
+    Full(Full),
     /// The body did not arrive whole.
     Incomplete,
     /// A fault of our own.
@@ -48,6 +50,7 @@ impl ApiError {
         match self {
             Self::BrokenJson { .. } => "broken_json",
             Self::ContentType => "unsupported_media_type",
+            Self::Full(_) => "service_full",
             Self::Incomplete => "incomplete_body",
             Self::Internal => "internal",
             Self::Invalid(_) => "invalid_request",
@@ -64,6 +67,9 @@ impl fmt::Display for ApiError {
             Self::BrokenJson { reason } => write!(f, "The body is not valid JSON: {reason}"),
             Self::ContentType => {
                 f.write_str("Send the body as JSON, with the header Content-Type: application/json")
+            }
+            Self::Full(full) => {
+                write!(f, "{full}; ask again in {} s", full.retry_after.as_secs())
             }
             Self::Incomplete => f.write_str("The body did not arrive whole"),
             Self::Internal => {
@@ -113,6 +119,7 @@ impl ResponseError for ApiError {
             Self::BrokenJson { .. } | Self::Incomplete => StatusCode::BAD_REQUEST,
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -124,6 +131,9 @@ impl ResponseError for ApiError {
         let mut response = HttpResponse::build(self.status_code());
         if let Self::MethodNotAllowed { allow } = self {
             response.insert_header((header::ALLOW, *allow));
+        }
+        if let Self::Full(full) = self {
+            response.insert_header((header::RETRY_AFTER, full.retry_after.as_secs()));
         }
         let (code, request_id) = (self.code(), request_id::current());
         match self {

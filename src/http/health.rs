@@ -41,11 +41,14 @@ impl Draining {
     responses((status = 200, description = "The service is up", body = HealthResponse))
 )]
 pub(super) async fn health(app: Data<App>) -> Json<HealthResponse> {
+    let load = app.executor.load();
     Json(HealthResponse {
         status: "healthy",
         version: env!("CARGO_PKG_VERSION"),
-        sessions_running: app.executor.sessions_running(),
+        sessions_running: load.running,
         sessions_max: app.settings.max_concurrent_devices,
+        devices_waiting: load.waiting,
+        devices_waiting_max: app.settings.max_queued_devices,
     })
 }
 
@@ -88,9 +91,8 @@ fn reasons(app: &App) -> Vec<String> {
         reasons.push("draining: the service is stopping".to_owned());
     }
     if app.executor.is_full() {
-        let (most, waiting) = (app.settings.max_concurrent_devices, app.metrics.sessions_waiting());
-        reasons
-            .push(format!("full: all {most} session places are taken and {waiting} devices wait"));
+        let most = app.settings.max_queued_devices;
+        reasons.push(format!("full: {most} devices wait for a session already"));
     }
     reasons
 }
@@ -107,6 +109,10 @@ pub(super) struct HealthResponse {
     sessions_running: usize,
     /// Device sessions that may run at one time.
     sessions_max: usize,
+    /// Devices that wait for a session.
+    devices_waiting: usize,
+    /// Devices that may wait at one time.
+    devices_waiting_max: usize,
 }
 
 /// The process answers.

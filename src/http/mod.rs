@@ -8,6 +8,7 @@ mod openapi;
 mod rate_limit;
 mod request_id;
 mod routes;
+mod stream;
 
 use std::sync::Arc;
 

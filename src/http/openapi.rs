@@ -7,7 +7,7 @@ use utoipa::OpenApi;
 use utoipa_swagger_ui::Config;
 
 use super::{error, health, routes};
-use crate::wire::{request, response};
+use crate::wire::{request, response, stream};
 
 /// The document as JSON.
 pub fn document() -> &'static str {
@@ -81,6 +81,7 @@ pub(super) fn example_own_commands() -> Value {
         request::CommandRequest,
         request::FilteredCommand,
         response::ExecuteResponse,
+        stream::StreamLine,
         error::ErrorBody,
         error::InvalidBody,
     )),

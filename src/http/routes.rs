@@ -13,7 +13,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use super::{
     App,
     error::{self, ApiError, ErrorBody, InvalidBody},
-    health, openapi, request_id,
+    health, openapi, request_id, stream,
 };
 use crate::{
     metrics::Metrics,
@@ -21,6 +21,7 @@ use crate::{
     wire::{
         request::{self, ExecuteRequest},
         response::ExecuteResponse,
+        stream::StreamLine,
     },
 };
 
@@ -41,7 +42,10 @@ pub fn configure(service: &mut web::ServiceConfig) {
     service
         .service(get("/", index))
         .service(get("/api/v1/platforms", platforms))
-        .service(post("/api/v1/execute", web::post().to(execute)))
+        .service(
+            post("/api/v1/execute", web::post().guard(stream::wanted()).to(stream::execute))
+                .route(web::post().to(execute)),
+        )
         .service(post("/api/v1/validate", web::post().to(validate)))
         .service(get("/openapi.json", openapi_json))
         .service(web::redirect("/docs", "/docs/"))
@@ -77,23 +81,37 @@ async fn only_post() -> Result<HttpResponse, ApiError> {
 /// the request. Devices are read side by side, the commands of one device in order on one session. A device that
 /// fails is data, not an HTTP error: its result has `success: false`, `error` and `error_code`, and the results of
 /// all others are unharmed.
+///
+/// With `Accept: application/x-ndjson` each device's result is sent as one line when it is there, in the order in
+/// which devices are done, then a summary line; with `?granularity=command` each command's result too. With
+/// `Accept: text/event-stream` the same objects come as server-sent events. A stream without its summary was
+/// broken off.
 #[utoipa::path(
     post,
     path = "/api/v1/execute",
     tag = "Show commands",
     operation_id = "execute",
+    params((
+        "granularity" = inline(Option<GranularityName>), Query,
+        description = "For streams: a line for each device, or one for each command and then one for its device",
+    )),
     request_body(content = ExecuteRequest, examples(
         ("One device" = (value = json!(openapi::example_one()))),
         ("Many devices with a filter" = (value = json!(openapi::example_many()))),
         ("Commands per device" = (value = json!(openapi::example_own_commands()))),
     )),
     responses(
-        (status = 200, description = "One result for each device, in the request's order", body = ExecuteResponse),
+        (status = 200, description = "One result for each device, in the request's order", content(
+            (ExecuteResponse = "application/json"),
+            (StreamLine = "application/x-ndjson"),
+            (StreamLine = "text/event-stream"),
+        )),
         (status = 400, description = "The body is not JSON or did not arrive whole", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "The body was not sent as JSON", body = ErrorBody),
         (status = 422, description = "The request is not valid: every fault with its place; a refused command names the rule", body = InvalidBody),
         (status = 429, description = "This client has sent too many requests; `Retry-After` says when to come back", body = ErrorBody),
+        (status = 503, description = "Too many devices wait already: ask again after `Retry-After` seconds", body = ErrorBody),
     )
 )]
 pub(super) async fn execute(
@@ -103,7 +121,7 @@ pub(super) async fn execute(
 ) -> Result<Json<ExecuteResponse>, ApiError> {
     let body = read_json(&request, body, &app).await?;
     let plan = request::plan(body, &app.rules()).map_err(|faults| app.invalid(faults))?;
-    let outcomes = app.executor.run(plan).await;
+    let outcomes = app.executor.admit(plan).map_err(ApiError::Full)?.outcomes().await;
     Ok(Json(ExecuteResponse::new(outcomes, request_id::current())))
 }
 
@@ -177,7 +195,7 @@ async fn openapi_json() -> HttpResponse {
 }
 
 /// The body as JSON, in full, within the limit.
-async fn read_json(
+pub(super) async fn read_json(
     request: &HttpRequest,
     body: web::Payload,
     app: &App,
@@ -209,6 +227,17 @@ fn position(error: &serde_json::Error) -> String {
         _ => "syntax error",
     };
     format!("{what} at line {} column {}", error.line(), error.column())
+}
+
+/// How small the pieces of a streamed answer are.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "describes the parameter; `stream` reads it")]
+enum GranularityName {
+    /// A line for each device.
+    Device,
+    /// A line for each command, then one for its device.
+    Command,
 }
 
 /// What would be sent where.

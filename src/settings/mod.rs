@@ -21,7 +21,7 @@ pub use self::{
     value::{Auth, LogFormat, LogLevel, SettingValue},
 };
 use crate::{
-    executor::{ExecutorLimits, TargetPolicy},
+    executor::{ExecutorLimits, RetryPolicy, TargetPolicy},
     ssh::session::SessionLimits,
 };
 
@@ -56,6 +56,16 @@ pub enum SettingsError {
         /// Seconds.
         max: u64,
     },
+    /// A queue that the largest request does not fit into.
+    #[error(
+        "{PREFIX}MAX_QUEUED_DEVICES is {queued}, but must be {least} or more: MAX_DEVICES_PER_REQUEST less MAX_CONCURRENT_DEVICES"
+    )]
+    QueueTooShort {
+        /// Devices.
+        queued: usize,
+        /// Devices.
+        least: usize,
+    },
     /// Wrong values and unknown names, a sentence each.
     #[error("{}", .0.join("\n"))]
     Wrong(Vec<String>),
@@ -68,6 +78,11 @@ impl Settings {
         if default > max {
             return Err(SettingsError::TimeoutOrder { default, max });
         }
+        // Otherwise the largest request that is allowed would always be refused.
+        let least = self.max_devices_per_request.saturating_sub(self.max_concurrent_devices);
+        if self.max_queued_devices < least {
+            return Err(SettingsError::QueueTooShort { queued: self.max_queued_devices, least });
+        }
         if !self.host.is_loopback() && self.auth.is_none() {
             return Err(SettingsError::Open { host: self.host });
         }
@@ -79,7 +94,20 @@ impl Settings {
     pub fn executor_limits(&self) -> ExecutorLimits {
         ExecutorLimits {
             max_concurrent_devices: self.max_concurrent_devices,
+            max_concurrent_per_request: match self.max_concurrent_per_request {
+                0 => self.max_concurrent_devices,
+                most => most,
+            },
             max_sessions_per_device: self.max_sessions_per_device,
+            max_queued_devices: self.max_queued_devices,
+            queue: Duration::from_secs(self.queue_timeout),
+            device: Duration::from_secs(self.device_total_timeout),
+            request: Duration::from_secs(self.request_total_timeout),
+            most_request_output_bytes: self.max_request_output_bytes,
+            retry: RetryPolicy {
+                attempts: self.connection_retry_attempts,
+                delay: Duration::from_secs(self.connection_retry_delay),
+            },
             resolve: Duration::from_secs(self.resolve_timeout),
             session: SessionLimits {
                 connect: Duration::from_secs(self.connect_timeout),

@@ -62,10 +62,27 @@ settings! {
         authenticate_timeout: u64 = 30, in 1..=300, unit "seconds";
         /// Longest wait from the open terminal to a prompt that is ready for the first command.
         prompt_timeout: u64 = 30, in 1..=300, unit "seconds";
+        /// Longest wait of a device for a session.
+        queue_timeout: u64 = 300, in 1..=3600, unit "seconds";
+        /// Longest that one device may take, all its commands and attempts together.
+        device_total_timeout: u64 = 900, in 1..=86_400, unit "seconds";
+        /// Longest that one request may take; what has come by then is answered.
+        request_total_timeout: u64 = 3600, in 1..=86_400, unit "seconds";
+        /// Further attempts to connect to a device that could not be connected to; a login is never tried again.
+        connection_retry_attempts: u32 = 1, in 0..=10, unit "attempts";
+        /// Pause before the first of them; each later one is twice as long, and all vary by half.
+        connection_retry_delay: u64 = 1, in 0..=60, unit "seconds";
+        /// After so long without a result a stream of server-sent events says that it is still there.
+        stream_heartbeat: u64 = 15, in 1..=300, unit "seconds";
     }
     "How much at once" {
         /// Device sessions at one time, over all requests.
         max_concurrent_devices: usize = 200, in 1..=10_000, unit "sessions";
+        /// Device sessions of one request at one time; 0 takes as many as there are.
+        max_concurrent_per_request: usize = 0, in 0..=10_000, unit "sessions";
+        /// Devices that may wait for a session, over all requests; a request that would make it more is answered 503. At
+        /// least `MAX_DEVICES_PER_REQUEST` less `MAX_CONCURRENT_DEVICES`.
+        max_queued_devices: usize = 5000, in 0..=1_000_000, unit "devices";
         /// Sessions at one time with one host and port, over all requests.
         max_sessions_per_device: usize = 1, in 1..=16, unit "sessions";
         /// Devices in one request.
@@ -74,6 +91,8 @@ settings! {
         max_commands_per_device: usize = 100, in 1..=1000, unit "commands";
         /// Bytes of output kept of one command.
         max_output_bytes: usize = 8 * 1024 * 1024, in 1..=1 << 30, unit "bytes";
+        /// Bytes of output that one request may hold; what was streamed is not held any more.
+        max_request_output_bytes: usize = 128 * 1024 * 1024, in 1..=1 << 33, unit "bytes";
     }
     "What may be read" {
         /// Lets requests go to loopback addresses: for demos and tests only.

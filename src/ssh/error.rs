@@ -84,6 +84,17 @@ pub enum SessionError {
         /// The phase's limit.
         limit: Duration,
     },
+    /// All the time that one device may have is over.
+    #[error(
+        "device: {device} was not done within the {} s that one device may take; what had come is in its outputs",
+        .limit.as_secs_f32()
+    )]
+    DeviceTimeout {
+        /// Host and port.
+        device: String,
+        /// The limit over all phases and attempts.
+        limit: Duration,
+    },
     /// The device hung up.
     #[error("{phase}: {addr} closed the connection{hint}")]
     Disconnected {
@@ -172,6 +183,28 @@ pub enum SessionError {
         /// The last line on the screen, escaped and cut, beginning with `; `, or nothing.
         seen: String,
     },
+    /// No permit came in time.
+    #[error(
+        "queue: {device} had no turn within {} s, because all sessions were in use; ask again later or for fewer devices",
+        .limit.as_secs_f32()
+    )]
+    QueueTimeout {
+        /// Host and port.
+        device: String,
+        /// The longest wait.
+        limit: Duration,
+    },
+    /// All the time that a request may have is over.
+    #[error(
+        "request: {device} was not done when the {} s were over that one request may take; ask for fewer devices at once",
+        .limit.as_secs_f32()
+    )]
+    RequestTimeout {
+        /// Host and port.
+        device: String,
+        /// The limit of the whole request.
+        limit: Duration,
+    },
     /// The name did not resolve.
     #[error("resolve: {host} has no address ({reason}); check the name and the service's DNS")]
     ResolveFailed {
@@ -256,6 +289,7 @@ impl SessionError {
             Self::ConnectRefused { .. } => "connection_refused",
             Self::ConnectFailed { .. } => "connection_failed",
             Self::ConnectTimeout { .. } => "connect_timeout",
+            Self::DeviceTimeout { .. } => "device_timeout",
             Self::Disconnected { .. } => "disconnected",
             Self::EnableRejected { .. } => "enable_rejected",
             Self::HandshakeFailed { .. } => "handshake_failed",
@@ -266,6 +300,8 @@ impl SessionError {
             Self::NotSsh { .. } => "not_ssh",
             Self::PasswordExpired { .. } => "password_expired",
             Self::PromptTimeout { .. } => "prompt_timeout",
+            Self::QueueTimeout { .. } => "queue_timeout",
+            Self::RequestTimeout { .. } => "request_timeout",
             Self::ResolveFailed { .. } => "resolve_failed",
             Self::ResolveTimeout { .. } => "resolve_timeout",
             Self::SessionLimit { .. } => "session_limit",
@@ -275,6 +311,23 @@ impl SessionError {
             Self::TerminalTimeout { .. } => "terminal_timeout",
             Self::UnexpectedQuestion { .. } => "unexpected_question",
         }
+    }
+}
+
+impl SessionError {
+    /// True if a phase had not enough time.
+    #[must_use]
+    pub fn is_lateness(&self) -> bool {
+        matches!(
+            self,
+            Self::AuthTimeout { .. }
+                | Self::BannerTimeout { .. }
+                | Self::ConnectTimeout { .. }
+                | Self::HandshakeTimeout { .. }
+                | Self::PromptTimeout { .. }
+                | Self::ResolveTimeout { .. }
+                | Self::TerminalTimeout { .. }
+        )
     }
 }
 

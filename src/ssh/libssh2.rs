@@ -10,7 +10,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::{Errno, FdFlags},
+    net::{AddressFamily, SocketType},
+};
 use ssh2::{BlockDirections, ErrorCode, HashType, KeyboardInteractivePrompt, MethodType, Session};
 
 use super::transport::{Arrived, Broken, Transport};
@@ -308,26 +312,58 @@ impl Transport for Terminal {
     }
 }
 
-/// Connects to the first address that answers, each within its share of the time left.
+/// Connects to the first address that answers, each within its share of the time left. `hold` gets a hand on each
+/// socket before it is connected, to end the attempt from outside; false from it gives up.
 ///
 /// # Errors
 /// The last address tried, and what the system said of it.
 pub fn connect(
     addresses: &[SocketAddr],
     until: Deadline,
+    hold: impl Fn(TcpStream) -> bool,
 ) -> Result<(TcpStream, SocketAddr), (Option<SocketAddr>, io::Error)> {
     let mut last = (None, io::Error::from(io::ErrorKind::AddrNotAvailable));
     for (tried, addr) in addresses.iter().enumerate() {
-        let Some(left) = until.left(Instant::now()) else {
+        let now = Instant::now();
+        let Some(left) = until.left(now) else {
             return Err((Some(*addr), io::ErrorKind::TimedOut.into()));
         };
         let shares = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX).max(1);
-        match TcpStream::connect_timeout(addr, left / shares) {
+        match connect_one(*addr, Deadline::after(now, left / shares), &hold) {
             Ok(socket) => return Ok((socket, *addr)),
             Err(error) => last = (Some(*addr), error),
         }
     }
     Err(last)
+}
+
+fn connect_one(
+    addr: SocketAddr,
+    until: Deadline,
+    hold: impl Fn(TcpStream) -> bool,
+) -> io::Result<TcpStream> {
+    let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
+    rustix::io::fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
+    let socket = TcpStream::from(socket);
+    socket.set_nonblocking(true)?;
+    if !hold(socket.try_clone()?) {
+        return Err(io::ErrorKind::ConnectionAborted.into());
+    }
+    match rustix::net::connect(&socket, &addr) {
+        Ok(()) => return Ok(socket),
+        Err(Errno::INPROGRESS | Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    wait_for(&socket, PollFlags::OUT, until).map_err(|fault| match fault {
+        Fault::Late => io::Error::from(io::ErrorKind::TimedOut),
+        Fault::Closed => io::ErrorKind::ConnectionAborted.into(),
+        Fault::Failed { reason, .. } => io::Error::other(reason),
+    })?;
+    rustix::net::sockopt::socket_error(&socket)??;
+    // A socket that was shut from outside has no error and no peer either.
+    socket.peer_addr()?;
+    Ok(socket)
 }
 
 /// Waits until the socket is ready for what libssh2 wants of it.
@@ -337,11 +373,15 @@ fn wait(session: &Session, socket: &TcpStream, until: Deadline) -> Result<(), Fa
         BlockDirections::Both => PollFlags::IN | PollFlags::OUT,
         BlockDirections::Inbound | BlockDirections::None => PollFlags::IN,
     };
+    wait_for(socket, interest, until)
+}
+
+fn wait_for(socket: &TcpStream, interest: PollFlags, until: Deadline) -> Result<(), Fault> {
     loop {
         let left = until.left(Instant::now()).ok_or(Fault::Late)?;
         let left = Timespec::try_from(left.max(Duration::from_millis(1))).ok();
         match poll(&mut [PollFd::new(socket, interest)], left.as_ref()) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            Ok(0) | Err(Errno::INTR) => {}
             Ok(_) => return Ok(()),
             Err(error) => {
                 return Err(Fault::Failed {

@@ -33,7 +33,7 @@ pub enum Cut {
 }
 
 impl Lifeline {
-    /// Puts a connected socket under the lifeline. False if the line was cut before: the caller gives up.
+    /// Puts a socket under the lifeline, connected or about to be. False if the line was cut before: the caller gives up.
     pub fn hold(&self, socket: TcpStream) -> bool {
         let mut state = self.lock();
         if state.cut.is_some() {

@@ -4,8 +4,10 @@
 //! may block. Not here: bytes and prompts (`dialogue`), libssh2 (`libssh2`).
 
 use std::{
+    fmt,
     io::ErrorKind,
     net::{SocketAddr, TcpStream},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -16,6 +18,7 @@ use super::{
     lifeline::{Cut, Lifeline},
 };
 use crate::{
+    allowance::Allowance,
     command::CheckedCommand,
     deadline::Deadline,
     device::{Credentials, Device},
@@ -45,8 +48,31 @@ pub struct SessionLimits {
     pub most_output_bytes: usize,
 }
 
+/// Takes a finished command and its index, on the session's thread.
+pub type CommandSink = Arc<dyn Fn(usize, CommandOutcome) + Send + Sync>;
+
+/// By when a session must be over, whatever its phases may take.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    /// Every step ends by this.
+    pub until: Deadline,
+    /// What is said of a session that was ended by it.
+    pub error: SessionError,
+}
+
+impl Clock {
+    /// What a session failed by: `error`, or this clock if that was a lateness and the clock had run out.
+    #[must_use]
+    pub fn judge(&self, error: SessionError) -> SessionError {
+        if error.is_lateness() && self.has_run_out() { self.error.clone() } else { error }
+    }
+
+    fn has_run_out(&self) -> bool {
+        self.until.left(Instant::now()).is_none()
+    }
+}
+
 /// All a session needs to know.
-#[derive(Debug)]
 pub struct SessionJob {
     /// Where and who.
     pub device: Device,
@@ -56,6 +82,18 @@ pub struct SessionJob {
     pub limits: SessionLimits,
     /// With which algorithms.
     pub profile: SshProfile,
+    /// How long in all.
+    pub clock: Clock,
+    /// Output that may be kept, shared with other sessions.
+    pub allowance: Arc<Allowance>,
+    /// Takes each command when it is done; without it they are in the report.
+    pub sink: Option<CommandSink>,
+}
+
+impl fmt::Debug for SessionJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionJob").field("device", &self.device).finish_non_exhaustive()
+    }
 }
 
 impl SessionJob {
@@ -71,8 +109,10 @@ impl SessionJob {
 /// What came of a session.
 #[derive(Debug, Default)]
 pub struct SessionReport {
-    /// One for each command of the job once the session had a prompt; none before.
+    /// One for each command of the job once the session had a prompt, unless a sink took them; none before.
     pub commands: Vec<CommandOutcome>,
+    /// Output kept, in bytes.
+    pub output_bytes: usize,
     /// Why the session failed or broke, if it did.
     pub error: Option<SessionError>,
     /// How long the phases took.
@@ -93,7 +133,7 @@ pub fn run(job: &SessionJob, addresses: &[SocketAddr], lifeline: &Lifeline) -> S
     report.error = match lifeline.was_cut() {
         Some(Cut::Cancelled) => Some(SessionError::Cancelled),
         // A session that was asked to log out early has said so itself.
-        _ => error.or(report.error),
+        _ => error.map(|error| job.clock.judge(error)).or(report.error),
     };
     report
 }
@@ -127,7 +167,7 @@ impl Session<'_> {
 
     /// Begins a step: the deadline is known to whoever watches from outside.
     fn step(&self, limit: Duration) -> Deadline {
-        let until = Deadline::after(Instant::now(), limit);
+        let until = Deadline::after(Instant::now(), limit).or_earlier(self.job.clock.until);
         self.lifeline.expect_by(until);
         until
     }
@@ -138,9 +178,11 @@ impl Session<'_> {
     ) -> Result<(TcpStream, SocketAddr), SessionError> {
         let limit = self.job.limits.connect;
         let started = Instant::now();
-        let result = libssh2::connect(addresses, self.step(limit));
+        let lifeline = self.lifeline;
+        let result = libssh2::connect(addresses, self.step(limit), |socket| lifeline.hold(socket));
         self.report.timing.connect = Some(started.elapsed());
-        let (socket, addr) = result.map_err(|(addr, error)| {
+        // A session nobody waits for any more ends as cancelled, whatever the socket says.
+        result.map_err(|(addr, error)| {
             let addr = addr.or(addresses.first().copied());
             let addr = addr.unwrap_or(SocketAddr::from(([0, 0, 0, 0], self.job.device.port)));
             match error.kind() {
@@ -150,10 +192,7 @@ impl Session<'_> {
                 }
                 kind => SessionError::ConnectFailed { addr, reason: kind.to_string() },
             }
-        })?;
-        // A session nobody waits for any more goes no further.
-        let held = socket.try_clone().is_ok_and(|socket| self.lifeline.hold(socket));
-        if held { Ok((socket, addr)) } else { Err(SessionError::Cancelled) }
+        })
     }
 
     fn handshake(
@@ -319,7 +358,7 @@ impl Session<'_> {
             let outcome = dialogue.output(next, until);
             let (mut done, end) = self.command_outcome(planned, outcome, addr);
             done.duration = sent.elapsed();
-            self.report.commands.push(done);
+            self.finished(index, done);
             if let Err(broken) = end {
                 self.skip_from(index + 1);
                 result = broken.map_or(Ok(false), Err);
@@ -363,10 +402,15 @@ impl Session<'_> {
         };
         done.output.clone_from(&stopped.printed.text);
         done.truncated = true;
+        // At a deadline the socket may have been closed from outside.
+        let late = match stopped.why {
+            Why::Late => true,
+            Why::Closed => self.lifeline.was_cut() == Some(Cut::Deadline),
+            _ => false,
+        };
         let error = match stopped.why {
-            // The socket was closed from outside because the deadline had passed.
-            Why::Late => None,
-            Why::Closed if self.lifeline.was_cut() == Some(Cut::Deadline) => None,
+            _ if late && self.job.clock.has_run_out() => Some(self.job.clock.error.clone()),
+            _ if late => None,
             _ => Some(self.broken(addr, &stopped)),
         };
         done.failure = Some(match &error {
@@ -407,8 +451,8 @@ impl Session<'_> {
 
     /// Names the commands that were not run any more.
     fn skip_from(&mut self, first: usize) {
-        for planned in self.job.commands.iter().skip(first) {
-            self.report.commands.push(CommandOutcome {
+        for (index, planned) in self.job.commands.iter().enumerate().skip(first) {
+            let outcome = CommandOutcome {
                 command: planned.command.display().to_owned(),
                 failure: Some(CommandFailure {
                     code: "not_run",
@@ -416,7 +460,18 @@ impl Session<'_> {
                         .to_owned(),
                 }),
                 ..CommandOutcome::default()
-            });
+            };
+            self.finished(index, outcome);
+        }
+    }
+
+    /// Hands a command in, with as much of its output as the request may hold.
+    fn finished(&mut self, index: usize, mut outcome: CommandOutcome) {
+        outcome.truncated |= !self.job.allowance.keep(&mut outcome.output);
+        self.report.output_bytes += outcome.output.len();
+        match &self.job.sink {
+            Some(sink) => sink(index, outcome),
+            None => self.report.commands.push(outcome),
         }
     }
 

@@ -67,6 +67,9 @@ pub struct DeviceResult {
     pub duration_ms: u64,
     /// Where that time went.
     pub timing: TimingResult,
+    /// Connections that were tried; 0 if it did not come to that.
+    #[schema(example = 1)]
+    pub attempts: u32,
     /// The SSH key the device showed; null if it did not come to that.
     #[schema(nullable)]
     pub host_key: Option<HostKeyResult>,
@@ -163,6 +166,7 @@ impl From<DeviceOutcome> for DeviceResult {
             error_code,
             duration_ms: millis(outcome.duration),
             timing: outcome.timing.into(),
+            attempts: outcome.attempts,
             host_key: outcome.host_key.map(|key| HostKeyResult {
                 algorithm: key.algorithm,
                 fingerprint: key.fingerprint,

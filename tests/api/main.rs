@@ -7,7 +7,10 @@
     reason = "a test that fails may panic, and tables are long"
 )]
 
+mod admission;
 mod bad_input;
+mod cancel;
+mod deadlines;
 mod execute;
 mod faults;
 mod hostile;
@@ -18,5 +21,6 @@ mod openssh;
 mod rate_limit;
 mod settings;
 mod shutdown;
+mod stream;
 mod support;
 mod vtysh;

@@ -145,7 +145,11 @@ async fn a_service_that_is_told_to_stop_is_not_ready_while_it_still_takes_reques
 
 #[tokio::test]
 async fn a_full_service_is_not_ready_and_says_why() {
-    let service = Service::start_with(&[("SHOWRUNNER_MAX_CONCURRENT_DEVICES", "1")]);
+    let service = Service::start_with(&[
+        ("SHOWRUNNER_MAX_CONCURRENT_DEVICES", "1"),
+        ("SHOWRUNNER_MAX_DEVICES_PER_REQUEST", "2"),
+        ("SHOWRUNNER_MAX_QUEUED_DEVICES", "1"),
+    ]);
     let mut devices = Vec::new();
     for _ in 0..2 {
         devices.push(faulty("cisco_ios", &[Fault::SilentPort]).await);
@@ -166,6 +170,6 @@ async fn a_full_service_is_not_ready_and_says_why() {
         answer = ready().await;
     }
     assert_eq!(answer.0, 503);
-    assert_eq!(answer.1["reasons"][0], "full: all 1 session places are taken and 1 devices wait");
+    assert_eq!(answer.1["reasons"][0], "full: 1 devices wait for a session already");
     asked.abort();
 }

@@ -45,6 +45,7 @@ impl Service {
             .env("SHOWRUNNER_SHUTDOWN_TIMEOUT", "1")
             .env("SHOWRUNNER_RATE_LIMIT_DEFAULT", "off")
             .env("SHOWRUNNER_RATE_LIMIT_EXECUTE", "off")
+            .env("SHOWRUNNER_CONNECTION_RETRY_ATTEMPTS", "0")
             .envs(settings.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
@@ -103,6 +104,28 @@ impl Service {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("it did not stop: {}", self.log());
+    }
+
+    pub(crate) async fn health(&self) -> Value {
+        let answer = self.client.get(format!("{}/health", self.url)).send().await.unwrap();
+        answer.json().await.unwrap()
+    }
+
+    /// Sends a request and leaves it running.
+    pub(crate) fn begin(&self, body: &Value) -> tokio::task::JoinHandle<Value> {
+        let request = self.client.post(format!("{}/api/v1/execute", self.url)).json(body).send();
+        tokio::spawn(async move { request.await.unwrap().json().await.unwrap() })
+    }
+
+    /// Waits until a number of `/health` is this.
+    pub(crate) async fn wait_for(&self, name: &str, want: usize) {
+        for _ in 0..1000 {
+            if self.health().await[name] == want {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{name} never was {want}: {}", self.health().await);
     }
 
     /// Everything logged so far.
