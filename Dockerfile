@@ -5,7 +5,7 @@ FROM rust:1.95-bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends make perl python3-pip && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
-RUN make build && deploy/root-folder target/release/showrunner /image
+RUN REQUIRE_TEMPLATES=1 make build && deploy/root-folder target/release/showrunner /image
 
 FROM scratch
 LABEL org.opencontainers.image.title="Showrunner" \

@@ -3,7 +3,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use showrunner::{
-    command::{CommandInput, CommandPolicy, check},
+    command::{CommandInput, CommandPolicy, FilterWhere, check},
     platform::Registry,
 };
 
@@ -35,7 +35,12 @@ fn verdicts(criterion: &mut Criterion) {
     ];
     for (name, os, text) in cases {
         let platform = registry.find(os).unwrap();
-        let input = CommandInput { text, pipe_option: None, pipe_value: None };
+        let input = CommandInput {
+            text,
+            pipe_option: None,
+            pipe_value: None,
+            filter_where: FilterWhere::Device,
+        };
         criterion.bench_function(name, |bench| bench.iter(|| check(platform, &policy, &input)));
     }
 }

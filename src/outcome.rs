@@ -4,19 +4,25 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::catalog::Parser;
+
 /// What came of one command.
 #[derive(Clone, Debug, Default)]
 pub struct CommandOutcome {
     /// The command as the answer shows it.
     pub command: String,
-    /// The text the device printed, cleaned; kept even if the command failed.
+    /// The text the device printed, cleaned and filtered; kept even if the command failed.
     pub output: String,
+    /// The text before the service filtered it, until it has been read.
+    pub whole: Option<String>,
     /// Why the command failed, if it did.
     pub failure: Option<CommandFailure>,
     /// The records read from the output, if they were asked for and could be read.
     pub parsed: Option<Value>,
     /// Why there are no records although they were asked for.
     pub parse_error: Option<String>,
+    /// What read the records, or tried to.
+    pub parser: Option<Parser>,
     /// The output was longer than the limit and has lost its end, or the device stopped in the middle of it.
     pub truncated: bool,
     /// From the command's being sent to its prompt's being back.

@@ -9,8 +9,6 @@ use crate::{command::CheckedCommand, device::Device, profile::SshProfile};
 pub struct Plan {
     /// In the request's order, which is the answer's too.
     pub devices: Vec<DevicePlan>,
-    /// What becomes of the outputs.
-    pub output: OutputFormat,
 }
 
 /// One device's part of a plan.
@@ -31,14 +29,15 @@ pub struct PlannedCommand {
     pub command: CheckedCommand,
     /// From its being sent to its prompt's being back.
     pub timeout: Duration,
+    /// What is to be read out of its output besides the text.
+    pub parse: Option<Parse>,
 }
 
-/// What becomes of the outputs. Raw text is always in the answer.
+/// What is to be read out of an output.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum OutputFormat {
-    /// Text only.
-    #[default]
-    Raw,
-    /// Records too, where a template is known.
-    Parsed,
+pub struct Parse {
+    /// The device's own structured output was asked for.
+    pub native: bool,
+    /// Also what is left of an output that the device filtered.
+    pub filtered: bool,
 }

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails may panic")]
 
 use showrunner::{
-    command::{CommandInput, CommandPolicy, check},
+    command::{CommandInput, CommandPolicy, FilterWhere, check},
     platform::Registry,
 };
 
@@ -20,7 +20,12 @@ fn wrong_rows(text: &str) -> Vec<String> {
             (columns.next().unwrap(), columns.next().unwrap(), columns.next().unwrap());
         let command: String = serde_json::from_str(command).unwrap();
         let platform = registry.find(name).unwrap_or_else(|| panic!("no platform {name}"));
-        let input = CommandInput { text: &command, pipe_option: None, pipe_value: None };
+        let input = CommandInput {
+            text: &command,
+            pipe_option: None,
+            pipe_value: None,
+            filter_where: FilterWhere::Device,
+        };
         let verdict = check(platform, &policy, &input);
         let allowed = verdict.is_ok();
         if expected != "uncertain" && allowed != (expected == "allow") {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 use showrunner::{
-    command::{CommandInput, CommandPolicy, check},
+    command::{CommandInput, CommandPolicy, FilterWhere, check},
     platform::Registry,
 };
 
@@ -26,7 +26,12 @@ impl Gate {
     }
 
     fn allows(&self, os: &str, text: &str) -> bool {
-        let input = CommandInput { text, pipe_option: None, pipe_value: None };
+        let input = CommandInput {
+            text,
+            pipe_option: None,
+            pipe_value: None,
+            filter_where: FilterWhere::Device,
+        };
         check(self.registry.find(os).unwrap(), &self.policy, &input).is_ok()
     }
 }

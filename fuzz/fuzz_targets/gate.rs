@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
 use showrunner::{
-    command::{CommandInput, CommandPolicy, check},
+    command::{CommandInput, CommandPolicy, FilterWhere, check},
     platform::Registry,
 };
 
@@ -15,7 +15,10 @@ fuzz_target!(|input: (u8, &str)| {
     let (number, text) = input;
     let Some(platform) = registry.iter().nth(usize::from(number) % 55) else { return };
     let policy = CommandPolicy::default();
-    let ask = |text: &str| check(platform, &policy, &CommandInput { text, pipe_option: None, pipe_value: None });
+    let ask = |text: &str| {
+        let filter_where = FilterWhere::Device;
+        check(platform, &policy, &CommandInput { text, pipe_option: None, pipe_value: None, filter_where })
+    };
     if let Ok(checked) = ask(text) {
         let line = checked.line().as_str();
         assert!(line.len() <= 512 && line.bytes().all(|b| (0x20..=0x7e).contains(&b)));

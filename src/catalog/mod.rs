@@ -182,19 +182,20 @@ impl Catalog {
         self.sources(os).iter().any(|source| !source.shelf.is_empty())
     }
 
-    /// Reads an output with the template for its command, or says why not. `full` is the command with its filters:
-    /// a few templates are for the filtered output. `is_late` is asked now and then and ends it.
+    /// Reads an output with the template for its command, or says why not. `line` is the command with its filters: a
+    /// few templates are for a filtered output. Otherwise it is the one for `command`, the command without them.
+    /// `is_late` is asked now and then and ends it.
     pub fn read(
         &self,
         os: &Os,
-        command: &str,
-        full: &str,
+        line: &str,
+        command: Option<&str>,
         output: &str,
         explain: bool,
         is_late: &dyn Fn() -> bool,
     ) -> Reading {
-        let found = self.find(os, full).or_else(|| self.find(os, command));
-        let Some((found, source)) = found else {
+        let Some((found, source)) = self.search(os, line, command) else {
+            let command = command.unwrap_or(line);
             if config_tree::is_configuration(command) {
                 return read_tree(output);
             }
@@ -220,6 +221,22 @@ impl Catalog {
         self.run(&templates, parser, output, explain, is_late)
     }
 
+    /// The same for a command as it was typed, filters included: cut at its first filter, if no template is for all of it.
+    pub fn read_line(
+        &self,
+        os: &Os,
+        line: &str,
+        output: &str,
+        explain: bool,
+        is_late: &dyn Fn() -> bool,
+    ) -> Reading {
+        let command = line.split('|').next().unwrap_or(line).trim();
+        let only_pages = line.get(command.len()..).is_some_and(|filters| {
+            filters.split('|').all(|filter| ["", "no-more", "nomore"].contains(&filter.trim()))
+        });
+        self.read(os, line, only_pages.then_some(command), output, explain, is_late)
+    }
+
     /// Reads an output with a template that a request brought along.
     ///
     /// # Errors
@@ -243,10 +260,21 @@ impl Catalog {
         Ok(self.run(&templates, parser, output, explain, is_late))
     }
 
+    /// The sections of a configuration, where the platform prints no structured output of its own.
+    #[must_use]
+    pub fn read_configuration(&self, command: &str, output: &str) -> Reading {
+        if config_tree::is_configuration(command) {
+            return read_tree(output);
+        }
+        let error = "Parser not available: this platform prints no structured output of its own; ask for \
+                     `output_format: \"parsed\"` instead";
+        Reading { error: Some(error.to_owned()), ..Reading::default() }
+    }
+
     /// What would read a command, without reading anything.
     #[must_use]
-    pub fn parser_of(&self, os: &Os, command: &str, full: &str) -> Option<Parser> {
-        let (found, source) = self.find(os, full).or_else(|| self.find(os, command))?;
+    pub fn parser_of(&self, os: &Os, line: &str, command: Option<&str>) -> Option<Parser> {
+        let (found, source) = self.search(os, line, command)?;
         Some(Parser {
             engine: "textfsm",
             template: Some(found.templates.join(":")),
@@ -343,6 +371,10 @@ impl Catalog {
             "Parser not available: no template reads `{command}` of {}; GET /api/v1/parsers?os={} lists those there are",
             os.given, os.given
         )
+    }
+
+    fn search(&self, os: &Os, line: &str, command: Option<&str>) -> Option<(Found, Source)> {
+        self.find(os, line).or_else(|| self.find(os, command.filter(|command| *command != line)?))
     }
 
     fn find(&self, os: &Os, command: &str) -> Option<(Found, Source)> {

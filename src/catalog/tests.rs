@@ -117,7 +117,7 @@ fn own(files: &[(&str, &str)]) -> (tempfile::TempDir, Catalog) {
 }
 
 fn read(catalog: &Catalog, os: &str, command: &str, output: &str) -> Result<Value, String> {
-    let reading = catalog.read(&Os::new(os, None), command, command, output, false, &|| false);
+    let reading = catalog.read(&Os::new(os, None), command, None, output, false, &|| false);
     reading.parsed.ok_or_else(|| reading.error.unwrap())
 }
 
@@ -203,8 +203,8 @@ fn a_configuration_that_no_template_reads_becomes_a_tree() {
     let (_folder, catalog) = own(&[("acme_os_show_words.textfsm", WORDS)]);
     let reading = catalog.read(
         &Os::new("acme_os", None),
-        "sh run",
-        "sh run",
+        "sh run | no-more",
+        Some("sh run"),
         "hostname a\n!\ninterface Gi0/1\n ip address 10.0.0.1 255.0.0.0\n",
         false,
         &|| false,

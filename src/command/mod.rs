@@ -46,6 +46,18 @@ pub struct CommandInput<'a> {
     pub pipe_option: Option<PipeOption>,
     /// What it filters for.
     pub pipe_value: Option<&'a str>,
+    /// Where filters are to be applied.
+    pub filter_where: FilterWhere,
+}
+
+/// Where a request wants its filters applied.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum FilterWhere {
+    /// On the device where it can, by the service otherwise.
+    #[default]
+    Device,
+    /// By the service, on the whole output.
+    Service,
 }
 
 /// A filter in the words of every platform.
@@ -144,6 +156,18 @@ impl CheckedCommand {
         self.filtered_by
     }
 
+    /// True if it has no filter of any kind, not even one that only changes the form.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.display == self.base
+    }
+
+    /// True if the service has filters of its own to apply.
+    #[must_use]
+    pub fn is_filtered_here(&self) -> bool {
+        !self.service_filters.is_empty()
+    }
+
     /// The output after the service's own filters, if there are any.
     #[must_use]
     pub fn apply_service_filters<'t>(&self, output: &'t str) -> Cow<'t, str> {
@@ -172,7 +196,8 @@ pub fn check(
     if !policy.allows(platform, text) {
         grammar::check_base(base, reads)?;
     }
-    let mut plan = Filtering::default();
+    let mut plan =
+        Filtering { here: input.filter_where == FilterWhere::Service, ..Filtering::default() };
     for stage in stages {
         plan.add_inline(platform, &stage)?;
     }
@@ -193,6 +218,8 @@ struct Filtering {
     device: Vec<String>,
     service: Vec<Filter>,
     drops_on_device: bool,
+    /// The service is to filter.
+    here: bool,
     /// A stage is not sent as it was written.
     translated: bool,
 }
@@ -201,7 +228,7 @@ impl Filtering {
     fn add_inline(&mut self, platform: &Platform, stage: &pipe::Stage<'_>) -> Result<(), Refusal> {
         match pipe::read(stage, platform)? {
             pipe::Read::Device { drops, meaning } => {
-                if self.service.is_empty() {
+                if self.service.is_empty() && !(self.here && drops) {
                     self.device.push(stage.text.to_owned());
                     self.drops_on_device |= drops;
                     return Ok(());
@@ -233,6 +260,7 @@ impl Filtering {
         grammar::check_pattern(value, 0)?;
         self.translated = true;
         if self.service.is_empty()
+            && !self.here
             && let Some(stage) = pipe::in_words_of(platform, option.meaning(), value)
         {
             self.device.push(stage);

@@ -13,7 +13,12 @@ fn registry() -> &'static Registry {
 }
 
 fn gate(os: &str, text: &str) -> Result<CheckedCommand, Refusal> {
-    let input = CommandInput { text, pipe_option: None, pipe_value: None };
+    let input = CommandInput {
+        text,
+        pipe_option: None,
+        pipe_value: None,
+        filter_where: FilterWhere::Device,
+    };
     check(registry().find(os).unwrap(), &CommandPolicy::default(), &input)
 }
 
@@ -23,7 +28,12 @@ fn with_option(
     option: PipeOption,
     value: &str,
 ) -> Result<CheckedCommand, Refusal> {
-    let input = CommandInput { text, pipe_option: Some(option), pipe_value: Some(value) };
+    let input = CommandInput {
+        text,
+        pipe_option: Some(option),
+        pipe_value: Some(value),
+        filter_where: FilterWhere::Device,
+    };
     check(registry().find(os).unwrap(), &CommandPolicy::default(), &input)
 }
 
@@ -156,7 +166,12 @@ fn the_operator_can_deny_more_and_allow_what_is_off_but_never_widen_the_gate() {
         CommandPolicy::parse(&owned(deny), &owned(allow))
     };
     let verdict = |policy: &CommandPolicy, os: &str, text: &str| {
-        let input = CommandInput { text, pipe_option: None, pipe_value: None };
+        let input = CommandInput {
+            text,
+            pipe_option: None,
+            pipe_value: None,
+            filter_where: FilterWhere::Device,
+        };
         check(registry().find(os).unwrap(), policy, &input).is_ok()
     };
     let strict =

@@ -9,23 +9,20 @@ use std::{
 use tokio::time::{sleep, sleep_until, timeout_at};
 use tracing::{Instrument as _, Span, field::Empty, info_span};
 
-use super::{OutputFormat, RequestBounds, Shared, admission::Place, retry::chance};
+use super::{Reader, RequestBounds, Shared, admission::Place, retry::chance};
 use crate::{
+    catalog::Os,
     deadline::Deadline,
     device::Device,
     metrics::DeviceSession,
     outcome::{CommandFailure, CommandOutcome, DeviceOutcome, Timing},
-    plan::DevicePlan,
+    plan::{DevicePlan, PlannedCommand},
     ssh::{
         error::SessionError,
         lifeline::{Cut, Lifeline},
         session::{self, Clock, CommandSink, DEADLINE_SLACK, SessionJob, SessionReport},
     },
 };
-
-/// What `output_format: parsed` gets beside the raw text.
-const NO_PARSER: &str =
-    "Parser not available: this build has no parser library; the raw text is in `output`";
 
 /// A device's turn: its clock, and what it has come to so far.
 struct Turn<'r> {
@@ -69,17 +66,12 @@ impl Shared {
             (plan.device.host.to_string(), plan.device.os.clone(), plan.device.port);
         let mut counted = self.metrics.device(plan.device.platform.name());
         let device = format!("{hostname}:{port}");
-        let output = request.output;
-        let sink = sink.map(|sink| with_records(sink, output));
         let mut turn =
             Turn { place: Some(place), request, device, waited: Duration::ZERO, attempts: 0 };
         let mut timing = Timing::default();
         let queued = Instant::now();
         let result = self.attempts(plan, &mut turn, &mut timing, sink, &mut counted).await;
-        let mut report = result.unwrap_or_else(failed);
-        for command in &mut report.commands {
-            read_records(command, output);
-        }
+        let report = result.unwrap_or_else(failed);
         let failure = report
             .error
             .map(|error| CommandFailure { code: error.code(), message: error.to_string() });
@@ -115,6 +107,10 @@ impl Shared {
         let addresses = self.resolve(&plan.device, &clock, timing).await?;
         let Some(first) = addresses.first().copied() else { return Ok(SessionReport::default()) };
         let DevicePlan { device, commands, profile } = plan;
+        let commands: Arc<[PlannedCommand]> = commands.into();
+        let os = Os::new(&device.os, Some(&device.platform));
+        let records = Records { reader: self.reader.clone(), os, commands: Arc::clone(&commands) };
+        let sink = sink.map(|sink| records.clone().before(sink));
         let job = Arc::new(SessionJob {
             device,
             commands,
@@ -131,7 +127,7 @@ impl Shared {
                 self.wait(turn).await?;
             }
             turn.attempts += 1;
-            let (report, pause) = self.talk(&job, &addresses, turn).await;
+            let (report, pause) = self.talk(&job, &addresses, &records, turn).await;
             let Some(pause) = pause else { return Ok(report) };
             tracing::info!(
                 attempt = turn.attempts,
@@ -237,6 +233,7 @@ impl Shared {
         &self,
         job: &Arc<SessionJob>,
         addresses: &Arc<[SocketAddr]>,
+        records: &Records,
         turn: &mut Turn<'_>,
     ) -> (SessionReport, Option<Duration>) {
         let lifeline = Arc::new(Lifeline::default());
@@ -246,8 +243,9 @@ impl Shared {
         let running = {
             let (job, addresses, lifeline) =
                 (Arc::clone(job), Arc::clone(addresses), Arc::clone(&lifeline));
+            let records = records.clone();
             self.sessions.run(move || {
-                let report = span.in_scope(|| session::run(&job, &addresses, &lifeline));
+                let mut report = span.in_scope(|| session::run(&job, &addresses, &lifeline));
                 let pause = report
                     .error
                     .as_ref()
@@ -255,6 +253,9 @@ impl Shared {
                     .filter(|pause| job.clock.until.left(Instant::now() + *pause).is_some());
                 // The permit is free now, and not when the result has been taken.
                 let place = place.filter(|_| pause.is_some());
+                for (index, outcome) in report.commands.iter_mut().enumerate() {
+                    records.read(index, outcome);
+                }
                 (report, pause, place)
             })
         };
@@ -315,19 +316,28 @@ impl Turn<'_> {
     }
 }
 
-/// Reads a finished command's records, where they were asked for.
-fn read_records(command: &mut CommandOutcome, output: OutputFormat) {
-    if output == OutputFormat::Parsed && command.failure.is_none() {
-        command.parse_error = Some(NO_PARSER.to_owned());
-    }
+/// What reads the records of a device's outputs.
+#[derive(Clone)]
+struct Records {
+    reader: Reader,
+    os: Os,
+    commands: Arc<[PlannedCommand]>,
 }
 
-/// A sink whose commands have their records.
-fn with_records(sink: CommandSink, output: OutputFormat) -> CommandSink {
-    Arc::new(move |index, mut command| {
-        read_records(&mut command, output);
-        sink(index, command);
-    })
+impl Records {
+    fn read(&self, index: usize, outcome: &mut CommandOutcome) {
+        if let Some(planned) = self.commands.get(index) {
+            self.reader.read(&self.os, planned, outcome);
+        }
+    }
+
+    /// A sink that gets commands with their records.
+    fn before(self, sink: CommandSink) -> CommandSink {
+        Arc::new(move |index, mut outcome| {
+            self.read(index, &mut outcome);
+            sink(index, outcome);
+        })
+    }
 }
 
 /// Ends the session when nobody waits for it any more; a session that has ended by itself has let its socket go.

@@ -8,6 +8,7 @@ mod delivery;
 mod device_run;
 mod pool;
 mod queue;
+mod records;
 mod retry;
 mod stopping;
 mod target;
@@ -25,6 +26,7 @@ pub use self::{
     delivery::{Delivered, Granularity, Results},
     pool::Pool,
     queue::Load,
+    records::Reader,
     retry::RetryPolicy,
     target::TargetPolicy,
 };
@@ -38,7 +40,7 @@ use crate::{
     deadline::Deadline,
     metrics::Metrics,
     outcome::DeviceOutcome,
-    plan::{DevicePlan, OutputFormat, Plan},
+    plan::{DevicePlan, Plan},
     ssh::session::SessionLimits,
 };
 
@@ -85,6 +87,7 @@ struct Shared {
     sessions: Pool,
     /// Resolvers cannot be stopped: one that hangs must not take a session's thread.
     resolvers: Pool,
+    reader: Reader,
 }
 
 /// A plan whose devices have their places in the queue. Dropped, it gives them back.
@@ -97,7 +100,6 @@ pub struct Admitted {
 
 /// What the devices of a request have in common.
 struct RequestBounds {
-    output: OutputFormat,
     until: Deadline,
     allowance: Arc<Allowance>,
 }
@@ -105,7 +107,7 @@ struct RequestBounds {
 impl Executor {
     /// An executor with no thread yet; what its sessions come to is counted in `metrics`.
     #[must_use]
-    pub fn new(limits: ExecutorLimits, metrics: Metrics) -> Self {
+    pub fn new(limits: ExecutorLimits, metrics: Metrics, reader: Reader) -> Self {
         metrics.set_sessions_max(limits.max_concurrent_devices);
         let bounds = QueueBounds {
             running: limits.max_concurrent_devices,
@@ -120,6 +122,7 @@ impl Executor {
             admission: Arc::new(Admission::new(bounds)),
             sessions: Pool::new(limits.max_concurrent_devices),
             resolvers: Pool::new(limits.max_concurrent_devices),
+            reader,
         };
         Self { shared: Arc::new(shared) }
     }
@@ -129,7 +132,7 @@ impl Executor {
     /// # Errors
     /// [`Full`]: more would wait than may; the caller asks again later.
     pub fn admit(&self, plan: Plan) -> Result<Admitted, Full> {
-        let Plan { devices, output } = plan;
+        let Plan { devices } = plan;
         let addresses: Vec<_> = devices
             .iter()
             .map(|DevicePlan { device, .. }| {
@@ -139,7 +142,6 @@ impl Executor {
         let (throttle, places) = self.shared.admission.enter(&addresses)?;
         let limits = &self.shared.limits;
         let request = RequestBounds {
-            output,
             until: Deadline::after(Instant::now(), limits.request),
             allowance: Arc::new(Allowance::new(limits.most_request_output_bytes)),
         };

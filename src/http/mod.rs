@@ -5,6 +5,7 @@ mod client;
 mod error;
 mod health;
 mod openapi;
+mod parsers;
 mod rate_limit;
 mod request_id;
 mod routes;
@@ -23,7 +24,7 @@ pub use self::{
 };
 use crate::{
     command::CommandPolicy,
-    executor::Executor,
+    executor::{Executor, Reader},
     live::Live,
     metrics::Metrics,
     platform::Registry,
@@ -39,6 +40,8 @@ pub struct App {
     pub policy: CommandPolicy,
     /// Runs device sessions.
     pub executor: Executor,
+    /// Reads outputs.
+    pub reader: Reader,
     /// How many requests each client may send.
     pub limits: Live<Limits>,
     /// Whether the service has been told to stop.

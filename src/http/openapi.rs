@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use utoipa::OpenApi;
 use utoipa_swagger_ui::Config;
 
-use super::{error, health, routes};
-use crate::wire::{request, response, stream};
+use super::{error, health, parsers, routes};
+use crate::wire::{parse, request, response, stream};
 
 /// The document as JSON.
 pub fn document() -> &'static str {
@@ -64,6 +64,39 @@ pub(super) fn example_own_commands() -> Value {
     })
 }
 
+/// Three simulated devices whose outputs become records.
+pub(super) fn example_parsed() -> Value {
+    json!({
+        "devices": [
+            {"hostname": "127.0.0.1", "port": 2201, "username": "demo", "password": "demo", "os": "ios",
+             "commands": ["show ip interface brief", "show version"]},
+            {"hostname": "127.0.0.1", "port": 2203, "username": "demo", "password": "demo", "os": "nxos",
+             "commands": ["show version"]}
+        ],
+        "output_format": "parsed"
+    })
+}
+
+/// An output of IOS.
+pub(super) fn example_parse() -> Value {
+    json!({
+        "os": "ios",
+        "command": "show ip interface brief",
+        "output": "Interface              IP-Address      OK? Method Status                Protocol\n\
+                   GigabitEthernet0/0     192.0.2.1       YES NVRAM  up                    up\n\
+                   GigabitEthernet0/1     unassigned      YES NVRAM  administratively down down\n"
+    })
+}
+
+/// A template in the request itself.
+pub(super) fn example_own_template() -> Value {
+    json!({
+        "template": "Value SENSOR (\\S+)\nValue CELSIUS (\\d+)\n\nStart\n  ^${SENSOR}\\s+${CELSIUS} C -> Record\n",
+        "output": "inlet   24 C\noutlet  39 C\n",
+        "explain": true
+    })
+}
+
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -74,13 +107,15 @@ pub(super) fn example_own_commands() -> Value {
         license(name = "GPL-3.0-or-later", identifier = "GPL-3.0-or-later"),
         contact()
     ),
-    paths(routes::execute, routes::validate, routes::platforms, health::health, health::live, health::ready),
+    paths(routes::execute, routes::validate, parsers::parse, routes::platforms, parsers::parsers, health::health, health::live, health::ready),
     components(schemas(
         request::ExecuteRequest,
         request::DeviceRequest,
         request::CommandRequest,
         request::FilteredCommand,
         response::ExecuteResponse,
+        parse::ParseRequest,
+        parse::ParseResponse,
         stream::StreamLine,
         error::ErrorBody,
         error::InvalidBody,

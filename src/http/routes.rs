@@ -13,14 +13,17 @@ use utoipa_swagger_ui::SwaggerUi;
 use super::{
     App,
     error::{self, ApiError, ErrorBody, InvalidBody},
-    health, openapi, request_id, stream,
+    health, openapi, parsers, request_id, stream,
 };
 use crate::{
+    catalog::{Catalog, Os},
+    command::FilteredBy,
     metrics::Metrics,
+    plan::{DevicePlan, PlannedCommand},
     platform::Platform,
     wire::{
         request::{self, ExecuteRequest},
-        response::ExecuteResponse,
+        response::{ExecuteResponse, ParserResult},
         stream::StreamLine,
     },
 };
@@ -47,6 +50,8 @@ pub fn configure(service: &mut web::ServiceConfig) {
                 .route(web::post().to(execute)),
         )
         .service(post("/api/v1/validate", web::post().to(validate)))
+        .service(post("/api/v1/parse", web::post().to(parsers::parse)))
+        .service(get("/api/v1/parsers", parsers::parsers))
         .service(get("/openapi.json", openapi_json))
         .service(web::redirect("/docs", "/docs/"))
         .service(web::redirect("/redoc", "/docs/"))
@@ -99,6 +104,7 @@ async fn only_post() -> Result<HttpResponse, ApiError> {
         ("One device" = (value = json!(openapi::example_one()))),
         ("Many devices with a filter" = (value = json!(openapi::example_many()))),
         ("Commands per device" = (value = json!(openapi::example_own_commands()))),
+        ("Records" = (value = json!(openapi::example_parsed()))),
     )),
     responses(
         (status = 200, description = "One result for each device, in the request's order", content(
@@ -152,7 +158,10 @@ pub(super) async fn validate(
 ) -> Result<Json<ValidateResponse>, ApiError> {
     let body = read_json(&request, body, &app).await?;
     let plan = request::plan(body, &app.rules()).map_err(|faults| app.invalid(faults))?;
-    let devices = plan.devices.iter().map(ValidatedDevice::from).collect();
+    let devices = app.reader.run(move |catalog, _is_late| {
+        plan.devices.iter().map(|plan| ValidatedDevice::new(plan, catalog)).collect()
+    });
+    let devices = devices.await.ok_or(ApiError::Internal)?;
     Ok(Json(ValidateResponse { valid: true, devices, request_id: request_id::current() }))
 }
 
@@ -183,7 +192,9 @@ async fn index() -> Json<Value> {
             "health": "/health",
             "execute": "/api/v1/execute (POST)",
             "validate": "/api/v1/validate (POST)",
+            "parse": "/api/v1/parse (POST)",
             "platforms": "/api/v1/platforms",
+            "parsers": "/api/v1/parsers",
             "docs": "/docs",
             "openapi": "/openapi.json",
         },
@@ -286,36 +297,43 @@ pub(super) struct ValidatedCommand {
     filtered_by: Option<&'static str>,
     /// Seconds it may take.
     timeout: u64,
+    /// What would read its output; null if nothing would or nothing was asked for.
+    #[schema(nullable)]
+    parser: Option<ParserResult>,
 }
 
-impl From<&crate::plan::DevicePlan> for ValidatedDevice {
-    fn from(plan: &crate::plan::DevicePlan) -> Self {
+impl ValidatedDevice {
+    fn new(plan: &DevicePlan, catalog: &Catalog) -> Self {
         let platform = &plan.device.platform;
+        let os = Os::new(&plan.device.os, Some(platform));
+        let session = platform.session();
         Self {
             hostname: plan.device.host.to_string(),
             port: plan.device.port,
             os: plan.device.os.clone(),
             platform: platform.name().to_owned(),
-            prepare: platform
-                .session()
-                .prepare
-                .iter()
-                .map(|line| line.as_str().to_owned())
-                .collect(),
+            prepare: session.prepare.iter().map(|line| line.as_str().to_owned()).collect(),
             commands: plan
                 .commands
                 .iter()
-                .map(|planned| ValidatedCommand {
-                    command: planned.command.display().to_owned(),
-                    line: planned.command.line().as_str().to_owned(),
-                    filtered_by: planned
-                        .command
-                        .filtered_by()
-                        .map(crate::command::FilteredBy::name),
-                    timeout: planned.timeout.as_secs(),
-                })
+                .map(|planned| ValidatedCommand::new(planned, &os, catalog))
                 .collect(),
-            logout: platform.session().logout.as_str().to_owned(),
+            logout: session.logout.as_str().to_owned(),
+        }
+    }
+}
+
+impl ValidatedCommand {
+    fn new(planned: &PlannedCommand, os: &Os, catalog: &Catalog) -> Self {
+        let command = &planned.command;
+        let line = command.line().as_str();
+        let parser = planned.parse.and_then(|_| catalog.parser_of(os, line, Some(command.base())));
+        Self {
+            command: command.display().to_owned(),
+            line: line.to_owned(),
+            filtered_by: command.filtered_by().map(FilteredBy::name),
+            timeout: planned.timeout.as_secs(),
+            parser: parser.map(ParserResult::from),
         }
     }
 }

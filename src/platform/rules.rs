@@ -200,11 +200,18 @@ impl ErrorRules {
 pub struct OutputRules {
     first: Option<Regex>,
     last: Option<Regex>,
+    native: Option<String>,
 }
 
 impl OutputRules {
-    pub(super) fn new(first: Option<Regex>, last: Option<Regex>) -> Self {
-        Self { first, last }
+    pub(super) fn new(first: Option<Regex>, last: Option<Regex>, native: Option<String>) -> Self {
+        Self { first, last, native }
+    }
+
+    /// What is put behind a command for the device to print it as JSON: `| json`.
+    #[must_use]
+    pub fn native(&self) -> Option<&str> {
+        self.native.as_deref()
     }
 
     /// `output` without the lines that belong to the CLI: at its start those of `strip_first_lines`, at its end

@@ -153,6 +153,7 @@ pub(super) struct RawOutput {
     strip_first_lines: Vec<Text>,
     #[serde(default)]
     strip_last_lines: Vec<Text>,
+    native: Option<Text>,
 }
 
 impl Raw for RawPrompt {
@@ -244,7 +245,8 @@ impl Raw for RawOutput {
 
     fn build(&self) -> Found<OutputRules> {
         let first = any_of(&self.strip_first_lines, r"\A(?:", r")\z")?;
-        Ok(OutputRules::new(first, any_of(&self.strip_last_lines, r"\A(?:", r")\z")?))
+        let last = any_of(&self.strip_last_lines, r"\A(?:", r")\z")?;
+        Ok(OutputRules::new(first, last, self.native.as_ref().map(|text| text.get_ref().clone())))
     }
 }
 

@@ -99,6 +99,9 @@ settings! {
         targets_allow_loopback: bool = false;
         /// Folder with platform definitions of your own.
         platforms_dir: Option<PathBuf> = None;
+        /// Folder with `TextFSM` templates of your own: asked before the library, read anew when it changes. With an `index` in
+        /// ntc-templates' form, or files named `platform_command.textfsm`.
+        templates_dir: Option<PathBuf> = None;
         /// Commands to refuse besides those that the gate refuses anyway, `platform: text` or `text`; `*` at the end
         /// makes it a prefix.
         commands_deny: Vec<String> = Vec::new();

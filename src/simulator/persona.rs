@@ -49,6 +49,9 @@ pub struct Persona {
     /// Shown by SSH itself, before the login.
     #[serde(default)]
     pub(super) auth_banner: String,
+    /// What whole lines print that ask for structured output, such as `show version | json`.
+    #[serde(default)]
+    pub(super) json: BTreeMap<String, String>,
     /// Printed before the first prompt.
     #[serde(default)]
     pub(super) motd: String,

@@ -13,7 +13,7 @@ use super::{
     transport::{Arrived, Broken, Transport},
 };
 use crate::{
-    command::{CheckedCommand, CommandInput, CommandPolicy, check},
+    command::{CheckedCommand, CommandInput, CommandPolicy, FilterWhere, check},
     deadline::Deadline,
     platform::{Platform, Registry},
     secret::Secret,
@@ -98,7 +98,12 @@ fn platform(name: &str) -> Arc<Platform> {
 }
 
 fn command(platform: &Platform, text: &str) -> CheckedCommand {
-    let input = CommandInput { text, pipe_option: None, pipe_value: None };
+    let input = CommandInput {
+        text,
+        pipe_option: None,
+        pipe_value: None,
+        filter_where: FilterWhere::Device,
+    };
     check(platform, &CommandPolicy::default(), &input).unwrap()
 }
 

@@ -77,7 +77,7 @@ pub struct SessionJob {
     /// Where and who.
     pub device: Device,
     /// What to run, in order.
-    pub commands: Vec<PlannedCommand>,
+    pub commands: Arc<[PlannedCommand]>,
     /// How long.
     pub limits: SessionLimits,
     /// With which algorithms.
@@ -393,8 +393,12 @@ impl Session<'_> {
                 done.failure = self.refusal(command, &printed.text);
                 done.output = if done.failure.is_some() {
                     printed.text
+                } else if command.is_filtered_here() {
+                    let filtered = command.apply_service_filters(&printed.text).into_owned();
+                    done.whole = planned.parse.map(|_| printed.text);
+                    filtered
                 } else {
-                    command.apply_service_filters(&printed.text).into_owned()
+                    printed.text
                 };
                 return (done, Ok(()));
             }

@@ -12,8 +12,9 @@ mod stop;
 
 use self::stop::Stop;
 use crate::{
+    catalog::{Broken, Catalog, LibraryError},
     command::{CommandPolicy, PolicyError},
-    executor::Executor,
+    executor::{Executor, Reader},
     http::{self, App, Draining, Limits},
     live::Live,
     metrics::Metrics,
@@ -41,6 +42,9 @@ pub enum StartError {
     /// A command of the operator's lists is no such thing.
     #[error("command policy: {0}")]
     Policy(#[from] PolicyError),
+    /// The templates cannot be read.
+    #[error("templates: {0}")]
+    Templates(#[from] LibraryError),
 }
 
 /// A service that is listening.
@@ -64,7 +68,8 @@ impl Application {
         if !settings.host.is_loopback() {
             tracing::warn!("everybody who can reach this address may send requests: auth is none");
         }
-        let executor = Executor::new(settings.executor_limits(), metrics.clone());
+        let reader = Reader::new(Arc::new(templates(&settings)?));
+        let executor = Executor::new(settings.executor_limits(), metrics.clone(), reader.clone());
         let (workers, shutdown) = (settings.workers, settings.shutdown_timeout);
         let limits = Live::new(Limits::new(&settings, &metrics));
         rt::spawn(forget_idle_clients(limits.clone()));
@@ -80,8 +85,16 @@ impl Application {
             delay: Duration::from_secs(settings.shutdown_delay),
             limit: Duration::from_secs(shutdown),
         };
-        let app =
-            Data::new(App { registry, policy, executor, limits, draining, metrics, settings });
+        let app = Data::new(App {
+            registry,
+            policy,
+            executor,
+            reader,
+            limits,
+            draining,
+            metrics,
+            settings,
+        });
         let beside =
             own_port.map(|port| monitoring(app.clone(), metrics_host, port)).transpose()?;
         let server = HttpServer::new(move || {
@@ -113,7 +126,8 @@ impl Application {
     /// # Errors
     /// Those of [`build`](Self::build) that are known before anything is started.
     pub fn check(settings: &Settings) -> Result<(), StartError> {
-        definitions(settings).map(drop)
+        definitions(settings)?;
+        templates(settings).map(drop)
     }
 
     /// The port that is listened on.
@@ -137,6 +151,31 @@ impl Application {
             () = stop.run(handle) => Ok(()),
         }
     }
+}
+
+/// The library and the operator's own templates; what is broken among these is named and stops nothing.
+fn templates(settings: &Settings) -> Result<Catalog, StartError> {
+    let catalog = Catalog::open(settings.templates_dir.clone())?;
+    if let Some(library) = catalog.library() {
+        let (name, version, n_templates) = (&library.name, &library.version, library.templates);
+        tracing::info!(
+            library.name = name,
+            library.version = version,
+            n_templates,
+            "template library"
+        );
+    } else {
+        tracing::warn!(
+            "no template library is built in: run `make templates` and build again to have records parsed"
+        );
+    }
+    for Broken { file, error } in catalog.broken() {
+        tracing::warn!(template.file = file, error, "own template is broken");
+    }
+    if settings.templates_dir.is_some() {
+        tracing::info!(n_templates = catalog.own_templates(), "own templates");
+    }
+    Ok(catalog)
 }
 
 fn listen(host: IpAddr, port: u16) -> Result<(TcpListener, u16), StartError> {

@@ -225,6 +225,15 @@ pub fn whole_number((value, place): (Value, Place), faults: &mut Faults) -> Opti
     None
 }
 
+/// `true` or `false`, or a fault.
+pub fn truth((value, place): (Value, Place), faults: &mut Faults) -> Option<bool> {
+    if let Value::Bool(truth) = value {
+        return Some(truth);
+    }
+    faults.add(&place, "bool_type", "Input should be true or false");
+    None
+}
+
 /// One of a few words, or a fault that lists them.
 pub fn word<T: Copy>(
     (value, place): (Value, Place),

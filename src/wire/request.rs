@@ -8,11 +8,11 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::field::{Faults, FieldError, Object, Place, list, text, whole_number, word};
+use super::field::{Faults, FieldError, Object, Place, list, text, truth, whole_number, word};
 use crate::{
-    command::{CheckedCommand, CommandInput, CommandPolicy, PipeOption, Rule, check},
+    command::{CheckedCommand, CommandInput, CommandPolicy, FilterWhere, PipeOption, Rule, check},
     device::{Credentials, Device, Host, PrivateKey},
-    plan::{DevicePlan, OutputFormat, Plan, PlannedCommand},
+    plan::{DevicePlan, Parse, Plan, PlannedCommand},
     platform::{Platform, Registry},
     profile::SshProfile,
     secret::Secret,
@@ -37,9 +37,18 @@ pub struct ExecuteRequest {
     #[schema(default = 30, minimum = 1, maximum = 300)]
     timeout: u16,
     /// `raw`: text only. `parsed` or `both`: records too, where a template is known; the text is always there.
+    /// `native`: the device's own JSON, where the platform prints it, and the tree of sections of a configuration.
     #[serde(default)]
     #[schema(default = "raw")]
     output_format: OutputFormatName,
+    /// Where filters are applied. `service`: on the whole output, which is then parsed whole while the text is filtered.
+    #[serde(default)]
+    #[schema(default = "device")]
+    filter_where: FilterWhereName,
+    /// Parses also what is left of an output that the device filtered; few templates are made for that.
+    #[serde(default)]
+    #[schema(default = false)]
+    parse_filtered: bool,
     /// SSH algorithms to offer to every device that does not say otherwise.
     #[serde(default)]
     #[schema(default = "modern")]
@@ -145,6 +154,26 @@ pub enum OutputFormatName {
     Parsed,
     /// The same as `parsed`.
     Both,
+    /// The device's own JSON, or the tree of a configuration.
+    Native,
+}
+
+/// Where filters are applied.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FilterWhereName {
+    /// On the device where it can, by the service otherwise.
+    #[default]
+    Device,
+    /// By the service, on the whole output.
+    Service,
+}
+
+/// What is to become of outputs.
+#[derive(Clone, Copy, Default)]
+struct Output {
+    parse: Option<Parse>,
+    filter_where: FilterWhere,
 }
 
 /// What a body is checked against.
@@ -223,17 +252,7 @@ fn read_plan(body: Value, rules: &RequestRules<'_>, faults: &mut Faults) -> Opti
         Some(found) => read_timeout(found, rules, faults).unwrap_or(rules.timeout_default),
         None => rules.timeout_default,
     };
-    let output = match object.optional("output_format") {
-        Some(found) => {
-            let words = [
-                ("raw", OutputFormat::Raw),
-                ("parsed", OutputFormat::Parsed),
-                ("both", OutputFormat::Parsed),
-            ];
-            word(found, &words, faults).unwrap_or_default()
-        }
-        None => OutputFormat::default(),
-    };
+    let output = read_output(&mut object, faults);
     let profile = object.optional("ssh_profile").and_then(|found| read_profile(found, faults));
     object.finish(faults);
 
@@ -242,7 +261,7 @@ fn read_plan(body: Value, rules: &RequestRules<'_>, faults: &mut Faults) -> Opti
         let meant = |rule| drafts.is_empty() || ALWAYS_REFUSED.contains(&rule);
         if let Some(generic) = rules.registry.find("generic") {
             for draft in shared.iter().flatten() {
-                check_one(draft, generic, rules, meant, faults);
+                check_one(draft, generic, output, rules, meant, faults);
             }
         }
     }
@@ -252,10 +271,10 @@ fn read_plan(body: Value, rules: &RequestRules<'_>, faults: &mut Faults) -> Opti
     for draft in drafts {
         let Some(platform) = draft.platform else { continue };
         let commands = match &draft.commands {
-            Some(own) => check_all(own, &platform, timeout, rules, faults),
+            Some(own) => check_all(own, &platform, output, timeout, rules, faults),
             None => shared_of
                 .entry(platform.name().to_owned())
-                .or_insert_with(|| check_all(&shared, &platform, timeout, rules, faults))
+                .or_insert_with(|| check_all(&shared, &platform, output, timeout, rules, faults))
                 .clone(),
         };
         if let Some(device) = draft.device {
@@ -263,7 +282,22 @@ fn read_plan(body: Value, rules: &RequestRules<'_>, faults: &mut Faults) -> Opti
             plans.push(DevicePlan { device, commands, profile });
         }
     }
-    Some(Plan { devices: plans, output })
+    Some(Plan { devices: plans })
+}
+
+fn read_output(object: &mut Object, faults: &mut Faults) -> Output {
+    let records = Some(Parse::default());
+    let native = Some(Parse { native: true, ..Parse::default() });
+    let formats = [("raw", None), ("parsed", records), ("both", records), ("native", native)];
+    let parse = object.optional("output_format").and_then(|found| word(found, &formats, faults));
+    let places = [("device", FilterWhere::Device), ("service", FilterWhere::Service)];
+    let place = object.optional("filter_where").and_then(|found| word(found, &places, faults));
+    let filtered = object.optional("parse_filtered").and_then(|found| truth(found, faults));
+    let filtered = filtered.unwrap_or_default();
+    Output {
+        parse: parse.flatten().map(|parse| Parse { filtered, ..parse }),
+        filter_where: place.unwrap_or_default(),
+    }
 }
 
 fn read_device(
@@ -497,14 +531,16 @@ fn read_command(
 fn check_all(
     drafts: &[Option<CommandDraft>],
     platform: &Platform,
+    output: Output,
     timeout: Duration,
     rules: &RequestRules<'_>,
     faults: &mut Faults,
 ) -> Vec<PlannedCommand> {
     let mut planned = Vec::with_capacity(drafts.len());
     for draft in drafts.iter().flatten() {
-        if let Some(command) = check_one(draft, platform, rules, |_| true, faults) {
-            planned.push(PlannedCommand { command, timeout: draft.timeout.unwrap_or(timeout) });
+        if let Some(command) = check_one(draft, platform, output, rules, |_| true, faults) {
+            let timeout = draft.timeout.unwrap_or(timeout);
+            planned.push(PlannedCommand { command, timeout, parse: output.parse });
         }
     }
     planned
@@ -514,6 +550,7 @@ fn check_all(
 fn check_one(
     draft: &CommandDraft,
     platform: &Platform,
+    output: Output,
     rules: &RequestRules<'_>,
     reported: impl Fn(Rule) -> bool,
     faults: &mut Faults,
@@ -521,12 +558,23 @@ fn check_one(
     if draft.pipe_option.is_some() != draft.pipe_value.is_some() {
         return None;
     }
-    let input = CommandInput {
-        text: &draft.text,
-        pipe_option: draft.pipe_option,
-        pipe_value: draft.pipe_value.as_deref(),
+    let check_text = |text: &str| {
+        let input = CommandInput {
+            text,
+            pipe_option: draft.pipe_option,
+            pipe_value: draft.pipe_value.as_deref(),
+            filter_where: output.filter_where,
+        };
+        check(platform, rules.policy, &input)
     };
-    match check(platform, rules.policy, &input) {
+    let checked = check_text(&draft.text).and_then(|command| {
+        let wanted = output.parse.is_some_and(|parse| parse.native);
+        match platform.output().native().filter(|_| wanted && command.is_whole()) {
+            Some(native) => check_text(&format!("{} {native}", command.line().as_str())),
+            None => Ok(command),
+        }
+    });
+    match checked {
         Ok(command) => Some(command),
         Err(refusal) if !reported(refusal.rule()) => None,
         Err(refusal) => {

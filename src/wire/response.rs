@@ -4,7 +4,10 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::outcome::{CommandOutcome, DeviceOutcome, Timing};
+use crate::{
+    catalog::Parser,
+    outcome::{CommandOutcome, DeviceOutcome, Timing},
+};
 
 /// What came of a request: one result for each device, in the request's order.
 #[derive(Serialize, ToSchema)]
@@ -148,6 +151,42 @@ pub struct CommandResult {
     /// Where the filter was applied: `device` or `service`; null without one.
     #[schema(nullable, example = "device")]
     pub filtered_by: Option<&'static str>,
+    /// What read the records, or tried to; null if nothing was asked for or nothing is known for the command.
+    #[schema(nullable)]
+    pub parser: Option<ParserResult>,
+}
+
+/// What read the records of an output.
+#[derive(Serialize, ToSchema)]
+pub struct ParserResult {
+    /// `textfsm`; `native` for the device's own JSON; `config_tree` for the sections of a configuration.
+    #[schema(example = "textfsm")]
+    pub engine: &'static str,
+    /// The template's file name; several with `:` between them fill one record together. Null without one.
+    #[schema(nullable, example = "cisco_ios_show_version.textfsm")]
+    pub template: Option<String>,
+    /// How it was chosen: `exact`; `abbreviated`, from shortened words; `argument`, without the arguments at the end.
+    #[serde(rename = "match")]
+    #[schema(example = "exact")]
+    pub chosen: &'static str,
+    /// Where the template is from: `library`, `own` (the operator's folder) or `request`. Null without one.
+    #[schema(nullable, example = "library")]
+    pub source: Option<&'static str>,
+    /// The platform whose template this is, if it is another's that looks alike.
+    #[schema(nullable)]
+    pub fallback: Option<String>,
+}
+
+impl From<Parser> for ParserResult {
+    fn from(parser: Parser) -> Self {
+        Self {
+            engine: parser.engine,
+            template: parser.template,
+            chosen: parser.chosen.name(),
+            source: parser.source,
+            fallback: parser.fallback,
+        }
+    }
 }
 
 impl From<DeviceOutcome> for DeviceResult {
@@ -194,6 +233,7 @@ impl From<CommandOutcome> for CommandResult {
             truncated: outcome.truncated,
             error_code,
             filtered_by: outcome.filtered_by,
+            parser: outcome.parser.map(ParserResult::from),
         }
     }
 }

@@ -112,7 +112,7 @@ async fn each_fault_of_a_body_is_named_with_its_place() {
             json!({"devices": [], "commands": [], "output_format": "xml"}),
             json!(["body", "output_format"]),
             "enum",
-            "'raw', 'parsed' or 'both'",
+            "'raw', 'parsed', 'both' or 'native'",
         ),
         (json!({"devices": {}, "commands": []}), json!(["body", "devices"]), "list_type", "list"),
         (

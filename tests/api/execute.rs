@@ -250,28 +250,6 @@ async fn the_answer_has_the_predecessors_fields_in_its_order() {
 }
 
 #[tokio::test]
-async fn records_that_cannot_be_had_are_said_to_be_missing_beside_the_raw_text() {
-    let service = Service::start();
-    let device = faulty("cisco_ios", &[]).await;
-    for format in ["parsed", "both"] {
-        let body = json!({
-            "devices": [entry(&device, "ios")], "commands": ["show version"], "output_format": format
-        });
-        let (status, answer) = service.execute(&body).await;
-        let command = &answer["results"][0]["commands"][0];
-        assert_eq!(
-            (status, &command["success"], &command["parsed"]),
-            (200, &json!(true), &Value::Null)
-        );
-        assert!(
-            command["parse_error"].as_str().unwrap().starts_with("Parser not available"),
-            "{command}"
-        );
-        assert_eq!(command["output"], printed("cisco_ios", "show version"));
-    }
-}
-
-#[tokio::test]
 async fn empty_lists_are_answered_as_the_predecessor_did() {
     let service = Service::start();
     let (status, answer) = service.execute(&json!({"devices": [], "commands": []})).await;

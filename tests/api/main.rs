@@ -2,6 +2,7 @@
 #![expect(
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stderr,
     clippy::too_many_lines,
     clippy::unwrap_used,
     reason = "a test that fails may panic, and tables are long"
@@ -18,6 +19,7 @@ mod logs;
 mod many;
 mod metrics;
 mod openssh;
+mod parsing;
 mod rate_limit;
 mod settings;
 mod shutdown;

@@ -98,6 +98,10 @@ impl Cli {
     }
 
     fn command(&mut self, line: &str) {
+        if let Some(text) = self.persona.json.get(line) {
+            let page = self.page();
+            return self.print(Source::Text(Arc::from(text.as_str())), page);
+        }
         let (base, stages) = match line.split_once('|') {
             Some((base, stages)) => (base.trim_end().to_owned(), Some(stages.trim().to_owned())),
             None => match self.filter_in_front(line) {

@@ -1,0 +1,158 @@
+//! Records out of outputs, on the session's own thread or on threads for nothing else.
+//!
+//! A parse has a time of its own; one that is cut off or fails leaves the raw text as it is and says why.
+
+use std::{
+    sync::Arc,
+    thread::available_parallelism,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use super::pool::Pool;
+use crate::{
+    catalog::{Catalog, Match, Os, Parser, Reading},
+    command::FilteredBy,
+    outcome::CommandOutcome,
+    plan::{Parse, PlannedCommand},
+};
+
+/// Longest parse of one output.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// Reads outputs; clones share the threads.
+#[derive(Clone)]
+pub struct Reader {
+    catalog: Arc<Catalog>,
+    pool: Pool,
+}
+
+impl Reader {
+    /// A reader with no thread yet; it makes at most one for each core.
+    #[must_use]
+    pub fn new(catalog: Arc<Catalog>) -> Self {
+        Self { catalog, pool: Pool::new(available_parallelism().map_or(2, usize::from)) }
+    }
+
+    /// The templates there are.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Runs `job` with the templates on a thread of its own; `None` if it panicked. `job` gets a clock to ask whether
+    /// it is late.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Catalog, &dyn Fn() -> bool) -> T + Send + 'static,
+    ) -> Option<T> {
+        let catalog = Arc::clone(&self.catalog);
+        let limited = move || {
+            let until = Instant::now() + LIMIT;
+            job(&catalog, &|| Instant::now() > until)
+        };
+        self.pool.run(limited).await
+    }
+
+    /// Reads what was asked for out of a finished command's output. Takes its time: not for async code.
+    pub(super) fn read(&self, os: &Os, planned: &PlannedCommand, outcome: &mut CommandOutcome) {
+        let whole = outcome.whole.take();
+        let Some(parse) = planned.parse.filter(|_| outcome.failure.is_none()) else { return };
+        let reading = if outcome.truncated {
+            refused(
+                "Parser not run: the output is cut off; the limits are SHOWRUNNER_MAX_OUTPUT_BYTES and SHOWRUNNER_MAX_REQUEST_OUTPUT_BYTES",
+            )
+        } else {
+            self.reading(os, planned, parse, whole.as_deref().unwrap_or(&outcome.output))
+        };
+        outcome.parsed = reading.parsed;
+        outcome.parse_error = reading.error;
+        outcome.parser = reading.parser;
+    }
+
+    fn reading(&self, os: &Os, planned: &PlannedCommand, parse: Parse, output: &str) -> Reading {
+        let command = &planned.command;
+        let line = command.line().as_str();
+        if asks_for_json(line) {
+            return native(output);
+        }
+        if parse.native {
+            return self.catalog.read_configuration(command.base(), output);
+        }
+        let cut = command.filtered_by() == Some(FilteredBy::Device) && !parse.filtered;
+        if cut && self.catalog.parser_of(os, line, None).is_none() {
+            return refused(
+                "Parser not run: the device filtered the output; ask for `filter_where: \"service\"` to parse all of it and \
+                 filter the text, or for `parse_filtered: true` to parse what is left",
+            );
+        }
+        let until = Instant::now() + LIMIT;
+        let base = (!cut).then(|| command.base());
+        self.catalog.read(os, line, base, output, false, &|| Instant::now() > until)
+    }
+}
+
+/// True if the line's last word asks the device for JSON: `| json`, `| display json`, `… json`.
+fn asks_for_json(line: &str) -> bool {
+    let mut words = line.split([' ', '|']).filter(|word| !word.is_empty()).rev();
+    words.find(|word| *word != "no-more").is_some_and(|word| {
+        ["json", "json-pretty"].iter().any(|json| word.eq_ignore_ascii_case(json))
+    })
+}
+
+/// The device's own JSON.
+fn native(output: &str) -> Reading {
+    let parser = Parser {
+        engine: "native",
+        template: None,
+        chosen: Match::Exact,
+        source: None,
+        fallback: None,
+    };
+    // Some print a line before it.
+    let start = output.find(['{', '[']).unwrap_or(0);
+    let parsed: Result<Value, _> = serde_json::from_str(output.get(start..).unwrap_or(output));
+    match parsed {
+        Ok(parsed) => Reading { parsed: Some(parsed), parser: Some(parser), ..Reading::default() },
+        Err(error) => Reading {
+            parser: Some(parser),
+            ..refused(&format!("Parser failed: the device's answer is no JSON ({error})"))
+        },
+    }
+}
+
+fn refused(error: &str) -> Reading {
+    Reading { error: Some(error.to_owned()), ..Reading::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_ask_for_json_are_known_on_every_platform_that_has_it() {
+        for line in [
+            "show version | json",
+            "show ip route json",
+            "show version | display json",
+            "show x |json",
+            "show x | json | no-more",
+        ] {
+            assert!(asks_for_json(line), "{line}");
+        }
+        for line in ["show version", "show version | include json x", "show jsonx", ""] {
+            assert!(!asks_for_json(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_devices_own_json_is_taken_as_it_is() {
+        let reading = native("{\"a\": [1, \"2\"]}\n");
+        assert_eq!(reading.parsed, Some(serde_json::json!({"a": [1, "2"]})));
+        let reading = native("% Structured output not supported");
+        assert!(
+            reading.error.unwrap().starts_with("Parser failed: the device's answer is no JSON")
+        );
+    }
+}

@@ -1,0 +1,233 @@
+//! Parsing without devices: outputs that were read elsewhere, and what can be parsed.
+
+use actix_web::{
+    HttpRequest,
+    web::{self, Data, Json},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    App,
+    error::{ApiError, ErrorBody, InvalidBody},
+    openapi, request_id,
+    routes::read_json,
+};
+use crate::{
+    catalog::Os,
+    wire::{
+        field::{FieldError, Step},
+        parse::{self, ParseJob, ParseRequest, ParseResponse},
+    },
+};
+
+impl App {
+    /// The names of a platform, known to us or to the template library only.
+    fn os(&self, given: &str) -> Os {
+        Os::new(given, self.registry.find(given).map(|platform| &**platform))
+    }
+
+    fn knows(&self, given: &str) -> bool {
+        self.registry.find(given).is_some() || self.reader.catalog().knows(&self.os(given))
+    }
+}
+
+/// Parses an output that was read elsewhere.
+///
+/// The template is chosen by platform and command, as `/api/v1/execute` does; an output that no template reads is no
+/// HTTP error: `parsed` is null and `parse_error` says why. With `template` the request brings its own.
+#[utoipa::path(
+    post,
+    path = "/api/v1/parse",
+    tag = "Show commands",
+    operation_id = "parse",
+    request_body(content = ParseRequest, examples(
+        ("An output of IOS" = (value = json!(openapi::example_parse()))),
+        ("With a template of your own" = (value = json!(openapi::example_own_template()))),
+    )),
+    responses(
+        (status = 200, description = "The records, or why there are none", body = ParseResponse),
+        (status = 400, description = "The body is not JSON or did not arrive whole", body = ErrorBody),
+        (status = 413, description = "The body is too large", body = ErrorBody),
+        (status = 415, description = "The body was not sent as JSON", body = ErrorBody),
+        (status = 422, description = "The request is not valid: every fault with its place; a broken template with its line", body = InvalidBody),
+        (status = 429, description = "This client has sent too many requests; `Retry-After` says when to come back", body = ErrorBody),
+    )
+)]
+pub(super) async fn parse(
+    request: HttpRequest,
+    body: web::Payload,
+    app: Data<App>,
+) -> Result<Json<ParseResponse>, ApiError> {
+    let body = read_json(&request, body, &app).await?;
+    let job = ParseJob::read(body, |os| app.knows(os)).map_err(|faults| app.invalid(faults))?;
+    let (os, explain) = (app.os(&job.os), job.explain);
+    let reading = app.reader.run(move |catalog, is_late| match &job.template {
+        Some(template) => catalog.read_with(template, &job.output, explain, is_late),
+        None => Ok(catalog.read_line(&os, &job.command, &job.output, explain, is_late)),
+    });
+    let reading = reading.await.ok_or(ApiError::Internal)?;
+    let reading = reading.map_err(|reason| ApiError::Invalid(parse::broken_template(&reason)))?;
+    Ok(Json(ParseResponse::new(reading, explain, request_id::current())))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ParsersQuery {
+    os: Option<String>,
+}
+
+fn wrong_query(name: &str, msg: &str) -> ApiError {
+    ApiError::Invalid(vec![FieldError {
+        loc: ["query", name].map(|step| Step::Name(step.to_owned())).to_vec(),
+        msg: msg.to_owned(),
+        kind: "enum",
+        rule: None,
+    }])
+}
+
+/// Lists the commands of a platform that can be parsed, with the fields of their records.
+#[utoipa::path(
+    get,
+    path = "/api/v1/parsers",
+    tag = "What is supported",
+    operation_id = "parsers",
+    params((
+        "os" = Option<String>, Query, example = "ios",
+        description = "A platform, by any of its names. Without it the answer counts the commands of each platform.",
+    )),
+    responses(
+        (status = 200, description = "Commands, templates and fields", body = ParsersResponse),
+        (status = 422, description = "There is no such platform", body = InvalidBody),
+        (status = 429, description = "This client has sent too many requests; `Retry-After` says when to come back", body = ErrorBody),
+    )
+)]
+pub(super) async fn parsers(
+    request: HttpRequest,
+    app: Data<App>,
+) -> Result<Json<ParsersResponse>, ApiError> {
+    let query = web::Query::<ParsersQuery>::from_query(request.query_string());
+    let Ok(os) = query.map(|query| query.into_inner().os) else {
+        return Err(wrong_query("query", "The one parameter here is `os`"));
+    };
+    if os.as_ref().is_some_and(|os| !app.knows(os)) {
+        let msg = "Input should be the name of a known platform (GET /api/v1/platforms lists all)";
+        return Err(wrong_query("os", msg));
+    }
+    let names = os.as_ref().map(|os| app.os(os));
+    let response = app.reader.run(move |catalog, _is_late| ParsersResponse::new(catalog, names));
+    response.await.map(Json).ok_or(ApiError::Internal)
+}
+
+/// What can be parsed.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ParsersResponse {
+    /// The template library of this program; null if it was built without.
+    #[schema(nullable)]
+    library: Option<LibraryResult>,
+    /// Templates of the operator's own folder that can be used.
+    own_templates: usize,
+    /// Files of that folder that cannot.
+    broken_templates: Vec<BrokenResult>,
+    /// Platforms of the library with how many commands each has; only without `os`.
+    platforms: Vec<PlatformCount>,
+    /// Commands of the platform that was asked for.
+    parsers: Vec<ListedParser>,
+    /// Always read into a tree of lines where no template is for the command.
+    configurations: &'static str,
+}
+
+/// The template library.
+#[derive(Serialize, ToSchema)]
+struct LibraryResult {
+    /// The package.
+    #[schema(example = "ntc_templates")]
+    name: String,
+    /// Its version.
+    #[schema(example = "9.3.0")]
+    version: String,
+    /// How many templates it has.
+    templates: usize,
+}
+
+/// A file that cannot be used.
+#[derive(Serialize, ToSchema)]
+struct BrokenResult {
+    /// Its name in the folder.
+    file: String,
+    /// What is wrong, and in which line.
+    error: String,
+}
+
+/// How many commands of a platform can be parsed.
+#[derive(Serialize, ToSchema)]
+struct PlatformCount {
+    /// The library's name for it.
+    #[schema(example = "cisco_ios")]
+    os: String,
+    /// Commands with a template.
+    commands: usize,
+}
+
+/// A command that can be parsed.
+#[derive(Serialize, ToSchema)]
+struct ListedParser {
+    /// In full, `…` for an argument.
+    #[schema(example = "show ip interface brief")]
+    command: String,
+    /// The template's file name, or several with `:` between them.
+    #[schema(example = "cisco_ios_show_ip_interface_brief.textfsm")]
+    template: String,
+    /// `library` or `own`.
+    source: &'static str,
+    /// The fields of a record.
+    fields: Vec<FieldResult>,
+}
+
+/// A field of a record.
+#[derive(Serialize, ToSchema)]
+struct FieldResult {
+    /// Its key.
+    #[schema(example = "ip_address")]
+    name: String,
+    /// `string` or `list`.
+    #[serde(rename = "type")]
+    #[schema(example = "string")]
+    kind: &'static str,
+}
+
+impl ParsersResponse {
+    fn new(catalog: &crate::catalog::Catalog, os: Option<Os>) -> Self {
+        let field =
+            |(name, is_list)| FieldResult { name, kind: if is_list { "list" } else { "string" } };
+        let platforms = if os.is_some() { Vec::new() } else { catalog.platforms() };
+        let listed = os.map(|os| catalog.list(&os)).unwrap_or_default();
+        Self {
+            library: catalog.library().map(|library| LibraryResult {
+                name: library.name.clone(),
+                version: library.version.clone(),
+                templates: library.templates,
+            }),
+            own_templates: catalog.own_templates(),
+            broken_templates: catalog
+                .broken()
+                .into_iter()
+                .map(|broken| BrokenResult { file: broken.file, error: broken.error })
+                .collect(),
+            platforms: platforms
+                .into_iter()
+                .map(|(os, commands)| PlatformCount { os, commands })
+                .collect(),
+            parsers: listed
+                .into_iter()
+                .map(|one| ListedParser {
+                    command: one.command,
+                    template: one.template,
+                    source: one.source,
+                    fields: one.fields.into_iter().map(field).collect(),
+                })
+                .collect(),
+            configurations: "show running-config and its kin become a tree of lines where no template is for them",
+        }
+    }
+}
