@@ -3,6 +3,7 @@
 //! The way of the data, one type a step: HTTP body → [`wire::request`] → [`plan::Plan`] → [`ssh::session`] →
 //! [`outcome::DeviceOutcome`] → [`wire::response`]. `docs/architecture.md` has the picture and the rooms' order.
 
+pub mod access;
 pub mod cli;
 pub mod command;
 pub mod deadline;
@@ -21,5 +22,6 @@ pub mod settings;
 pub mod simulator;
 pub mod ssh;
 pub mod startup;
+pub mod target;
 pub mod telemetry;
 pub mod wire;

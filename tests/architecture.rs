@@ -5,15 +5,27 @@ use std::{fs, path::Path};
 
 /// From the pure to the doors. Rooms of one line do not know each other unless they are listed as exceptions.
 const LAYERS: [&[&str]; 6] = [
-    &["secret", "deadline", "profile", "output", "platform", "textfsm", "config_tree", "live"],
+    &[
+        "secret",
+        "deadline",
+        "profile",
+        "output",
+        "platform",
+        "textfsm",
+        "config_tree",
+        "live",
+        "target",
+    ],
     &["command", "catalog", "device", "outcome"],
     &["plan"],
     &["ssh", "metrics"],
     &["executor"],
-    &["settings", "wire", "http", "cli", "telemetry", "startup", "simulator"],
+    &["access", "settings", "wire", "http", "cli", "telemetry", "startup", "simulator"],
 ];
 /// Rooms of one layer that may use each other, user first.
-const BESIDE: [(&str, &str); 13] = [
+const BESIDE: [(&str, &str); 17] = [
+    ("access", "settings"),
+    ("cli", "access"),
     ("cli", "http"),
     ("cli", "settings"),
     ("cli", "simulator"),
@@ -21,8 +33,10 @@ const BESIDE: [(&str, &str); 13] = [
     ("cli", "telemetry"),
     ("cli", "wire"),
     ("device", "command"),
+    ("http", "access"),
     ("http", "settings"),
     ("http", "wire"),
+    ("startup", "access"),
     ("startup", "http"),
     ("startup", "settings"),
     ("telemetry", "settings"),

@@ -1,4 +1,4 @@
-//! The command line door: `serve`, `demo`, `health`, `config`, `check-config`, `openapi`.
+//! The command line door: `serve`, `demo`, `health`, `config`, `check-config`, `new-key`, `openapi`.
 //!
 //! The only room that prints. Every setting is an argument too. Exit codes: 0 done, 1 failed, 2 wrong arguments or
 //! settings.
@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
+    access::NewKey,
     http,
     metrics::Metrics,
     settings::{Loaded, Settings, Sources, document},
@@ -47,6 +48,11 @@ enum Command {
     Config,
     /// Checks the settings and exits
     CheckConfig,
+    /// Makes an API key: prints the key, and the entry for the file of keys, which only has its hash
+    NewKey {
+        /// Who the key is for: letters, digits, dots, dashes, underlines
+        name: String,
+    },
     /// Prints the `OpenAPI` document
     Openapi,
 }
@@ -70,6 +76,7 @@ pub fn run() -> ExitCode {
         Command::Health { url } => health::run(&loaded.settings, url.as_deref()),
         Command::Config => print(&document::effective(&loaded)),
         Command::CheckConfig => check_config(&loaded),
+        Command::NewKey { name } => new_key(&name),
         Command::Openapi => print(http::document()),
     }
 }
@@ -102,6 +109,20 @@ fn settings_of(matches: &ArgMatches) -> Vec<(String, String)> {
 fn print(text: &str) -> ExitCode {
     println!("{}", text.trim_end());
     ExitCode::SUCCESS
+}
+
+fn new_key(name: &str) -> ExitCode {
+    match NewKey::make(name) {
+        Ok(NewKey { secret, entry }) => {
+            eprintln!("The key, which is shown this once and belongs to the caller:\n\n{secret}\n");
+            eprintln!("The entry for SHOWRUNNER_API_KEYS_FILE:\n");
+            print(&entry)
+        }
+        Err(rule) => {
+            eprintln!("showrunner: {rule}");
+            ExitCode::from(2)
+        }
+    }
 }
 
 /// Goes as far as the service does before it listens.

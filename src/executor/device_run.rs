@@ -11,7 +11,6 @@ use tracing::{Instrument as _, Span, field::Empty, info_span};
 
 use super::{OutputFormat, Shared};
 use crate::{
-    device::Device,
     outcome::{CommandFailure, DeviceOutcome, Timing},
     plan::DevicePlan,
     ssh::{
@@ -58,7 +57,7 @@ impl Shared {
             None => failed(SessionError::Cancelled),
             Some(_permit) => {
                 counted.started();
-                match self.resolve(&plan.device, &mut timing).await {
+                match self.resolve(&plan, &mut timing).await {
                     Ok(addresses) => self.talk(plan, addresses).await,
                     Err(error) => failed(error),
                 }
@@ -93,9 +92,10 @@ impl Shared {
     /// cannot be pointed at two places.
     async fn resolve(
         &self,
-        device: &Device,
+        plan: &DevicePlan,
         timing: &mut Timing,
     ) -> Result<Vec<SocketAddr>, SessionError> {
+        let DevicePlan { device, targets, .. } = plan;
         let limit = self.limits.resolve;
         let host = device.host.to_string();
         let started = Instant::now();
@@ -115,9 +115,8 @@ impl Shared {
             return Err(SessionError::ResolveFailed { host, reason: "no address".to_owned() });
         }
         for address in &addresses {
-            self.limits
-                .targets
-                .check(address.ip())
+            targets
+                .check(*address)
                 .map_err(|rule| SessionError::TargetRefused { addr: host.clone(), rule })?;
         }
         Ok(addresses)
@@ -133,7 +132,7 @@ impl Shared {
             () = self.stopping.winding_down() => return failed(SessionError::Cancelled),
             permit = permits.acquire() => permit,
         };
-        let DevicePlan { device, commands, profile } = plan;
+        let DevicePlan { device, commands, profile, .. } = plan;
         let job = SessionJob { device, commands, limits: self.limits.session, profile };
         let lifeline = Arc::new(Lifeline::default());
         let _cut_on_drop = CutOnDrop(Arc::clone(&lifeline));

@@ -6,7 +6,6 @@
 mod device_run;
 mod pool;
 mod stopping;
-mod target;
 
 use std::{
     collections::HashMap,
@@ -18,8 +17,8 @@ use std::{
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 
+pub use self::pool::Pool;
 use self::stopping::Stopping;
-pub use self::{pool::Pool, target::TargetPolicy};
 use crate::{
     metrics::Metrics,
     outcome::DeviceOutcome,
@@ -38,8 +37,6 @@ pub struct ExecutorLimits {
     pub resolve: Duration,
     /// The phases of a session.
     pub session: SessionLimits,
-    /// Who may be connected to.
-    pub targets: TargetPolicy,
 }
 
 /// Runs plans. One for the whole process; clones share everything.

@@ -28,6 +28,10 @@ pub(super) enum ApiError {
     Internal,
     /// Everything that is wrong with a body.
     Invalid(Vec<FieldError>),
+    /// An API key is needed and there is none.
+    KeyMissing,
+    /// The API key is none of ours.
+    KeyUnknown,
     /// The path exists, the method does not.
     MethodNotAllowed {
         /// The `Allow` header.
@@ -51,6 +55,8 @@ impl ApiError {
             Self::Incomplete => "incomplete_body",
             Self::Internal => "internal",
             Self::Invalid(_) => "invalid_request",
+            Self::KeyMissing => "api_key_missing",
+            Self::KeyUnknown => "api_key_unknown",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::NotFound => "not_found",
             Self::TooLarge { .. } => "body_too_large",
@@ -70,6 +76,10 @@ impl fmt::Display for ApiError {
                 f.write_str("A fault of Showrunner itself; the log has more under this request id")
             }
             Self::Invalid(_) => f.write_str("The request is not valid"),
+            Self::KeyMissing => f.write_str(
+                "This service asks for an API key: send it in the header X-API-Key or as Authorization: Bearer",
+            ),
+            Self::KeyUnknown => f.write_str("This API key is not known"),
             Self::MethodNotAllowed { .. } => f.write_str("Method Not Allowed"),
             Self::NotFound => f.write_str("Not Found"),
             Self::TooLarge { limit } => {
@@ -114,6 +124,7 @@ impl ResponseError for ApiError {
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::KeyMissing | Self::KeyUnknown => StatusCode::UNAUTHORIZED,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -124,6 +135,9 @@ impl ResponseError for ApiError {
         let mut response = HttpResponse::build(self.status_code());
         if let Self::MethodNotAllowed { allow } = self {
             response.insert_header((header::ALLOW, *allow));
+        }
+        if matches!(self, Self::KeyMissing | Self::KeyUnknown) {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
         let (code, request_id) = (self.code(), request_id::current());
         match self {

@@ -1,6 +1,7 @@
 //! The HTTP door: routes, handlers of a few lines, errors in one shape, Swagger UI from the binary itself.
 
-mod access;
+mod access_log;
+mod authorize;
 mod client;
 mod error;
 mod health;
@@ -13,7 +14,8 @@ use std::sync::Arc;
 
 use self::error::ApiError;
 pub use self::{
-    access::middleware as access_middleware,
+    access_log::middleware as access_log_middleware,
+    authorize::middleware as authorize_middleware,
     health::Draining,
     openapi::document,
     rate_limit::{Limits, middleware as rate_limit_middleware},
@@ -21,7 +23,7 @@ pub use self::{
     routes::{configure, configure_monitoring},
 };
 use crate::{
-    command::CommandPolicy,
+    access::{Access, Grant},
     executor::Executor,
     live::Live,
     metrics::Metrics,
@@ -34,8 +36,8 @@ use crate::{
 pub struct App {
     /// The platforms known.
     pub registry: Arc<Registry>,
-    /// The operator's word on commands.
-    pub policy: CommandPolicy,
+    /// Who may do what.
+    pub access: Live<Access>,
     /// Runs device sessions.
     pub executor: Executor,
     /// How many requests each client may send.
@@ -55,10 +57,12 @@ impl App {
         ApiError::Invalid(faults)
     }
 
-    fn rules(&self) -> RequestRules<'_> {
+    /// What the body of a caller with this grant is checked against.
+    fn rules<'a>(&'a self, grant: &'a Grant) -> RequestRules<'a> {
         RequestRules {
             registry: &self.registry,
-            policy: &self.policy,
+            policy: &grant.commands,
+            targets: &grant.targets,
             max_devices: self.settings.max_devices_per_request,
             max_commands: self.settings.max_commands_per_device,
             timeout_default: std::time::Duration::from_secs(self.settings.device_timeout_default),

@@ -3,7 +3,10 @@
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
-use utoipa::OpenApi;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
+};
 use utoipa_swagger_ui::Config;
 
 use super::{error, health, routes};
@@ -84,6 +87,8 @@ pub(super) fn example_own_commands() -> Value {
         error::ErrorBody,
         error::InvalidBody,
     )),
+    modifiers(&ApiKeys),
+    security((), ("api_key" = []), ("bearer" = [])),
     tags(
         (name = "Show commands", description = "The main job"),
         (name = "What is supported", description = "Platforms and their names"),
@@ -91,3 +96,16 @@ pub(super) fn example_own_commands() -> Value {
     )
 )]
 struct ApiDoc;
+
+/// The ways to show an API key, for services that ask for one.
+struct ApiKeys;
+
+impl Modify for ApiKeys {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let header = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-Key")));
+        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("api_key", header);
+        components.add_security_scheme("bearer", bearer);
+    }
+}

@@ -12,6 +12,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use super::{
     App,
+    authorize::Caller,
     error::{self, ApiError, ErrorBody, InvalidBody},
     health, openapi, request_id,
 };
@@ -90,6 +91,7 @@ async fn only_post() -> Result<HttpResponse, ApiError> {
     responses(
         (status = 200, description = "One result for each device, in the request's order", body = ExecuteResponse),
         (status = 400, description = "The body is not JSON or did not arrive whole", body = ErrorBody),
+        (status = 401, description = "An API key is needed, and there is none that is known", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "The body was not sent as JSON", body = ErrorBody),
         (status = 422, description = "The request is not valid: every fault with its place; a refused command names the rule", body = InvalidBody),
@@ -100,9 +102,10 @@ pub(super) async fn execute(
     request: HttpRequest,
     body: web::Payload,
     app: Data<App>,
+    Caller(caller): Caller,
 ) -> Result<Json<ExecuteResponse>, ApiError> {
     let body = read_json(&request, body, &app).await?;
-    let plan = request::plan(body, &app.rules()).map_err(|faults| app.invalid(faults))?;
+    let plan = request::plan(body, &app.rules(&caller)).map_err(|faults| app.invalid(faults))?;
     let outcomes = app.executor.run(plan).await;
     Ok(Json(ExecuteResponse::new(outcomes, request_id::current())))
 }
@@ -121,6 +124,7 @@ pub(super) async fn execute(
     responses(
         (status = 200, description = "What would be sent", body = ValidateResponse),
         (status = 400, description = "The body is not JSON or did not arrive whole", body = ErrorBody),
+        (status = 401, description = "An API key is needed, and there is none that is known", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "The body was not sent as JSON", body = ErrorBody),
         (status = 422, description = "The request is not valid: every fault with its place; a refused command names the rule", body = InvalidBody),
@@ -131,9 +135,10 @@ pub(super) async fn validate(
     request: HttpRequest,
     body: web::Payload,
     app: Data<App>,
+    Caller(caller): Caller,
 ) -> Result<Json<ValidateResponse>, ApiError> {
     let body = read_json(&request, body, &app).await?;
-    let plan = request::plan(body, &app.rules()).map_err(|faults| app.invalid(faults))?;
+    let plan = request::plan(body, &app.rules(&caller)).map_err(|faults| app.invalid(faults))?;
     let devices = plan.devices.iter().map(ValidatedDevice::from).collect();
     Ok(Json(ValidateResponse { valid: true, devices, request_id: request_id::current() }))
 }

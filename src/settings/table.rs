@@ -18,7 +18,7 @@ use super::{
 settings! {
     "Where to listen" {
         /// Address to listen on. Others than this machine reach the service only on another address than loopback;
-        /// then `AUTH` must be said.
+        /// then `AUTH` or `API_KEYS_FILE` must be said.
         host: IpAddr = Ipv4Addr::LOCALHOST.into();
         /// TCP port to listen on; 0 takes any free one.
         port: u16 = 8000, in 0..=65_535;
@@ -34,8 +34,11 @@ settings! {
         shutdown_timeout: u64 = 30, in 1..=300, unit "seconds";
     }
     "Who may send requests" {
-        /// `none` lets everybody who can reach the port. Must be written out to listen on other than loopback.
+        /// `api_key` asks for a key of `API_KEYS_FILE`, and is meant where that is set; `none` lets everybody who can reach
+        /// the port. One of them must be said to listen on other than loopback.
         auth: Option<Auth> = None;
+        /// TOML file with the hashes of the API keys, their names and limits; `showrunner new-key` makes an entry.
+        api_keys_file: Option<PathBuf> = None, reloads true;
         /// Proxies whose word on a client's address is taken. Only where the connection comes from one of them is
         /// `X-Forwarded-For` read.
         trusted_proxies: Vec<IpNet> = Vec::new();
@@ -77,14 +80,20 @@ settings! {
     }
     "What may be read" {
         /// Lets requests go to loopback addresses: for demos and tests only.
-        targets_allow_loopback: bool = false;
+        targets_allow_loopback: bool = false, reloads true;
+        /// Networks that may be connected to; all, if there are none. Every address of a name must be allowed.
+        targets_allow: Vec<IpNet> = Vec::new(), reloads true;
+        /// Networks that may not be connected to, whatever `TARGETS_ALLOW` says.
+        targets_deny: Vec<IpNet> = Vec::new(), reloads true;
+        /// TCP ports that may be connected to; all, if there are none.
+        targets_ports: Vec<u16> = Vec::new(), reloads true;
         /// Folder with platform definitions of your own.
-        platforms_dir: Option<PathBuf> = None;
+        platforms_dir: Option<PathBuf> = None, reloads true;
         /// Commands to refuse besides those that the gate refuses anyway, `platform: text` or `text`; `*` at the end
         /// makes it a prefix.
-        commands_deny: Vec<String> = Vec::new();
+        commands_deny: Vec<String> = Vec::new(), reloads true;
         /// Commands to allow by their exact text that are off by default, `platform: text` or `text`.
-        commands_allow: Vec<String> = Vec::new();
+        commands_allow: Vec<String> = Vec::new(), reloads true;
     }
     "Metrics" {
         /// Prometheus metrics at `/metrics`.

@@ -12,7 +12,7 @@ mod stop;
 
 use self::stop::Stop;
 use crate::{
-    command::{CommandPolicy, PolicyError},
+    access::{Access, AccessError},
     executor::Executor,
     http::{self, App, Draining, Limits},
     live::Live,
@@ -38,9 +38,9 @@ pub enum StartError {
     /// A platform definition is broken.
     #[error("platform definition: {0}")]
     Platform(#[from] DefinitionError),
-    /// A command of the operator's lists is no such thing.
-    #[error("command policy: {0}")]
-    Policy(#[from] PolicyError),
+    /// Nobody knows who may do what.
+    #[error(transparent)]
+    Access(#[from] AccessError),
 }
 
 /// A service that is listening.
@@ -59,16 +59,16 @@ impl Application {
     /// Says what is wrong and where; nothing was started then.
     pub fn build(settings: Settings, metrics: Metrics) -> Result<Self, StartError> {
         raise_descriptor_limit();
-        let (registry, policy) = definitions(&settings)?;
+        let (registry, access) = definitions(&settings)?;
         let (listener, port) = listen(settings.host, settings.port)?;
-        if !settings.host.is_loopback() {
+        if !settings.host.is_loopback() && access.n_keys().is_none() {
             tracing::warn!("everybody who can reach this address may send requests: auth is none");
         }
         let executor = Executor::new(settings.executor_limits(), metrics.clone());
         let (workers, shutdown) = (settings.workers, settings.shutdown_timeout);
         let limits = Live::new(Limits::new(&settings, &metrics));
         rt::spawn(forget_idle_clients(limits.clone()));
-        let registry = Arc::new(registry);
+        let (registry, access) = (Arc::new(registry), Live::new(access));
         let own_port = settings.enable_metrics.then_some(settings.metrics_port).flatten();
         let with_metrics = settings.enable_metrics && own_port.is_none();
         let metrics_host = settings.metrics_host.unwrap_or(settings.host);
@@ -81,7 +81,7 @@ impl Application {
             limit: Duration::from_secs(shutdown),
         };
         let app =
-            Data::new(App { registry, policy, executor, limits, draining, metrics, settings });
+            Data::new(App { registry, access, executor, limits, draining, metrics, settings });
         let beside =
             own_port.map(|port| monitoring(app.clone(), metrics_host, port)).transpose()?;
         let server = HttpServer::new(move || {
@@ -89,9 +89,10 @@ impl Application {
                 .app_data(app.clone())
                 .configure(http::configure)
                 .configure(|service| http::configure_monitoring(service, with_metrics))
+                .wrap(middleware::from_fn(http::authorize_middleware))
                 .wrap(middleware::from_fn(http::rate_limit_middleware))
                 .wrap(security_headers())
-                .wrap(middleware::from_fn(http::access_middleware))
+                .wrap(middleware::from_fn(http::access_log_middleware))
                 .wrap(middleware::from_fn(http::request_id_middleware))
         })
         .client_request_timeout(Duration::from_secs(5))
@@ -163,14 +164,13 @@ fn monitoring(app: Data<App>, host: IpAddr, port: u16) -> Result<Server, StartEr
     Ok(server)
 }
 
-/// What the settings say about platforms and commands.
-fn definitions(settings: &Settings) -> Result<(Registry, CommandPolicy), StartError> {
+/// What the settings say about platforms and callers.
+fn definitions(settings: &Settings) -> Result<(Registry, Access), StartError> {
     let mut registry = Registry::embedded()?;
     if let Some(folder) = &settings.platforms_dir {
         registry = registry.with_folder(folder)?;
     }
-    let policy = CommandPolicy::parse(&settings.commands_deny, &settings.commands_allow)?;
-    Ok((registry, policy))
+    Ok((registry, Access::load(settings)?))
 }
 
 /// Keeps the table of clients small for as long as the service runs.

@@ -7,6 +7,7 @@
     reason = "a test that fails may panic, and tables are long"
 )]
 
+mod access;
 mod bad_input;
 mod execute;
 mod faults;
