@@ -4,6 +4,7 @@
 //! [`outcome::DeviceOutcome`] → [`wire::response`]. `docs/architecture.md` has the picture and the rooms' order.
 
 pub mod access;
+pub mod audit;
 pub mod cli;
 pub mod command;
 pub mod deadline;

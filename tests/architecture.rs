@@ -20,11 +20,13 @@ const LAYERS: [&[&str]; 6] = [
     &["plan"],
     &["ssh", "metrics"],
     &["executor"],
-    &["access", "settings", "wire", "http", "cli", "telemetry", "startup", "simulator"],
+    &["access", "audit", "settings", "wire", "http", "cli", "telemetry", "startup", "simulator"],
 ];
 /// Rooms of one layer that may use each other, user first.
-const BESIDE: [(&str, &str); 17] = [
+const BESIDE: [(&str, &str); 21] = [
     ("access", "settings"),
+    ("audit", "settings"),
+    ("audit", "telemetry"),
     ("cli", "access"),
     ("cli", "http"),
     ("cli", "settings"),
@@ -34,9 +36,11 @@ const BESIDE: [(&str, &str); 17] = [
     ("cli", "wire"),
     ("device", "command"),
     ("http", "access"),
+    ("http", "audit"),
     ("http", "settings"),
     ("http", "wire"),
     ("startup", "access"),
+    ("startup", "audit"),
     ("startup", "http"),
     ("startup", "settings"),
     ("telemetry", "settings"),

@@ -16,7 +16,7 @@ use crate::{
     http,
     metrics::Metrics,
     settings::{Loaded, Settings, Sources, document},
-    startup::Application,
+    startup::{Application, Start},
     telemetry,
 };
 
@@ -71,8 +71,10 @@ pub fn run() -> ExitCode {
         }
     };
     match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(loaded.settings),
-        Command::Demo { first_device_port } => demo::run(loaded.settings, first_device_port),
+        Command::Serve => serve(loaded.settings, sources),
+        Command::Demo { first_device_port } => {
+            demo::run(loaded.settings, sources, first_device_port)
+        }
         Command::Health { url } => health::run(&loaded.settings, url.as_deref()),
         Command::Config => print(&document::effective(&loaded)),
         Command::CheckConfig => check_config(&loaded),
@@ -136,14 +138,15 @@ fn check_config(loaded: &Loaded) -> ExitCode {
     }
 }
 
-fn serve(settings: Settings) -> ExitCode {
+fn serve(settings: Settings, sources: Sources) -> ExitCode {
     let metrics = Metrics::new();
     let log = match telemetry::start(&settings, &metrics) {
         Ok(log) => log,
         Err(error) => return finish(Err(format!("the log cannot be written: {error}"))),
     };
+    let start = Start { settings, sources, metrics, levels: log.levels() };
     let served = actix_web::rt::System::new().block_on(async {
-        Application::build(settings, metrics)
+        Application::build(start)
             .map_err(|error| error.to_string())?
             .run_until_stopped()
             .await

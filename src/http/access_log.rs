@@ -42,14 +42,26 @@ pub async fn middleware(
             return Err(error);
         }
     };
-    if app.is_some_and(|app| app.draining.has_begun()) {
+    if app.as_ref().is_some_and(|app| app.draining.has_begun()) {
         // Its next request shall find an instance that goes on.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     let route = response.request().match_pattern();
     line.client = response.request().extensions().get::<Client>().cloned();
-    line.over(route.as_deref().unwrap_or(NO_ROUTE), response.status().as_u16());
+    let status = response.status();
+    line.over(route.as_deref().unwrap_or(NO_ROUTE), status.as_u16());
+    if status.is_client_error()
+        && is_audited(response.request().path())
+        && let (Some(app), Some(client)) = (&app, &line.client)
+    {
+        app.audit.refused(client.asker(), status.as_u16());
+    }
     Ok(response.map_body(|_, body| Counted { body: body.boxed(), _in_flight: in_flight }))
+}
+
+/// What may reach devices is audited, also where it was not let through.
+fn is_audited(path: &str) -> bool {
+    path == "/api/v1/execute"
 }
 
 /// A body; its request is in flight until the last byte has been taken.

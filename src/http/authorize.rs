@@ -42,19 +42,23 @@ fn is_open(path: &str) -> bool {
     documents.contains(&path) || path.starts_with("/docs/") || path.starts_with("/health/")
 }
 
-/// What the caller of a request may do.
-pub(super) struct Caller(pub(super) Arc<Grant>);
+/// Who sent a request, and what he may do.
+pub(super) struct Caller {
+    pub(super) client: Client,
+    pub(super) grant: Arc<Grant>,
+}
 
 impl FromRequest for Caller {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let admission = request.extensions().get::<Client>().map(|client| client.admission.clone());
-        ready(match admission {
-            Some(Admission::Granted(grant)) => Ok(Self(grant)),
-            _ => Err(ApiError::KeyMissing),
-        })
+        let client = request.extensions().get::<Client>().cloned();
+        ready(client.ok_or(ApiError::Internal).and_then(|client| match &client.admission {
+            Admission::Granted(grant) => Ok(Self { grant: Arc::clone(grant), client }),
+            Admission::Missing => Err(ApiError::KeyMissing),
+            Admission::Unknown => Err(ApiError::KeyUnknown),
+        }))
     }
 }
 

@@ -15,8 +15,8 @@ use actix_web::{
 };
 use ipnet::IpNet;
 
-use super::App;
-use crate::access::Admission;
+use super::{App, request_id};
+use crate::{access::Admission, audit::Asker};
 
 const API_KEY: &str = "x-api-key";
 const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -55,6 +55,15 @@ impl Client {
         match &self.admission {
             Admission::Granted(grant) => grant.key.as_ref(),
             _ => None,
+        }
+    }
+
+    /// Who is asking, for the audit stream.
+    pub(super) fn asker(&self) -> Asker {
+        Asker {
+            request_id: request_id::current(),
+            client_address: Some(self.address),
+            client_key: self.key().cloned(),
         }
     }
 }

@@ -10,11 +10,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::request_id;
-use crate::{settings::rate::Rate, wire::field::FieldError};
+use crate::{audit::Unkept, settings::rate::Rate, wire::field::FieldError};
 
 /// Why a request was not carried out.
 #[derive(Debug)]
 pub(super) enum ApiError {
+    /// The audit stream is required and cannot be written.
+    AuditUnavailable,
     /// The body cannot be read as JSON.
     BrokenJson {
         /// What and where.
@@ -50,6 +52,7 @@ impl ApiError {
     /// The wire code. Codes are API: add, never rename.
     fn code(&self) -> &'static str {
         match self {
+            Self::AuditUnavailable => "audit_unavailable",
             Self::BrokenJson { .. } => "broken_json",
             Self::ContentType => "unsupported_media_type",
             Self::Incomplete => "incomplete_body",
@@ -67,6 +70,9 @@ impl ApiError {
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::AuditUnavailable => f.write_str(
+                "The audit stream cannot be written, and nothing is done without it; nothing was sent to any device",
+            ),
             Self::BrokenJson { reason } => write!(f, "The body is not valid JSON: {reason}"),
             Self::ContentType => {
                 f.write_str("Send the body as JSON, with the header Content-Type: application/json")
@@ -89,6 +95,12 @@ impl fmt::Display for ApiError {
                 )
             }
         }
+    }
+}
+
+impl From<Unkept> for ApiError {
+    fn from(_: Unkept) -> Self {
+        Self::AuditUnavailable
     }
 }
 
@@ -120,6 +132,7 @@ pub(super) struct InvalidBody {
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
+            Self::AuditUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::BrokenJson { .. } | Self::Incomplete => StatusCode::BAD_REQUEST,
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,

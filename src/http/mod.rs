@@ -10,8 +10,6 @@ mod rate_limit;
 mod request_id;
 mod routes;
 
-use std::sync::Arc;
-
 use self::error::ApiError;
 pub use self::{
     access_log::middleware as access_log_middleware,
@@ -24,6 +22,7 @@ pub use self::{
 };
 use crate::{
     access::{Access, Grant},
+    audit::Audit,
     executor::Executor,
     live::Live,
     metrics::Metrics,
@@ -35,13 +34,15 @@ use crate::{
 /// What every handler works with.
 pub struct App {
     /// The platforms known.
-    pub registry: Arc<Registry>,
+    pub registry: Live<Registry>,
     /// Who may do what.
     pub access: Live<Access>,
     /// Runs device sessions.
     pub executor: Executor,
     /// How many requests each client may send.
     pub limits: Live<Limits>,
+    /// Who asked what of which device.
+    pub audit: Audit,
     /// Whether the service has been told to stop.
     pub draining: Draining,
     /// What is counted.
@@ -58,9 +59,9 @@ impl App {
     }
 
     /// What the body of a caller with this grant is checked against.
-    fn rules<'a>(&'a self, grant: &'a Grant) -> RequestRules<'a> {
+    fn rules<'a>(&'a self, registry: &'a Registry, grant: &'a Grant) -> RequestRules<'a> {
         RequestRules {
-            registry: &self.registry,
+            registry,
             policy: &grant.commands,
             targets: &grant.targets,
             max_devices: self.settings.max_devices_per_request,

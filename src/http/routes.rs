@@ -102,11 +102,15 @@ pub(super) async fn execute(
     request: HttpRequest,
     body: web::Payload,
     app: Data<App>,
-    Caller(caller): Caller,
+    Caller { client, grant: caller }: Caller,
 ) -> Result<Json<ExecuteResponse>, ApiError> {
     let body = read_json(&request, body, &app).await?;
-    let plan = request::plan(body, &app.rules(&caller)).map_err(|faults| app.invalid(faults))?;
+    let registry = app.registry.now();
+    let plan = request::plan(body, &app.rules(&registry, &caller))
+        .map_err(|faults| app.invalid(faults))?;
+    let trail = app.audit.begin(client.asker(), &plan).await?;
     let outcomes = app.executor.run(plan).await;
+    trail.end(&outcomes);
     Ok(Json(ExecuteResponse::new(outcomes, request_id::current())))
 }
 
@@ -135,10 +139,12 @@ pub(super) async fn validate(
     request: HttpRequest,
     body: web::Payload,
     app: Data<App>,
-    Caller(caller): Caller,
+    Caller { grant: caller, .. }: Caller,
 ) -> Result<Json<ValidateResponse>, ApiError> {
     let body = read_json(&request, body, &app).await?;
-    let plan = request::plan(body, &app.rules(&caller)).map_err(|faults| app.invalid(faults))?;
+    let registry = app.registry.now();
+    let plan = request::plan(body, &app.rules(&registry, &caller))
+        .map_err(|faults| app.invalid(faults))?;
     let devices = plan.devices.iter().map(ValidatedDevice::from).collect();
     Ok(Json(ValidateResponse { valid: true, devices, request_id: request_id::current() }))
 }
@@ -152,7 +158,8 @@ pub(super) async fn validate(
     responses((status = 200, description = "Every platform with its aliases", body = PlatformsResponse))
 )]
 pub(super) async fn platforms(app: Data<App>) -> Json<PlatformsResponse> {
-    let platforms: Vec<_> = app.registry.iter().map(|one| PlatformResult::from(&**one)).collect();
+    let platforms: Vec<_> =
+        app.registry.now().iter().map(|one| PlatformResult::from(&**one)).collect();
     Json(PlatformsResponse { total: platforms.len(), platforms })
 }
 

@@ -44,6 +44,9 @@ pub enum SettingsError {
         "{PREFIX}API_KEYS_FILE names keys, but {PREFIX}AUTH is none; set {PREFIX}AUTH=api_key, or leave the file out"
     )]
     KeysUnused,
+    /// A stream that is required and goes nowhere.
+    #[error("{PREFIX}AUDIT_REQUIRED is true, but no {PREFIX}AUDIT_FILE says where the stream goes")]
+    NoAuditFile,
     /// Keys are asked for, and there are none.
     #[error(
         "{PREFIX}AUTH is api_key, but no {PREFIX}API_KEYS_FILE names the keys; `showrunner new-key` makes one"
@@ -78,6 +81,9 @@ impl Settings {
         let (default, max) = (self.device_timeout_default, self.device_timeout_max);
         if default > max {
             return Err(SettingsError::TimeoutOrder { default, max });
+        }
+        if self.audit_required && self.audit_file.is_none() {
+            return Err(SettingsError::NoAuditFile);
         }
         match (self.auth, &self.api_keys_file) {
             (Some(Auth::ApiKey), None) => return Err(SettingsError::NoKeys),

@@ -36,7 +36,7 @@ settings! {
     "Who may send requests" {
         /// `api_key` asks for a key of `API_KEYS_FILE`, and is meant where that is set; `none` lets everybody who can reach
         /// the port. One of them must be said to listen on other than loopback.
-        auth: Option<Auth> = None;
+        auth: Option<Auth> = None, reloads true;
         /// TOML file with the hashes of the API keys, their names and limits; `showrunner new-key` makes an entry.
         api_keys_file: Option<PathBuf> = None, reloads true;
         /// Proxies whose word on a client's address is taken. Only where the connection comes from one of them is
@@ -114,5 +114,10 @@ settings! {
         log_rotation: Rotation = Rotation::Bytes(100 << 20);
         /// Elder files of log and audit that are kept.
         log_retention: usize = 7, in 1..=1000, unit "files";
+        /// File for the audit stream: who asked what of which device, and what came of it, one JSON object a line; `-` is
+        /// standard output.
+        audit_file: Option<PathBuf> = None;
+        /// Carries out no request that the audit stream cannot keep: it is answered with 503.
+        audit_required: bool = false;
     }
 }

@@ -2,23 +2,25 @@
 
 use std::{
     net::{IpAddr, SocketAddr, TcpListener},
-    sync::Arc,
     time::Duration,
 };
 
 use actix_web::{App as Actix, HttpServer, dev::Server, middleware, rt, web::Data};
 
+mod reload;
 mod stop;
 
 use self::stop::Stop;
 use crate::{
     access::{Access, AccessError},
+    audit::Audit,
     executor::Executor,
     http::{self, App, Draining, Limits},
     live::Live,
     metrics::Metrics,
     platform::{DefinitionError, Registry},
-    settings::Settings,
+    settings::{Settings, Sources},
+    telemetry::Levels,
 };
 
 /// How often clients that are as good as new are forgotten.
@@ -38,9 +40,24 @@ pub enum StartError {
     /// A platform definition is broken.
     #[error("platform definition: {0}")]
     Platform(#[from] DefinitionError),
+    /// The audit stream cannot be written.
+    #[error("the audit stream cannot be written: {0}")]
+    Audit(std::io::Error),
     /// Nobody knows who may do what.
     #[error(transparent)]
     Access(#[from] AccessError),
+}
+
+/// What a service begins with.
+pub struct Start {
+    /// The settings in force.
+    pub settings: Settings,
+    /// Where they come from, to be read again on SIGHUP.
+    pub sources: Sources,
+    /// Where everything is counted.
+    pub metrics: Metrics,
+    /// Which log lines are written.
+    pub levels: Levels,
 }
 
 /// A service that is listening.
@@ -50,6 +67,7 @@ pub struct Application {
     /// Health and metrics on a port of their own.
     beside: Option<Server>,
     stop: Stop,
+    audit: Audit,
 }
 
 impl Application {
@@ -57,8 +75,10 @@ impl Application {
     ///
     /// # Errors
     /// Says what is wrong and where; nothing was started then.
-    pub fn build(settings: Settings, metrics: Metrics) -> Result<Self, StartError> {
+    pub fn build(start: Start) -> Result<Self, StartError> {
+        let Start { settings, sources, metrics, levels } = start;
         raise_descriptor_limit();
+        keep_memory_private();
         let (registry, access) = definitions(&settings)?;
         let (listener, port) = listen(settings.host, settings.port)?;
         if !settings.host.is_loopback() && access.n_keys().is_none() {
@@ -68,7 +88,8 @@ impl Application {
         let (workers, shutdown) = (settings.workers, settings.shutdown_timeout);
         let limits = Live::new(Limits::new(&settings, &metrics));
         rt::spawn(forget_idle_clients(limits.clone()));
-        let (registry, access) = (Arc::new(registry), Live::new(access));
+        let audit = Audit::start(&settings, &metrics).map_err(StartError::Audit)?;
+        let (registry, access) = (Live::new(registry), Live::new(access));
         let own_port = settings.enable_metrics.then_some(settings.metrics_port).flatten();
         let with_metrics = settings.enable_metrics && own_port.is_none();
         let metrics_host = settings.metrics_host.unwrap_or(settings.host);
@@ -80,8 +101,17 @@ impl Application {
             delay: Duration::from_secs(settings.shutdown_delay),
             limit: Duration::from_secs(shutdown),
         };
-        let app =
-            Data::new(App { registry, access, executor, limits, draining, metrics, settings });
+        let app = Data::new(App {
+            registry,
+            access,
+            executor,
+            limits,
+            audit: audit.clone(),
+            draining,
+            metrics,
+            settings,
+        });
+        rt::spawn(reload::run(app.clone(), sources, levels));
         let beside =
             own_port.map(|port| monitoring(app.clone(), metrics_host, port)).transpose()?;
         let server = HttpServer::new(move || {
@@ -106,7 +136,7 @@ impl Application {
         let failed = |source| StartError::Listen { addr: format!("port {port}"), source };
         let server = server.listen(listener).map_err(failed)?.run();
         tracing::info!(http.port = port, "listening");
-        Ok(Self { port, server, beside, stop })
+        Ok(Self { port, server, beside, stop, audit })
     }
 
     /// Reads everything that the settings name, and starts nothing.
@@ -128,15 +158,17 @@ impl Application {
     /// # Errors
     /// The listener failed.
     pub async fn run_until_stopped(self) -> std::io::Result<()> {
-        let Self { server, beside, stop, .. } = self;
+        let Self { server, beside, stop, audit, .. } = self;
         let handle = server.handle();
         // Until the very end: monitoring sees the service stop.
         beside.map(rt::spawn);
         let mut server = rt::spawn(server);
-        tokio::select! {
+        let ended = tokio::select! {
             ended = &mut server => ended?,
             () = stop.run(handle) => Ok(()),
-        }
+        };
+        audit.flush();
+        ended
     }
 }
 
@@ -188,6 +220,17 @@ fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     // Refused only where the hard limit is lower, which it is not: it is the one that is asked for.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+/// Passwords pass through this memory: nobody gets a copy of it, neither with a crash nor with a debugger.
+fn keep_memory_private() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    if setrlimit(Resource::Core, none).is_err()
+        || set_dumpable_behavior(DumpableBehavior::NotDumpable).is_err()
+    {
+        tracing::warn!("the system does not let core dumps be switched off");
+    }
 }
 
 /// Swagger UI runs from the binary alone: nothing else may be loaded into its page.

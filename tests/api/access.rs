@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{Service, entry, faulty};
 
 /// Makes a key as an operator does: the key, and its entry for the file.
-fn new_key(name: &str) -> (String, String) {
+pub(crate) fn new_key(name: &str) -> (String, String) {
     let answer = Command::new(env!("CARGO_BIN_EXE_showrunner")).args(["new-key", name]).output();
     let answer = answer.unwrap();
     let said = String::from_utf8(answer.stderr).unwrap();

@@ -8,6 +8,7 @@
 )]
 
 mod access;
+mod audit;
 mod bad_input;
 mod execute;
 mod faults;
@@ -17,6 +18,7 @@ mod many;
 mod metrics;
 mod openssh;
 mod rate_limit;
+mod reload;
 mod settings;
 mod shutdown;
 mod support;
