@@ -25,4 +25,5 @@ pub mod ssh;
 pub mod startup;
 pub mod target;
 pub mod telemetry;
+pub mod tls;
 pub mod wire;

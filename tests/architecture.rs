@@ -20,10 +20,21 @@ const LAYERS: [&[&str]; 6] = [
     &["plan"],
     &["ssh", "metrics"],
     &["executor"],
-    &["access", "audit", "settings", "wire", "http", "cli", "telemetry", "startup", "simulator"],
+    &[
+        "access",
+        "audit",
+        "tls",
+        "settings",
+        "wire",
+        "http",
+        "cli",
+        "telemetry",
+        "startup",
+        "simulator",
+    ],
 ];
 /// Rooms of one layer that may use each other, user first.
-const BESIDE: [(&str, &str); 21] = [
+const BESIDE: [(&str, &str); 24] = [
     ("access", "settings"),
     ("audit", "settings"),
     ("audit", "telemetry"),
@@ -44,6 +55,9 @@ const BESIDE: [(&str, &str); 21] = [
     ("startup", "http"),
     ("startup", "settings"),
     ("telemetry", "settings"),
+    ("tls", "settings"),
+    ("startup", "tls"),
+    ("cli", "tls"),
     ("startup", "telemetry"),
 ];
 

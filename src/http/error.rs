@@ -17,6 +17,11 @@ use crate::{audit::Unkept, settings::rate::Rate, wire::field::FieldError};
 pub(super) enum ApiError {
     /// The audit stream is required and cannot be written.
     AuditUnavailable,
+    /// The body did not arrive in time.
+    BodyTimeout {
+        /// The limit.
+        seconds: u64,
+    },
     /// The body cannot be read as JSON.
     BrokenJson {
         /// What and where.
@@ -53,6 +58,7 @@ impl ApiError {
     fn code(&self) -> &'static str {
         match self {
             Self::AuditUnavailable => "audit_unavailable",
+            Self::BodyTimeout { .. } => "body_timeout",
             Self::BrokenJson { .. } => "broken_json",
             Self::ContentType => "unsupported_media_type",
             Self::Incomplete => "incomplete_body",
@@ -73,6 +79,9 @@ impl fmt::Display for ApiError {
             Self::AuditUnavailable => f.write_str(
                 "The audit stream cannot be written, and nothing is done without it; nothing was sent to any device",
             ),
+            Self::BodyTimeout { seconds } => {
+                write!(f, "The body did not arrive within {seconds} s")
+            }
             Self::BrokenJson { reason } => write!(f, "The body is not valid JSON: {reason}"),
             Self::ContentType => {
                 f.write_str("Send the body as JSON, with the header Content-Type: application/json")
@@ -133,6 +142,7 @@ impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::AuditUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::BodyTimeout { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::BrokenJson { .. } | Self::Incomplete => StatusCode::BAD_REQUEST,
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -146,6 +156,10 @@ impl ResponseError for ApiError {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
+        if matches!(self, Self::BodyTimeout { .. } | Self::TooLarge { .. }) {
+            // The rest of the body may still be on its way.
+            response.force_close();
+        }
         if let Self::MethodNotAllowed { allow } = self {
             response.insert_header((header::ALLOW, *allow));
         }

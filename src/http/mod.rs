@@ -5,6 +5,7 @@ mod authorize;
 mod client;
 mod error;
 mod health;
+mod json;
 mod openapi;
 mod rate_limit;
 mod request_id;

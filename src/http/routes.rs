@@ -1,8 +1,11 @@
 //! The route table and its handlers.
 
+use std::time::Duration;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header,
+    rt::time::timeout,
     web::{self, Data, Json},
 };
 use serde::Serialize;
@@ -14,7 +17,7 @@ use super::{
     App,
     authorize::Caller,
     error::{self, ApiError, ErrorBody, InvalidBody},
-    health, openapi, request_id,
+    health, json, openapi, request_id,
 };
 use crate::{
     metrics::Metrics,
@@ -201,7 +204,10 @@ async fn read_json(
         return Err(ApiError::ContentType);
     }
     let limit = app.settings.max_body_bytes;
-    let body = match body.to_bytes_limited(limit).await {
+    // Whoever drips his body holds memory: he gets a fixed time, not one a byte.
+    let seconds = app.settings.body_timeout;
+    let whole = timeout(Duration::from_secs(seconds), body.to_bytes_limited(limit));
+    let body = match whole.await.map_err(|_late| ApiError::BodyTimeout { seconds })? {
         Ok(Ok(body)) => body,
         Ok(Err(error)) => {
             let overflow = error
@@ -211,13 +217,14 @@ async fn read_json(
         }
         Err(_over) => return Err(ApiError::TooLarge { limit }),
     };
-    serde_json::from_slice(&body).map_err(|error| ApiError::BrokenJson { reason: position(&error) })
+    json::parse(&body).map_err(|error| ApiError::BrokenJson { reason: position(&error) })
 }
 
 /// What is wrong and where, without a word of the body.
 fn position(error: &serde_json::Error) -> String {
     let what = match error.classify() {
         serde_json::error::Category::Eof => "it ends too early",
+        _ if error.to_string().starts_with(json::TWICE) => json::TWICE,
         _ => "syntax error",
     };
     format!("{what} at line {} column {}", error.line(), error.column())

@@ -39,6 +39,11 @@ pub enum SettingsError {
         /// What is wrong with it.
         reason: String,
     },
+    /// TLS needs both.
+    #[error(
+        "{PREFIX}TLS_CERT_FILE and {PREFIX}TLS_KEY_FILE go together, and {PREFIX}TLS_CLIENT_CA_FILE with them"
+    )]
+    HalfTls,
     /// Keys, and nobody is asked for one.
     #[error(
         "{PREFIX}API_KEYS_FILE names keys, but {PREFIX}AUTH is none; set {PREFIX}AUTH=api_key, or leave the file out"
@@ -84,6 +89,10 @@ impl Settings {
         }
         if self.audit_required && self.audit_file.is_none() {
             return Err(SettingsError::NoAuditFile);
+        }
+        let tls = (self.tls_cert_file.is_some(), self.tls_key_file.is_some());
+        if tls.0 != tls.1 || (self.tls_client_ca_file.is_some() && !tls.0) {
+            return Err(SettingsError::HalfTls);
         }
         match (self.auth, &self.api_keys_file) {
             (Some(Auth::ApiKey), None) => return Err(SettingsError::NoKeys),

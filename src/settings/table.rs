@@ -22,8 +22,20 @@ settings! {
         host: IpAddr = Ipv4Addr::LOCALHOST.into();
         /// TCP port to listen on; 0 takes any free one.
         port: u16 = 8000, in 0..=65_535;
+        /// Certificate chain in PEM form; with it and `TLS_KEY_FILE` the service speaks HTTPS and nothing else.
+        tls_cert_file: Option<PathBuf> = None;
+        /// The certificate's private key in PEM form. Both files are read again on SIGHUP.
+        tls_key_file: Option<PathBuf> = None;
+        /// Authority in PEM form: only clients with a certificate of it get a connection.
+        tls_client_ca_file: Option<PathBuf> = None;
         /// HTTP worker threads; 0 takes one per core.
         workers: usize = 0, in 0..=1024;
+        /// Connections at one time on each worker thread; more wait to be accepted.
+        max_connections: usize = 10_000, in 1..=100_000, unit "connections";
+        /// Longest wait for the whole of a request's head.
+        head_timeout: u64 = 5, in 1..=300, unit "seconds";
+        /// Longest wait for the whole of a request's body.
+        body_timeout: u64 = 10, in 1..=300, unit "seconds";
         /// Most bytes of a request's body.
         max_body_bytes: usize = 2 * 1024 * 1024, in 1..=1 << 26, unit "bytes";
         /// How long the service goes on taking requests after SIGTERM, while `/health/ready` already says 503: the time

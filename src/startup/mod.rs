@@ -21,6 +21,7 @@ use crate::{
     platform::{DefinitionError, Registry},
     settings::{Settings, Sources},
     telemetry::Levels,
+    tls::{Tls, TlsError},
 };
 
 /// How often clients that are as good as new are forgotten.
@@ -43,6 +44,9 @@ pub enum StartError {
     /// The audit stream cannot be written.
     #[error("the audit stream cannot be written: {0}")]
     Audit(std::io::Error),
+    /// The files of TLS are none.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Nobody knows who may do what.
     #[error(transparent)]
     Access(#[from] AccessError),
@@ -80,14 +84,22 @@ impl Application {
         raise_descriptor_limit();
         keep_memory_private();
         let (registry, access) = definitions(&settings)?;
+        let tls = Tls::load(&settings)?;
         let (listener, port) = listen(settings.host, settings.port)?;
         if !settings.host.is_loopback() && access.n_keys().is_none() {
             tracing::warn!("everybody who can reach this address may send requests: auth is none");
         }
         let executor = Executor::new(settings.executor_limits(), metrics.clone());
         let (workers, shutdown) = (settings.workers, settings.shutdown_timeout);
+        let max_connections = settings.max_connections;
+        let head = Duration::from_secs(settings.head_timeout);
         let limits = Live::new(Limits::new(&settings, &metrics));
         rt::spawn(forget_idle_clients(limits.clone()));
+        if !settings.host.is_loopback() && tls.is_none() {
+            tracing::warn!(
+                "passwords of devices come here unencrypted unless a proxy in front speaks TLS"
+            );
+        }
         let audit = Audit::start(&settings, &metrics).map_err(StartError::Audit)?;
         let (registry, access) = (Live::new(registry), Live::new(access));
         let own_port = settings.enable_metrics.then_some(settings.metrics_port).flatten();
@@ -111,7 +123,7 @@ impl Application {
             metrics,
             settings,
         });
-        rt::spawn(reload::run(app.clone(), sources, levels));
+        rt::spawn(reload::run(app.clone(), sources, levels, tls.clone()));
         let beside =
             own_port.map(|port| monitoring(app.clone(), metrics_host, port)).transpose()?;
         let server = HttpServer::new(move || {
@@ -125,7 +137,8 @@ impl Application {
                 .wrap(middleware::from_fn(http::access_log_middleware))
                 .wrap(middleware::from_fn(http::request_id_middleware))
         })
-        .client_request_timeout(Duration::from_secs(5))
+        .client_request_timeout(head)
+        .max_connections(max_connections)
         .keep_alive(Duration::from_secs(30))
         // A caller who closes his side has gone: his sessions end.
         .h1_allow_half_closed(false)
@@ -134,8 +147,16 @@ impl Application {
         .shutdown_timeout(shutdown + 30);
         let server = if workers > 0 { server.workers(workers) } else { server };
         let failed = |source| StartError::Listen { addr: format!("port {port}"), source };
-        let server = server.listen(listener).map_err(failed)?.run();
-        tracing::info!(http.port = port, "listening");
+        let with_tls = tls.is_some();
+        let server = match tls {
+            Some(tls) => {
+                let config = tls.server().map_err(|error| failed(std::io::Error::other(error)))?;
+                server.tls_handshake_timeout(head).listen_rustls_0_23(listener, config)
+            }
+            None => server.listen(listener),
+        };
+        let server = server.map_err(failed)?.run();
+        tracing::info!(http.tls = with_tls, http.port = port, "listening");
         Ok(Self { port, server, beside, stop, audit })
     }
 
@@ -144,6 +165,7 @@ impl Application {
     /// # Errors
     /// Those of [`build`](Self::build) that are known before anything is started.
     pub fn check(settings: &Settings) -> Result<(), StartError> {
+        Tls::load(settings)?;
         definitions(settings).map(drop)
     }
 

@@ -8,14 +8,15 @@ use crate::{
     http::{App, Limits},
     settings::{Settings, Sources},
     telemetry::Levels,
+    tls::Tls,
 };
 
 /// Waits for SIGHUP for as long as the service runs.
-pub(super) async fn run(app: Data<App>, sources: Sources, levels: Levels) {
+pub(super) async fn run(app: Data<App>, sources: Sources, levels: Levels, tls: Option<Tls>) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
     let mut present = app.settings.clone();
     while hangup.recv().await.is_some() {
-        match reload(&app, &sources, &levels, &present) {
+        match reload(&app, &sources, &levels, tls.as_ref(), &present) {
             Ok(settings) => present = settings,
             Err(error) => {
                 tracing::error!(error, "settings were not reloaded; the old ones stay");
@@ -29,10 +30,15 @@ fn reload(
     app: &App,
     sources: &Sources,
     levels: &Levels,
+    tls: Option<&Tls>,
     present: &Settings,
 ) -> Result<Settings, String> {
     let settings = sources.load().map_err(|error| error.to_string())?.settings;
     let (registry, access) = definitions(&settings).map_err(|error| error.to_string())?;
+    let read = Tls::load(&settings).map_err(|error| error.to_string())?;
+    if let (Some(tls), Some(read)) = (tls, &read) {
+        tls.take_over(read);
+    }
     app.registry.replace(registry);
     app.access.replace(access);
     levels.set(&settings.log_level);

@@ -9,6 +9,7 @@
 
 mod access;
 mod audit;
+mod bad_http;
 mod bad_input;
 mod execute;
 mod faults;
@@ -22,4 +23,5 @@ mod reload;
 mod settings;
 mod shutdown;
 mod support;
+mod tls;
 mod vtysh;
