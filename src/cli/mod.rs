@@ -79,7 +79,7 @@ pub fn run() -> ExitCode {
         Command::Config => print(&document::effective(&loaded)),
         Command::CheckConfig => check_config(&loaded),
         Command::NewKey { name } => new_key(&name),
-        Command::Openapi => print(http::document()),
+        Command::Openapi => print(&http::document(&loaded.settings.title)),
     }
 }
 

@@ -19,7 +19,7 @@ pub use self::{
     openapi::document,
     rate_limit::{Limits, middleware as rate_limit_middleware},
     request_id::middleware as request_id_middleware,
-    routes::{configure, configure_monitoring},
+    routes::{configure, configure_documents, configure_monitoring},
 };
 use crate::{
     access::{Access, Grant},

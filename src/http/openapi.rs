@@ -1,7 +1,5 @@
 //! The `OpenAPI` document and its examples, which work as they are against `showrunner demo`.
 
-use std::sync::OnceLock;
-
 use serde_json::{Value, json};
 use utoipa::{
     Modify, OpenApi,
@@ -12,13 +10,13 @@ use utoipa_swagger_ui::Config;
 use super::{error, health, routes};
 use crate::wire::{request, response};
 
-/// The document as JSON.
-pub fn document() -> &'static str {
-    static DOCUMENT: OnceLock<String> = OnceLock::new();
-    DOCUMENT.get_or_init(|| {
-        // Our own types always serialise; an empty document would be seen by the first test.
-        ApiDoc::openapi().to_pretty_json().unwrap_or_default()
-    })
+/// The document as JSON, with the service's title.
+#[must_use]
+pub fn document(title: &str) -> String {
+    let mut document = ApiDoc::openapi();
+    title.clone_into(&mut document.info.title);
+    // Our own types always serialise; an empty document would be seen by the first test.
+    document.to_pretty_json().unwrap_or_default()
 }
 
 /// Swagger UI reads the document from the service itself and shows the main call ready to try.

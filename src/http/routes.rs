@@ -47,11 +47,16 @@ pub fn configure(service: &mut web::ServiceConfig) {
         .service(get("/api/v1/platforms", platforms))
         .service(post("/api/v1/execute", web::post().to(execute)))
         .service(post("/api/v1/validate", web::post().to(validate)))
+        .default_service(web::to(error::not_found));
+}
+
+/// The `OpenAPI` document and Swagger UI.
+pub fn configure_documents(service: &mut web::ServiceConfig) {
+    service
         .service(get("/openapi.json", openapi_json))
         .service(web::redirect("/docs", "/docs/"))
         .service(web::redirect("/redoc", "/docs/"))
-        .service(SwaggerUi::new("/docs/{_:.*}").config(openapi::swagger_config()))
-        .default_service(web::to(error::not_found));
+        .service(SwaggerUi::new("/docs/{_:.*}").config(openapi::swagger_config()));
 }
 
 fn get<H, A>(path: &str, handler: H) -> actix_web::Resource
@@ -171,9 +176,9 @@ async fn metrics(app: Data<App>) -> HttpResponse {
     HttpResponse::Ok().content_type(Metrics::MEDIA_TYPE).body(app.metrics.text())
 }
 
-async fn index() -> Json<Value> {
+async fn index(app: Data<App>) -> Json<Value> {
     Json(serde_json::json!({
-        "name": "Showrunner",
+        "name": app.settings.title,
         "version": env!("CARGO_PKG_VERSION"),
         "description": "Execute show commands on network devices",
         "endpoints": {
@@ -187,8 +192,9 @@ async fn index() -> Json<Value> {
     }))
 }
 
-async fn openapi_json() -> HttpResponse {
-    HttpResponse::Ok().content_type(header::ContentType::json()).body(openapi::document())
+async fn openapi_json(app: Data<App>) -> HttpResponse {
+    let document = openapi::document(&app.settings.title);
+    HttpResponse::Ok().content_type(header::ContentType::json()).body(document)
 }
 
 /// The body as JSON, in full, within the limit.

@@ -45,6 +45,12 @@ settings! {
         /// prompt or are cut off three seconds later, and their callers get what had come.
         shutdown_timeout: u64 = 30, in 1..=300, unit "seconds";
     }
+    "What callers see" {
+        /// Name of the service in its documents and at `/`.
+        title: String = "Showrunner".to_owned();
+        /// Swagger UI at `/docs` and the `OpenAPI` document.
+        enable_docs: bool = true;
+    }
     "Who may send requests" {
         /// `api_key` asks for a key of `API_KEYS_FILE`, and is meant where that is set; `none` lets everybody who can reach
         /// the port. One of them must be said to listen on other than loopback.

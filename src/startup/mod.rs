@@ -91,7 +91,7 @@ impl Application {
         }
         let executor = Executor::new(settings.executor_limits(), metrics.clone());
         let (workers, shutdown) = (settings.workers, settings.shutdown_timeout);
-        let max_connections = settings.max_connections;
+        let (max_connections, with_documents) = (settings.max_connections, settings.enable_docs);
         let head = Duration::from_secs(settings.head_timeout);
         let limits = Live::new(Limits::new(&settings, &metrics));
         rt::spawn(forget_idle_clients(limits.clone()));
@@ -130,6 +130,11 @@ impl Application {
             Actix::new()
                 .app_data(app.clone())
                 .configure(http::configure)
+                .configure(|service| {
+                    if with_documents {
+                        http::configure_documents(service);
+                    }
+                })
                 .configure(|service| http::configure_monitoring(service, with_metrics))
                 .wrap(middleware::from_fn(http::authorize_middleware))
                 .wrap(middleware::from_fn(http::rate_limit_middleware))

@@ -20,6 +20,7 @@ mod metrics;
 mod openssh;
 mod rate_limit;
 mod reload;
+mod secrets;
 mod settings;
 mod shutdown;
 mod support;
