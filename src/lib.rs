@@ -3,7 +3,9 @@
 //! The way of the data, one type a step: HTTP body → [`wire::request`] → [`plan::Plan`] → [`ssh::session`] →
 //! [`outcome::DeviceOutcome`] → [`wire::response`]. `docs/architecture.md` has the picture and the rooms' order.
 
+pub mod access;
 pub mod allowance;
+pub mod audit;
 pub mod catalog;
 pub mod cli;
 pub mod command;
@@ -24,6 +26,8 @@ pub mod settings;
 pub mod simulator;
 pub mod ssh;
 pub mod startup;
+pub mod target;
 pub mod telemetry;
 pub mod textfsm;
+pub mod tls;
 pub mod wire;

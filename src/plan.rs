@@ -1,8 +1,8 @@
 //! What will be done for a request: one plan a device, with every limit settled. Nothing after this reads settings.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use crate::{command::CheckedCommand, device::Device, profile::SshProfile};
+use crate::{command::CheckedCommand, device::Device, profile::SshProfile, target::TargetPolicy};
 
 /// A request that was checked whole: every device known, every command through the gate.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct DevicePlan {
     pub commands: Vec<PlannedCommand>,
     /// With which algorithms.
     pub profile: SshProfile,
+    /// What may be connected to.
+    pub targets: Arc<TargetPolicy>,
 }
 
 /// A command and how long it may take.

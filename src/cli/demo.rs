@@ -4,11 +4,19 @@ use std::process::ExitCode;
 
 use super::finish;
 use crate::{
-    metrics::Metrics, settings::Settings, simulator::Fleet, startup::Application, telemetry,
+    metrics::Metrics,
+    settings::{Settings, Sources},
+    simulator::Fleet,
+    startup::{Application, Start},
+    telemetry,
 };
 
 /// Serves until stopped.
-pub(super) fn run(mut settings: Settings, first_device_port: u16) -> ExitCode {
+pub(super) fn run(
+    mut settings: Settings,
+    mut sources: Sources,
+    first_device_port: u16,
+) -> ExitCode {
     let metrics = Metrics::new();
     let log = match telemetry::start(&settings, &metrics) {
         Ok(log) => log,
@@ -16,12 +24,15 @@ pub(super) fn run(mut settings: Settings, first_device_port: u16) -> ExitCode {
     };
     // The devices are on this machine and speak SSH on loopback only.
     settings.targets_allow_loopback = true;
+    sources.arguments.push(("targets_allow_loopback".to_owned(), "true".to_owned()));
+    let levels = log.levels();
     let served = actix_web::rt::System::new().block_on(async {
         let fleet = Fleet::spawn_demo(first_device_port).await.map_err(|error| {
             format!("the simulated devices cannot listen from port {first_device_port} on: {error}; try --first-device-port")
         })?;
         let host = settings.host;
-        let app = Application::build(settings, metrics).map_err(|error| error.to_string())?;
+        let start = Start { settings, sources, metrics, levels };
+        let app = Application::build(start).map_err(|error| error.to_string())?;
         greet(&fleet, &format!("http://{host}:{}", app.port()));
         app.run_until_stopped().await.map_err(|error| error.to_string())
     });

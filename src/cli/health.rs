@@ -1,13 +1,13 @@
 //! `showrunner health`: one request to a running service, for container health checks without a shell or curl.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{Read, Write},
     net::{SocketAddr, TcpStream, ToSocketAddrs as _},
     process::ExitCode,
     time::Duration,
 };
 
-use crate::settings::Settings;
+use crate::{settings::Settings, tls};
 
 const LIMIT: Duration = Duration::from_secs(3);
 const DEFAULT_PATH: &str = "/health";
@@ -16,6 +16,11 @@ const DEFAULT_PATH: &str = "/health";
 pub(super) fn run(settings: &Settings, url: Option<&str>) -> ExitCode {
     let answer = if let Some(url) = url {
         ask_url(url)
+    } else if let Some(port) = settings.metrics_port.filter(|_| settings.enable_metrics) {
+        // Always plain HTTP, also where others need a client certificate.
+        let host = settings.metrics_host.unwrap_or(settings.host);
+        let host = if host.is_unspecified() { "127.0.0.1".to_owned() } else { host.to_string() };
+        ask(&host, port, DEFAULT_PATH, None)
     } else {
         // A service on all addresses also listens on loopback.
         let host = if settings.host.is_unspecified() {
@@ -23,7 +28,12 @@ pub(super) fn run(settings: &Settings, url: Option<&str>) -> ExitCode {
         } else {
             settings.host.to_string()
         };
-        ask(&host, settings.port, DEFAULT_PATH)
+        ask(
+            &host,
+            settings.port,
+            DEFAULT_PATH,
+            Some(settings).filter(|settings| settings.tls_cert_file.is_some()),
+        )
     };
     match answer {
         Ok(()) => {
@@ -47,16 +57,27 @@ fn ask_url(url: &str) -> Result<(), String> {
         Some((host, port)) => (host, port.parse().map_err(|_not_one| "the port is not a number")?),
         None => (authority, 80),
     };
-    ask(host.trim_matches(['[', ']']), port, path)
+    ask(host.trim_matches(['[', ']']), port, path, None)
 }
 
-fn ask(host: &str, port: u16, path: &str) -> Result<(), String> {
+/// `with_tls` are the settings of a service that speaks HTTPS.
+fn ask(host: &str, port: u16, path: &str, with_tls: Option<&Settings>) -> Result<(), String> {
     let text = |error: std::io::Error| error.to_string();
     let addr: SocketAddr =
         (host, port).to_socket_addrs().map_err(text)?.next().ok_or("no address")?;
-    let mut stream = TcpStream::connect_timeout(&addr, LIMIT).map_err(text)?;
+    let stream = TcpStream::connect_timeout(&addr, LIMIT).map_err(text)?;
     stream.set_read_timeout(Some(LIMIT)).map_err(text)?;
     stream.set_write_timeout(Some(LIMIT)).map_err(text)?;
+    match with_tls {
+        Some(settings) => {
+            status_of(tls::connect_to_self(settings, stream).map_err(text)?, host, path)
+        }
+        None => status_of(stream, host, path),
+    }
+}
+
+fn status_of(mut stream: impl Read + Write, host: &str, path: &str) -> Result<(), String> {
+    let text = |error: std::io::Error| error.to_string();
     let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).map_err(text)?;
     let mut status = [0; 12];

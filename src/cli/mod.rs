@@ -1,4 +1,4 @@
-//! The command line door: `serve`, `demo`, `health`, `config`, `check-config`, `openapi`.
+//! The command line door: `serve`, `demo`, `health`, `config`, `check-config`, `new-key`, `openapi`.
 //!
 //! The only room that prints. Every setting is an argument too. Exit codes: 0 done, 1 failed, 2 wrong arguments or
 //! settings.
@@ -12,10 +12,11 @@ use std::process::ExitCode;
 use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
+    access::NewKey,
     http,
     metrics::Metrics,
     settings::{Loaded, Settings, Sources, document},
-    startup::Application,
+    startup::{Application, Start},
     telemetry,
 };
 
@@ -47,6 +48,11 @@ enum Command {
     Config,
     /// Checks the settings and exits
     CheckConfig,
+    /// Makes an API key: prints the key, and the entry for the file of keys, which only has its hash
+    NewKey {
+        /// Who the key is for: letters, digits, dots, dashes, underlines
+        name: String,
+    },
     /// Prints the `OpenAPI` document
     Openapi,
 }
@@ -65,12 +71,15 @@ pub fn run() -> ExitCode {
         }
     };
     match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(loaded.settings),
-        Command::Demo { first_device_port } => demo::run(loaded.settings, first_device_port),
+        Command::Serve => serve(loaded.settings, sources),
+        Command::Demo { first_device_port } => {
+            demo::run(loaded.settings, sources, first_device_port)
+        }
         Command::Health { url } => health::run(&loaded.settings, url.as_deref()),
         Command::Config => print(&document::effective(&loaded)),
         Command::CheckConfig => check_config(&loaded),
-        Command::Openapi => print(http::document()),
+        Command::NewKey { name } => new_key(&name),
+        Command::Openapi => print(&http::document(&loaded.settings.title)),
     }
 }
 
@@ -104,6 +113,20 @@ fn print(text: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+fn new_key(name: &str) -> ExitCode {
+    match NewKey::make(name) {
+        Ok(NewKey { secret, entry }) => {
+            eprintln!("The key, which is shown this once and belongs to the caller:\n\n{secret}\n");
+            eprintln!("The entry for SHOWRUNNER_API_KEYS_FILE:\n");
+            print(&entry)
+        }
+        Err(rule) => {
+            eprintln!("showrunner: {rule}");
+            ExitCode::from(2)
+        }
+    }
+}
+
 /// Goes as far as the service does before it listens.
 fn check_config(loaded: &Loaded) -> ExitCode {
     match Application::check(&loaded.settings) {
@@ -115,14 +138,15 @@ fn check_config(loaded: &Loaded) -> ExitCode {
     }
 }
 
-fn serve(settings: Settings) -> ExitCode {
+fn serve(settings: Settings, sources: Sources) -> ExitCode {
     let metrics = Metrics::new();
     let log = match telemetry::start(&settings, &metrics) {
         Ok(log) => log,
         Err(error) => return finish(Err(format!("the log cannot be written: {error}"))),
     };
+    let start = Start { settings, sources, metrics, levels: log.levels() };
     let served = actix_web::rt::System::new().block_on(async {
-        Application::build(settings, metrics)
+        Application::build(start)
             .map_err(|error| error.to_string())?
             .run_until_stopped()
             .await

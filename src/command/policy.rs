@@ -22,6 +22,8 @@ pub struct PolicyError {
 /// What the operator's settings say about commands.
 #[derive(Clone, Debug, Default)]
 pub struct CommandPolicy {
+    /// Only these, if there are any.
+    only: Vec<Entry>,
     deny: Vec<Entry>,
     allow: Vec<Entry>,
 }
@@ -54,13 +56,25 @@ impl CommandPolicy {
                 ));
             }
         }
-        Ok(Self { deny: deny?, allow })
+        Ok(Self { only: Vec::new(), deny: deny?, allow })
+    }
+
+    /// The same, narrowed to commands of `lines`: `text` or `platform: text`, a `*` at the end for a prefix. None of
+    /// them means no narrowing. Words are taken as they are written: an abbreviation of a listed command is not listed.
+    ///
+    /// # Errors
+    /// An entry that is empty.
+    pub fn with_only(mut self, lines: &[String]) -> Result<Self, PolicyError> {
+        self.only = lines.iter().map(|line| Entry::parse(line)).collect::<Result<_, _>>()?;
+        Ok(self)
     }
 
     /// # Errors
-    /// An entry denies the command.
+    /// An entry denies the command, or only others are listed.
     pub(super) fn check(&self, platform: &Platform, base: &str) -> Result<(), Refusal> {
-        if self.deny.iter().any(|entry| entry.denies(platform, base)) {
+        let listed =
+            self.only.is_empty() || self.only.iter().any(|entry| entry.lists(platform, base));
+        if !listed || self.deny.iter().any(|entry| entry.denies(platform, base)) {
             return Err(Refusal::new(Rule::DeniedByPolicy, 0));
         }
         Ok(())
@@ -92,6 +106,23 @@ impl Entry {
     fn is_for(&self, platform: &Platform) -> bool {
         let named = |name: &String| name == platform.name() || platform.aliases().contains(name);
         self.platform.as_ref().is_none_or(named)
+    }
+
+    /// True if the command stands here word for word.
+    fn lists(&self, platform: &Platform, base: &str) -> bool {
+        let typed = words(base);
+        let length = if self.prefix {
+            typed.len() >= self.words.len()
+        } else {
+            typed.len() == self.words.len()
+        };
+        let last = self.words.len() - 1;
+        self.is_for(platform)
+            && length
+            && self.words.iter().zip(&typed).enumerate().all(|(index, (listed, typed))| {
+                listed == typed
+                    || (self.prefix && index == last && typed.starts_with(listed.as_str()))
+            })
     }
 
     /// A device takes abbreviations, so a denied word covers every beginning of it.

@@ -13,7 +13,6 @@ use super::{Reader, RequestBounds, Shared, admission::Place, retry::chance};
 use crate::{
     catalog::Os,
     deadline::Deadline,
-    device::Device,
     metrics::DeviceSession,
     outcome::{CommandFailure, CommandOutcome, DeviceOutcome, Timing},
     plan::{DevicePlan, PlannedCommand},
@@ -104,9 +103,9 @@ impl Shared {
         self.wait(turn).await?;
         counted.started();
         let clock = self.clock(turn);
-        let addresses = self.resolve(&plan.device, &clock, timing).await?;
+        let addresses = self.resolve(&plan, &clock, timing).await?;
         let Some(first) = addresses.first().copied() else { return Ok(SessionReport::default()) };
-        let DevicePlan { device, commands, profile } = plan;
+        let DevicePlan { device, commands, profile, .. } = plan;
         let commands: Arc<[PlannedCommand]> = commands.into();
         let os = Os::new(&device.os, Some(&device.platform));
         let records = Records { reader: self.reader.clone(), os, commands: Arc::clone(&commands) };
@@ -186,10 +185,11 @@ impl Shared {
     /// cannot be pointed at two places.
     async fn resolve(
         &self,
-        device: &Device,
+        plan: &DevicePlan,
         clock: &Clock,
         timing: &mut Timing,
     ) -> Result<Vec<SocketAddr>, SessionError> {
+        let DevicePlan { device, targets, .. } = plan;
         let limit = self.limits.resolve;
         let host = device.host.to_string();
         let started = Instant::now();
@@ -211,9 +211,8 @@ impl Shared {
         let addresses = addresses
             .map_err(|reason| SessionError::ResolveFailed { host: host.clone(), reason })?;
         for address in &addresses {
-            self.limits
-                .targets
-                .check(address.ip())
+            targets
+                .check(*address)
                 .map_err(|rule| SessionError::TargetRefused { addr: host.clone(), rule })?;
         }
         Ok(addresses)

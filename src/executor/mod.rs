@@ -11,7 +11,6 @@ mod queue;
 mod records;
 mod retry;
 mod stopping;
-mod target;
 
 use std::{
     net::SocketAddr,
@@ -28,7 +27,6 @@ pub use self::{
     queue::Load,
     records::Reader,
     retry::RetryPolicy,
-    target::TargetPolicy,
 };
 use self::{
     admission::{Admission, Place, Throttle},
@@ -69,8 +67,6 @@ pub struct ExecutorLimits {
     pub resolve: Duration,
     /// The phases of a session.
     pub session: SessionLimits,
-    /// Who may be connected to.
-    pub targets: TargetPolicy,
 }
 
 /// Runs plans. One for the whole process; clones share everything.

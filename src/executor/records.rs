@@ -31,8 +31,11 @@ pub struct Reader {
 impl Reader {
     /// A reader with no thread yet; it makes at most one for each core.
     #[must_use]
-    pub fn new(catalog: Arc<Catalog>) -> Self {
-        Self { catalog, pool: Pool::new(available_parallelism().map_or(2, usize::from)) }
+    pub fn new(catalog: Catalog) -> Self {
+        Self {
+            catalog: Arc::new(catalog),
+            pool: Pool::new(available_parallelism().map_or(2, usize::from)),
+        }
     }
 
     /// The templates there are.

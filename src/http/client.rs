@@ -1,37 +1,81 @@
-//! Who sends a request: the address behind the proxies that may be believed.
+//! Who sends a request: the API key it shows, and the address behind the proxies that may be believed.
 //!
 //! A forwarded address is written by whoever is in front; only a trusted peer's word counts, and only that part of
 //! it that our own proxies wrote, counted from the right.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
 
-use actix_web::{HttpMessage as _, dev::ServiceRequest, http::header::HeaderMap};
+use actix_web::{
+    HttpMessage as _,
+    dev::ServiceRequest,
+    http::header::{self, HeaderMap},
+};
 use ipnet::IpNet;
 
-use crate::settings::Settings;
+use super::{App, request_id};
+use crate::{access::Admission, audit::Asker};
 
+const API_KEY: &str = "x-api-key";
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Who sent a request.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) struct Client {
     /// Address, as far as it can be known; IPv4 is never dressed as IPv6.
     pub(super) address: IpAddr,
+    /// What the key it shows, or none, lets it do.
+    pub(super) admission: Admission,
 }
 
 impl Client {
     /// Finds out who sent the request, once; later calls give the same.
-    pub(super) fn of(request: &ServiceRequest, settings: &Settings) -> Self {
+    pub(super) fn of(request: &ServiceRequest, app: &App) -> Self {
         if let Some(known) = request.extensions().get::<Self>() {
             return known.clone();
         }
+        let settings = &app.settings;
         let peer = request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
         let proxies =
             Proxies { trusted: &settings.trusted_proxies, hops: settings.trusted_proxy_hops };
-        let client = Self { address: proxies.client_address(peer, request.headers()) };
+        let client = Self {
+            address: proxies.client_address(peer, request.headers()),
+            admission: app.access.now().admit(shown_key(request.headers())),
+        };
         request.extensions_mut().insert(client.clone());
         client
     }
+}
+
+impl Client {
+    /// The name of the API key, if it shows one that is known.
+    pub(super) fn key(&self) -> Option<&Arc<str>> {
+        match &self.admission {
+            Admission::Granted(grant) => grant.key.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Who is asking, for the audit stream.
+    pub(super) fn asker(&self) -> Asker {
+        Asker {
+            request_id: request_id::current(),
+            client_address: Some(self.address),
+            client_key: self.key().cloned(),
+        }
+    }
+}
+
+/// The API key that a request shows: `X-API-Key`, or `Authorization: Bearer`. Never one of its path or query, which
+/// are logged by everybody on the way.
+fn shown_key(headers: &HeaderMap) -> Option<&[u8]> {
+    if let Some(key) = headers.get(API_KEY) {
+        return Some(key.as_bytes().trim_ascii());
+    }
+    let (scheme, key) = headers.get(header::AUTHORIZATION)?.as_bytes().split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())
 }
 
 /// Who may speak for others.
@@ -79,6 +123,22 @@ mod tests {
         let proxies = Proxies { trusted: &trusted, hops };
         let request = request.to_srv_request();
         proxies.client_address(peer.parse().unwrap(), request.headers()).to_string()
+    }
+
+    #[test]
+    fn a_key_is_shown_in_a_header() {
+        for (name, value, want) in [
+            ("X-API-Key", "sr_1", Some("sr_1")),
+            ("x-api-key", " sr_1 ", Some("sr_1")),
+            ("Authorization", "Bearer sr_1", Some("sr_1")),
+            ("Authorization", "bearer  sr_1", Some("sr_1")),
+            ("Authorization", "Basic sr_1", None),
+            ("Authorization", "Bearer", None),
+            ("Cookie", "api_key=sr_1", None),
+        ] {
+            let request = TestRequest::default().insert_header((name, value)).to_srv_request();
+            assert_eq!(shown_key(request.headers()), want.map(str::as_bytes), "{name}: {value}");
+        }
     }
 
     #[test]

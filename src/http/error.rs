@@ -10,11 +10,18 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::request_id;
-use crate::{executor::Full, settings::rate::Rate, wire::field::FieldError};
+use crate::{audit::Unkept, executor::Full, settings::rate::Rate, wire::field::FieldError};
 
 /// Why a request was not carried out.
 #[derive(Debug)]
 pub(super) enum ApiError {
+    /// The audit stream is required and cannot be written.
+    AuditUnavailable,
+    /// The body did not arrive in time.
+    BodyTimeout {
+        /// The limit.
+        seconds: u64,
+    },
     /// The body cannot be read as JSON.
     BrokenJson {
         /// What and where.
@@ -30,6 +37,10 @@ pub(super) enum ApiError {
     Internal,
     /// Everything that is wrong with a body.
     Invalid(Vec<FieldError>),
+    /// An API key is needed and there is none.
+    KeyMissing,
+    /// The API key is none of ours.
+    KeyUnknown,
     /// The path exists, the method does not.
     MethodNotAllowed {
         /// The `Allow` header.
@@ -48,12 +59,16 @@ impl ApiError {
     /// The wire code. Codes are API: add, never rename.
     fn code(&self) -> &'static str {
         match self {
+            Self::AuditUnavailable => "audit_unavailable",
+            Self::BodyTimeout { .. } => "body_timeout",
             Self::BrokenJson { .. } => "broken_json",
             Self::ContentType => "unsupported_media_type",
             Self::Full(_) => "service_full",
             Self::Incomplete => "incomplete_body",
             Self::Internal => "internal",
             Self::Invalid(_) => "invalid_request",
+            Self::KeyMissing => "api_key_missing",
+            Self::KeyUnknown => "api_key_unknown",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::NotFound => "not_found",
             Self::TooLarge { .. } => "body_too_large",
@@ -64,6 +79,12 @@ impl ApiError {
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::AuditUnavailable => f.write_str(
+                "The audit stream cannot be written, and nothing is done without it; nothing was sent to any device",
+            ),
+            Self::BodyTimeout { seconds } => {
+                write!(f, "The body did not arrive within {seconds} s")
+            }
             Self::BrokenJson { reason } => write!(f, "The body is not valid JSON: {reason}"),
             Self::ContentType => {
                 f.write_str("Send the body as JSON, with the header Content-Type: application/json")
@@ -76,6 +97,10 @@ impl fmt::Display for ApiError {
                 f.write_str("A fault of Showrunner itself; the log has more under this request id")
             }
             Self::Invalid(_) => f.write_str("The request is not valid"),
+            Self::KeyMissing => f.write_str(
+                "This service asks for an API key: send it in the header X-API-Key or as Authorization: Bearer",
+            ),
+            Self::KeyUnknown => f.write_str("This API key is not known"),
             Self::MethodNotAllowed { .. } => f.write_str("Method Not Allowed"),
             Self::NotFound => f.write_str("Not Found"),
             Self::TooLarge { limit } => {
@@ -85,6 +110,12 @@ impl fmt::Display for ApiError {
                 )
             }
         }
+    }
+}
+
+impl From<Unkept> for ApiError {
+    fn from(_: Unkept) -> Self {
+        Self::AuditUnavailable
     }
 }
 
@@ -116,11 +147,13 @@ pub(super) struct InvalidBody {
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
+            Self::BodyTimeout { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::BrokenJson { .. } | Self::Incomplete => StatusCode::BAD_REQUEST,
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::AuditUnavailable | Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::KeyMissing | Self::KeyUnknown => StatusCode::UNAUTHORIZED,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -129,11 +162,18 @@ impl ResponseError for ApiError {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
+        if matches!(self, Self::BodyTimeout { .. } | Self::TooLarge { .. }) {
+            // The rest of the body may still be on its way.
+            response.force_close();
+        }
         if let Self::MethodNotAllowed { allow } = self {
             response.insert_header((header::ALLOW, *allow));
         }
         if let Self::Full(full) = self {
             response.insert_header((header::RETRY_AFTER, full.retry_after.as_secs()));
+        }
+        if matches!(self, Self::KeyMissing | Self::KeyUnknown) {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
         let (code, request_id) = (self.code(), request_id::current());
         match self {

@@ -1,9 +1,11 @@
 //! The HTTP door: routes, handlers of a few lines, errors in one shape, Swagger UI from the binary itself.
 
-mod access;
+mod access_log;
+mod authorize;
 mod client;
 mod error;
 mod health;
+mod json;
 mod openapi;
 mod parsers;
 mod rate_limit;
@@ -11,19 +13,19 @@ mod request_id;
 mod routes;
 mod stream;
 
-use std::sync::Arc;
-
 use self::error::ApiError;
 pub use self::{
-    access::middleware as access_middleware,
+    access_log::middleware as access_log_middleware,
+    authorize::middleware as authorize_middleware,
     health::Draining,
     openapi::document,
     rate_limit::{Limits, middleware as rate_limit_middleware},
     request_id::middleware as request_id_middleware,
-    routes::{configure, configure_monitoring},
+    routes::{configure, configure_documents, configure_monitoring},
 };
 use crate::{
-    command::CommandPolicy,
+    access::{Access, Grant},
+    audit::Audit,
     executor::{Executor, Reader},
     live::Live,
     metrics::Metrics,
@@ -35,15 +37,17 @@ use crate::{
 /// What every handler works with.
 pub struct App {
     /// The platforms known.
-    pub registry: Arc<Registry>,
-    /// The operator's word on commands.
-    pub policy: CommandPolicy,
+    pub registry: Live<Registry>,
+    /// Who may do what.
+    pub access: Live<Access>,
     /// Runs device sessions.
     pub executor: Executor,
     /// Reads outputs.
     pub reader: Reader,
     /// How many requests each client may send.
     pub limits: Live<Limits>,
+    /// Who asked what of which device.
+    pub audit: Audit,
     /// Whether the service has been told to stop.
     pub draining: Draining,
     /// What is counted.
@@ -59,10 +63,12 @@ impl App {
         ApiError::Invalid(faults)
     }
 
-    fn rules(&self) -> RequestRules<'_> {
+    /// What the body of a caller with this grant is checked against.
+    fn rules<'a>(&'a self, registry: &'a Registry, grant: &'a Grant) -> RequestRules<'a> {
         RequestRules {
-            registry: &self.registry,
-            policy: &self.policy,
+            registry,
+            policy: &grant.commands,
+            targets: &grant.targets,
             max_devices: self.settings.max_devices_per_request,
             max_commands: self.settings.max_commands_per_device,
             timeout_default: std::time::Duration::from_secs(self.settings.device_timeout_default),

@@ -1,21 +1,22 @@
 //! The `OpenAPI` document and its examples, which work as they are against `showrunner demo`.
 
-use std::sync::OnceLock;
-
 use serde_json::{Value, json};
-use utoipa::OpenApi;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
+};
 use utoipa_swagger_ui::Config;
 
 use super::{error, health, parsers, routes};
 use crate::wire::{parse, request, response, stream};
 
-/// The document as JSON.
-pub fn document() -> &'static str {
-    static DOCUMENT: OnceLock<String> = OnceLock::new();
-    DOCUMENT.get_or_init(|| {
-        // Our own types always serialise; an empty document would be seen by the first test.
-        ApiDoc::openapi().to_pretty_json().unwrap_or_default()
-    })
+/// The document as JSON, with the service's title.
+#[must_use]
+pub fn document(title: &str) -> String {
+    let mut document = ApiDoc::openapi();
+    title.clone_into(&mut document.info.title);
+    // Our own types always serialise; an empty document would be seen by the first test.
+    document.to_pretty_json().unwrap_or_default()
 }
 
 /// Swagger UI reads the document from the service itself and shows the main call ready to try.
@@ -120,6 +121,8 @@ pub(super) fn example_own_template() -> Value {
         error::ErrorBody,
         error::InvalidBody,
     )),
+    modifiers(&ApiKeys),
+    security((), ("api_key" = []), ("bearer" = [])),
     tags(
         (name = "Show commands", description = "The main job"),
         (name = "What is supported", description = "Platforms and their names"),
@@ -127,3 +130,16 @@ pub(super) fn example_own_template() -> Value {
     )
 )]
 struct ApiDoc;
+
+/// The ways to show an API key, for services that ask for one.
+struct ApiKeys;
+
+impl Modify for ApiKeys {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let header = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-Key")));
+        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("api_key", header);
+        components.add_security_scheme("bearer", bearer);
+    }
+}

@@ -24,11 +24,11 @@ use crate::{
 impl App {
     /// The names of a platform, known to us or to the template library only.
     fn os(&self, given: &str) -> Os {
-        Os::new(given, self.registry.find(given).map(|platform| &**platform))
+        Os::new(given, self.registry.now().find(given).map(|platform| &**platform))
     }
 
     fn knows(&self, given: &str) -> bool {
-        self.registry.find(given).is_some() || self.reader.catalog().knows(&self.os(given))
+        self.registry.now().find(given).is_some() || self.reader.catalog().knows(&self.os(given))
     }
 }
 

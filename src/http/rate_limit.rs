@@ -6,6 +6,7 @@
 use std::{
     hash::{BuildHasher as _, RandomState},
     net::IpAddr,
+    sync::Arc,
 };
 
 use actix_governor::{
@@ -51,7 +52,7 @@ pub async fn middleware(
     let limits = request.app_data::<Data<App>>().map(|app| (app.limits.now(), app.clone()));
     let limited = limits.as_ref().and_then(|(limits, app)| {
         let limit = limits.of(Class::of(request.path())?)?;
-        Some((limit, limit.bucket(&Client::of(&request, &app.settings))))
+        Some((limit, limit.bucket(&Client::of(&request, app))))
     });
     let Some((limit, bucket)) = limited else {
         return Ok(next.call(request).await?.map_into_left_body());
@@ -143,6 +144,9 @@ impl Limit {
         if self.governor.limiter().len() < MOST_CLIENTS {
             return bucket;
         }
+        if matches!(bucket, Bucket::Key(_)) {
+            return bucket;
+        }
         // Whoever makes up addresses by the million shares with others who do.
         let [high, low, ..] = self.crowd.hash_one(&bucket).to_be_bytes();
         Bucket::Crowd(u16::from_be_bytes([high, low]))
@@ -160,12 +164,17 @@ impl Limit {
 enum Bucket {
     /// An IPv4 address, or the /64 that a subscriber has of IPv6.
     Address([u8; 8]),
+    /// The API key of this name, wherever it is used.
+    Key(Arc<str>),
     /// One of those that came when there were too many.
     Crowd(u16),
 }
 
 impl Bucket {
     fn of(client: &Client) -> Self {
+        if let Some(name) = client.key() {
+            return Self::Key(Arc::clone(name));
+        }
         let mut prefix = [0; 8];
         match client.address {
             IpAddr::V4(v4) => {
@@ -218,9 +227,10 @@ mod tests {
     use std::{net::Ipv4Addr, time::Instant};
 
     use super::*;
+    use crate::access::Admission;
 
     fn client(address: impl Into<IpAddr>) -> Client {
-        Client { address: address.into() }
+        Client { address: address.into(), admission: Admission::Missing }
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! The route table and its handlers.
 
+use std::time::Duration;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header,
+    rt::time::timeout,
     web::{self, Data, Json},
 };
 use serde::Serialize;
@@ -12,8 +15,9 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use super::{
     App,
+    authorize::Caller,
     error::{self, ApiError, ErrorBody, InvalidBody},
-    health, openapi, parsers, request_id, stream,
+    health, json, openapi, parsers, request_id, stream,
 };
 use crate::{
     catalog::{Catalog, Os},
@@ -52,11 +56,16 @@ pub fn configure(service: &mut web::ServiceConfig) {
         .service(post("/api/v1/validate", web::post().to(validate)))
         .service(post("/api/v1/parse", web::post().to(parsers::parse)))
         .service(get("/api/v1/parsers", parsers::parsers))
+        .default_service(web::to(error::not_found));
+}
+
+/// The `OpenAPI` document and Swagger UI.
+pub fn configure_documents(service: &mut web::ServiceConfig) {
+    service
         .service(get("/openapi.json", openapi_json))
         .service(web::redirect("/docs", "/docs/"))
         .service(web::redirect("/redoc", "/docs/"))
-        .service(SwaggerUi::new("/docs/{_:.*}").config(openapi::swagger_config()))
-        .default_service(web::to(error::not_found));
+        .service(SwaggerUi::new("/docs/{_:.*}").config(openapi::swagger_config()));
 }
 
 fn get<H, A>(path: &str, handler: H) -> actix_web::Resource
@@ -113,6 +122,7 @@ async fn only_post() -> Result<HttpResponse, ApiError> {
             (StreamLine = "text/event-stream"),
         )),
         (status = 400, description = "The body is not JSON or did not arrive whole", body = ErrorBody),
+        (status = 401, description = "An API key is needed, and there is none that is known", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "The body was not sent as JSON", body = ErrorBody),
         (status = 422, description = "The request is not valid: every fault with its place; a refused command names the rule", body = InvalidBody),
@@ -124,10 +134,16 @@ pub(super) async fn execute(
     request: HttpRequest,
     body: web::Payload,
     app: Data<App>,
+    Caller { client, grant: caller }: Caller,
 ) -> Result<Json<ExecuteResponse>, ApiError> {
     let body = read_json(&request, body, &app).await?;
-    let plan = request::plan(body, &app.rules()).map_err(|faults| app.invalid(faults))?;
-    let outcomes = app.executor.admit(plan).map_err(ApiError::Full)?.outcomes().await;
+    let registry = app.registry.now();
+    let plan = request::plan(body, &app.rules(&registry, &caller))
+        .map_err(|faults| app.invalid(faults))?;
+    let mut trail = app.audit.begin(client.asker(), &plan).await?;
+    let admitted = app.executor.admit(plan).inspect_err(|_full| trail.finish());
+    let outcomes = admitted.map_err(ApiError::Full)?.outcomes().await;
+    trail.end(&outcomes);
     Ok(Json(ExecuteResponse::new(outcomes, request_id::current())))
 }
 
@@ -145,6 +161,7 @@ pub(super) async fn execute(
     responses(
         (status = 200, description = "What would be sent", body = ValidateResponse),
         (status = 400, description = "The body is not JSON or did not arrive whole", body = ErrorBody),
+        (status = 401, description = "An API key is needed, and there is none that is known", body = ErrorBody),
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "The body was not sent as JSON", body = ErrorBody),
         (status = 422, description = "The request is not valid: every fault with its place; a refused command names the rule", body = InvalidBody),
@@ -155,9 +172,12 @@ pub(super) async fn validate(
     request: HttpRequest,
     body: web::Payload,
     app: Data<App>,
+    Caller { grant: caller, .. }: Caller,
 ) -> Result<Json<ValidateResponse>, ApiError> {
     let body = read_json(&request, body, &app).await?;
-    let plan = request::plan(body, &app.rules()).map_err(|faults| app.invalid(faults))?;
+    let registry = app.registry.now();
+    let plan = request::plan(body, &app.rules(&registry, &caller))
+        .map_err(|faults| app.invalid(faults))?;
     let devices = app.reader.run(move |catalog, _is_late| {
         plan.devices.iter().map(|plan| ValidatedDevice::new(plan, catalog)).collect()
     });
@@ -174,7 +194,8 @@ pub(super) async fn validate(
     responses((status = 200, description = "Every platform with its aliases", body = PlatformsResponse))
 )]
 pub(super) async fn platforms(app: Data<App>) -> Json<PlatformsResponse> {
-    let platforms: Vec<_> = app.registry.iter().map(|one| PlatformResult::from(&**one)).collect();
+    let platforms: Vec<_> =
+        app.registry.now().iter().map(|one| PlatformResult::from(&**one)).collect();
     Json(PlatformsResponse { total: platforms.len(), platforms })
 }
 
@@ -183,9 +204,9 @@ async fn metrics(app: Data<App>) -> HttpResponse {
     HttpResponse::Ok().content_type(Metrics::MEDIA_TYPE).body(app.metrics.text())
 }
 
-async fn index() -> Json<Value> {
+async fn index(app: Data<App>) -> Json<Value> {
     Json(serde_json::json!({
-        "name": "Showrunner",
+        "name": app.settings.title,
         "version": env!("CARGO_PKG_VERSION"),
         "description": "Execute show commands on network devices",
         "endpoints": {
@@ -201,8 +222,9 @@ async fn index() -> Json<Value> {
     }))
 }
 
-async fn openapi_json() -> HttpResponse {
-    HttpResponse::Ok().content_type(header::ContentType::json()).body(openapi::document())
+async fn openapi_json(app: Data<App>) -> HttpResponse {
+    let document = openapi::document(&app.settings.title);
+    HttpResponse::Ok().content_type(header::ContentType::json()).body(document)
 }
 
 /// The body as JSON, in full, within the limit.
@@ -218,7 +240,10 @@ pub(super) async fn read_json(
         return Err(ApiError::ContentType);
     }
     let limit = app.settings.max_body_bytes;
-    let body = match body.to_bytes_limited(limit).await {
+    // Whoever drips his body holds memory: he gets a fixed time, not one a byte.
+    let seconds = app.settings.body_timeout;
+    let whole = timeout(Duration::from_secs(seconds), body.to_bytes_limited(limit));
+    let body = match whole.await.map_err(|_late| ApiError::BodyTimeout { seconds })? {
         Ok(Ok(body)) => body,
         Ok(Err(error)) => {
             let overflow = error
@@ -228,13 +253,14 @@ pub(super) async fn read_json(
         }
         Err(_over) => return Err(ApiError::TooLarge { limit }),
     };
-    serde_json::from_slice(&body).map_err(|error| ApiError::BrokenJson { reason: position(&error) })
+    json::parse(&body).map_err(|error| ApiError::BrokenJson { reason: position(&error) })
 }
 
 /// What is wrong and where, without a word of the body.
 fn position(error: &serde_json::Error) -> String {
     let what = match error.classify() {
         serde_json::error::Category::Eof => "it ends too early",
+        _ if error.to_string().starts_with(json::TWICE) => json::TWICE,
         _ => "syntax error",
     };
     format!("{what} at line {} column {}", error.line(), error.column())

@@ -13,8 +13,9 @@ use actix_web::{
 use futures_util::stream;
 use tokio::time::timeout;
 
-use super::{App, error::ApiError, request_id, routes::read_json};
+use super::{App, authorize::Caller, error::ApiError, request_id, routes::read_json};
 use crate::{
+    audit::Trail,
     executor::{Granularity, Results},
     wire::{
         field::{FieldError, Step},
@@ -42,22 +43,28 @@ pub(super) async fn execute(
     request: HttpRequest,
     body: web::Payload,
     app: Data<App>,
+    Caller { client, grant: caller }: Caller,
 ) -> Result<HttpResponse, ApiError> {
     let granularity = granularity(request.query_string())?;
     let body = read_json(&request, body, &app).await?;
-    let plan = request::plan(body, &app.rules()).map_err(|faults| app.invalid(faults))?;
+    let registry = app.registry.now();
+    let plan = request::plan(body, &app.rules(&registry, &caller))
+        .map_err(|faults| app.invalid(faults))?;
+    let mut trail = app.audit.begin(client.asker(), &plan).await?;
     let lines = Lines::new(&plan, request_id::current());
-    let results = app.executor.admit(plan).map_err(ApiError::Full)?.results(granularity);
+    let admitted = app.executor.admit(plan).inspect_err(|_full| trail.finish());
+    let results = admitted.map_err(ApiError::Full)?.results(granularity);
     let framing = framing(request.headers()).unwrap_or(Framing::NdJson);
     let heartbeat = Duration::from_secs(app.settings.stream_heartbeat);
-    Ok(Answer { framing, heartbeat, lines: Some(lines), results }.into_response())
+    let under_way = Some((lines, trail));
+    Ok(Answer { framing, heartbeat, under_way, results }.into_response())
 }
 
 /// An answer under way.
 struct Answer {
     framing: Framing,
     heartbeat: Duration,
-    lines: Option<Lines>,
+    under_way: Option<(Lines, Trail)>,
     results: Results,
 }
 
@@ -72,16 +79,20 @@ impl Answer {
     }
 
     async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
-        let lines = self.lines.as_mut()?;
+        let (lines, trail) = self.under_way.as_mut()?;
         let waited = match self.framing {
             Framing::NdJson => Ok(self.results.next().await),
             Framing::Events => timeout(self.heartbeat, self.results.next()).await,
         };
         let piece = match waited {
             Err(_quiet) => Bytes::from_static(b": still running\n\n"),
-            Ok(Some(delivered)) => self.framing.frame(&lines.line(delivered)),
+            Ok(Some(delivered)) => {
+                trail.note(&delivered);
+                self.framing.frame(&lines.line(delivered))
+            }
             Ok(None) => {
-                let lines = self.lines.take().filter(Lines::is_complete)?;
+                let (lines, mut trail) = self.under_way.take().filter(|(l, _)| l.is_complete())?;
+                trail.finish();
                 self.framing.frame(&lines.summary())
             }
         };

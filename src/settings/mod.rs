@@ -21,8 +21,9 @@ pub use self::{
     value::{Auth, LogFormat, LogLevel, SettingValue},
 };
 use crate::{
-    executor::{ExecutorLimits, RetryPolicy, TargetPolicy},
+    executor::{ExecutorLimits, RetryPolicy},
     ssh::session::SessionLimits,
+    target::{TargetLists, TargetPolicy},
 };
 
 const PREFIX: &str = "SHOWRUNNER_";
@@ -38,9 +39,27 @@ pub enum SettingsError {
         /// What is wrong with it.
         reason: String,
     },
+    /// TLS needs both.
+    #[error(
+        "{PREFIX}TLS_CERT_FILE and {PREFIX}TLS_KEY_FILE go together, and {PREFIX}TLS_CLIENT_CA_FILE with them"
+    )]
+    HalfTls,
+    /// Keys, and nobody is asked for one.
+    #[error(
+        "{PREFIX}API_KEYS_FILE names keys, but {PREFIX}AUTH is none; set {PREFIX}AUTH=api_key, or leave the file out"
+    )]
+    KeysUnused,
+    /// A stream that is required and goes nowhere.
+    #[error("{PREFIX}AUDIT_REQUIRED is true, but no {PREFIX}AUDIT_FILE says where the stream goes")]
+    NoAuditFile,
+    /// Keys are asked for, and there are none.
+    #[error(
+        "{PREFIX}AUTH is api_key, but no {PREFIX}API_KEYS_FILE names the keys; `showrunner new-key` makes one"
+    )]
+    NoKeys,
     /// Everybody on the network could use the service.
     #[error(
-        "{PREFIX}HOST is {host}, which others can reach, and nobody is asked who he is; set {PREFIX}AUTH=none to say that this is meant, or {PREFIX}HOST=127.0.0.1"
+        "{PREFIX}HOST is {host}, which others can reach, and nobody is asked who he is; set {PREFIX}API_KEYS_FILE, or {PREFIX}AUTH=none to say that this is meant, or {PREFIX}HOST=127.0.0.1"
     )]
     Open {
         /// The address.
@@ -83,10 +102,42 @@ impl Settings {
         if self.max_queued_devices < least {
             return Err(SettingsError::QueueTooShort { queued: self.max_queued_devices, least });
         }
-        if !self.host.is_loopback() && self.auth.is_none() {
+        if self.audit_required && self.audit_file.is_none() {
+            return Err(SettingsError::NoAuditFile);
+        }
+        let tls = (self.tls_cert_file.is_some(), self.tls_key_file.is_some());
+        if tls.0 != tls.1 || (self.tls_client_ca_file.is_some() && !tls.0) {
+            return Err(SettingsError::HalfTls);
+        }
+        match (self.auth, &self.api_keys_file) {
+            (Some(Auth::ApiKey), None) => return Err(SettingsError::NoKeys),
+            (Some(Auth::None), Some(_)) => return Err(SettingsError::KeysUnused),
+            _ => {}
+        }
+        if !self.host.is_loopback() && self.auth.is_none() && self.api_keys_file.is_none() {
             return Err(SettingsError::Open { host: self.host });
         }
         Ok(self)
+    }
+
+    /// True if requests need an API key: it is said, or a file of keys is named.
+    #[must_use]
+    pub fn wants_api_keys(&self) -> bool {
+        match self.auth {
+            Some(auth) => auth == Auth::ApiKey,
+            None => self.api_keys_file.is_some(),
+        }
+    }
+
+    /// What may be connected to.
+    #[must_use]
+    pub fn targets(&self) -> TargetPolicy {
+        let lists = TargetLists {
+            allow: self.targets_allow.clone(),
+            deny: self.targets_deny.clone(),
+            ports: self.targets_ports.clone(),
+        };
+        TargetPolicy::new(self.targets_allow_loopback, lists)
     }
 
     /// The executor's part.
@@ -116,7 +167,6 @@ impl Settings {
                 prompt: Duration::from_secs(self.prompt_timeout),
                 most_output_bytes: self.max_output_bytes,
             },
-            targets: TargetPolicy { allow_loopback: self.targets_allow_loopback },
         }
     }
 }

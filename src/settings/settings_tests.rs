@@ -84,8 +84,19 @@ fn a_wrong_setting_stops_the_start_with_its_name_its_value_and_what_would_be_rig
         ),
         ("SHOWRUNNER_DEVICE_TIMEOUT_DEFAULT", "301", "1 second to DEVICE_TIMEOUT_MAX"),
         ("SHOWRUNNER_HOST", "0.0.0.0", "SHOWRUNNER_AUTH=none"),
+        ("SHOWRUNNER_AUTH", "api_key", "SHOWRUNNER_API_KEYS_FILE"),
+        (
+            "SHOWRUNNER_TARGETS_ALLOW",
+            "10.0.0.0/33",
+            "each an address or a network such as 10.0.0.0/8",
+        ),
+        ("SHOWRUNNER_TARGETS_PORTS", "22,ssh", "each 0 to 65535"),
         ("SHOWRUNNER_HOST", "router", "an IPv4 or IPv6 address"),
-        ("SHOWRUNNER_AUTH", "nobody", "SHOWRUNNER_AUTH is `nobody`, but must be `none`"),
+        (
+            "SHOWRUNNER_AUTH",
+            "nobody",
+            "SHOWRUNNER_AUTH is `nobody`, but must be `api_key` or `none`",
+        ),
         ("SHOWRUNNER_LOG_LEVEL", "a=b=c", "SHOWRUNNER_LOG_LEVEL is `a=b=c`"),
         ("SHOWRUNNER_LOG_FORMAT", "xml", "`text` or `json`"),
         ("SHOWRUNNER_TARGETS_ALLOW_LOOPBACK", "yes", "true or false"),
@@ -97,6 +108,10 @@ fn a_wrong_setting_stops_the_start_with_its_name_its_value_and_what_would_be_rig
     }
     let open = load(&[("SHOWRUNNER_HOST", "0.0.0.0"), ("SHOWRUNNER_AUTH", "none")]);
     assert!(open.is_ok(), "{open:?}");
+    let keys = ("SHOWRUNNER_API_KEYS_FILE", "keys.toml");
+    assert!(load(&[("SHOWRUNNER_HOST", "0.0.0.0"), keys]).unwrap().wants_api_keys());
+    let unused = load(&[("SHOWRUNNER_AUTH", "none"), keys]).unwrap_err();
+    assert!(unused.contains("SHOWRUNNER_AUTH=api_key"), "{unused}");
 }
 
 #[test]

@@ -18,12 +18,24 @@ use super::{
 settings! {
     "Where to listen" {
         /// Address to listen on. Others than this machine reach the service only on another address than loopback;
-        /// then `AUTH` must be said.
+        /// then `AUTH` or `API_KEYS_FILE` must be said.
         host: IpAddr = Ipv4Addr::LOCALHOST.into();
         /// TCP port to listen on; 0 takes any free one.
         port: u16 = 8000, in 0..=65_535;
+        /// Certificate chain in PEM form; with it and `TLS_KEY_FILE` the service speaks HTTPS and nothing else.
+        tls_cert_file: Option<PathBuf> = None;
+        /// The certificate's private key in PEM form. Both files are read again on SIGHUP.
+        tls_key_file: Option<PathBuf> = None;
+        /// Authority in PEM form: only clients with a certificate of it get a connection.
+        tls_client_ca_file: Option<PathBuf> = None;
         /// HTTP worker threads; 0 takes one per core.
         workers: usize = 0, in 0..=1024;
+        /// Connections at one time on each worker thread; more wait to be accepted.
+        max_connections: usize = 10_000, in 1..=100_000, unit "connections";
+        /// Longest wait for the whole of a request's head.
+        head_timeout: u64 = 5, in 1..=300, unit "seconds";
+        /// Longest wait for the whole of a request's body.
+        body_timeout: u64 = 10, in 1..=300, unit "seconds";
         /// Most bytes of a request's body.
         max_body_bytes: usize = 2 * 1024 * 1024, in 1..=1 << 26, unit "bytes";
         /// How long the service goes on taking requests after SIGTERM, while `/health/ready` already says 503: the time
@@ -33,9 +45,18 @@ settings! {
         /// prompt or are cut off three seconds later, and their callers get what had come.
         shutdown_timeout: u64 = 30, in 1..=300, unit "seconds";
     }
+    "What callers see" {
+        /// Name of the service in its documents and at `/`.
+        title: String = "Showrunner".to_owned();
+        /// Swagger UI at `/docs` and the `OpenAPI` document.
+        enable_docs: bool = true;
+    }
     "Who may send requests" {
-        /// `none` lets everybody who can reach the port. Must be written out to listen on other than loopback.
-        auth: Option<Auth> = None;
+        /// `api_key` asks for a key of `API_KEYS_FILE`, and is meant where that is set; `none` lets everybody who can reach
+        /// the port. One of them must be said to listen on other than loopback.
+        auth: Option<Auth> = None, reloads true;
+        /// TOML file with the hashes of the API keys, their names and limits; `showrunner new-key` makes an entry.
+        api_keys_file: Option<PathBuf> = None, reloads true;
         /// Proxies whose word on a client's address is taken. Only where the connection comes from one of them is
         /// `X-Forwarded-For` read.
         trusted_proxies: Vec<IpNet> = Vec::new();
@@ -96,17 +117,23 @@ settings! {
     }
     "What may be read" {
         /// Lets requests go to loopback addresses: for demos and tests only.
-        targets_allow_loopback: bool = false;
+        targets_allow_loopback: bool = false, reloads true;
+        /// Networks that may be connected to; all, if there are none. Every address of a name must be allowed.
+        targets_allow: Vec<IpNet> = Vec::new(), reloads true;
+        /// Networks that may not be connected to, whatever `TARGETS_ALLOW` says.
+        targets_deny: Vec<IpNet> = Vec::new(), reloads true;
+        /// TCP ports that may be connected to; all, if there are none.
+        targets_ports: Vec<u16> = Vec::new(), reloads true;
         /// Folder with platform definitions of your own.
-        platforms_dir: Option<PathBuf> = None;
+        platforms_dir: Option<PathBuf> = None, reloads true;
         /// Folder with `TextFSM` templates of your own: asked before the library, read anew when it changes. With an `index` in
         /// ntc-templates' form, or files named `platform_command.textfsm`.
         templates_dir: Option<PathBuf> = None;
         /// Commands to refuse besides those that the gate refuses anyway, `platform: text` or `text`; `*` at the end
         /// makes it a prefix.
-        commands_deny: Vec<String> = Vec::new();
+        commands_deny: Vec<String> = Vec::new(), reloads true;
         /// Commands to allow by their exact text that are off by default, `platform: text` or `text`.
-        commands_allow: Vec<String> = Vec::new();
+        commands_allow: Vec<String> = Vec::new(), reloads true;
     }
     "Metrics" {
         /// Prometheus metrics at `/metrics`.
@@ -127,5 +154,10 @@ settings! {
         log_rotation: Rotation = Rotation::Bytes(100 << 20);
         /// Elder files of log and audit that are kept.
         log_retention: usize = 7, in 1..=1000, unit "files";
+        /// File for the audit stream: who asked what of which device, and what came of it, one JSON object a line; `-` is
+        /// standard output.
+        audit_file: Option<PathBuf> = None;
+        /// Carries out no request that the audit stream cannot keep: it is answered with 503.
+        audit_required: bool = false;
     }
 }

@@ -6,6 +6,7 @@ use figment::value::Value;
 use ipnet::IpNet;
 
 use super::{rate::RateLimit, rotation::Rotation};
+use crate::target::network;
 
 /// A type of settings.
 pub trait SettingValue: Sized {
@@ -86,8 +87,7 @@ impl SettingValue for IpNet {
     }
 
     fn read(value: &Value) -> Option<Self> {
-        let text = value.as_str()?.trim();
-        text.parse().ok().or_else(|| text.parse().ok().map(|address: IpAddr| address.into()))
+        network(value.as_str()?.trim())
     }
 
     fn written(&self) -> Option<toml::Value> {
@@ -207,6 +207,8 @@ macro_rules! words {
 words! {
     /// Who may send requests.
     Auth {
+        /// Whoever shows an API key that is known.
+        ApiKey = "api_key",
         /// Everybody who can reach the port.
         None = "none",
     }

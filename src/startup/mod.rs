@@ -2,24 +2,27 @@
 
 use std::{
     net::{IpAddr, SocketAddr, TcpListener},
-    sync::Arc,
     time::Duration,
 };
 
 use actix_web::{App as Actix, HttpServer, dev::Server, middleware, rt, web::Data};
 
+mod reload;
 mod stop;
 
 use self::stop::Stop;
 use crate::{
+    access::{Access, AccessError},
+    audit::Audit,
     catalog::{Broken, Catalog, LibraryError},
-    command::{CommandPolicy, PolicyError},
     executor::{Executor, Reader},
     http::{self, App, Draining, Limits},
     live::Live,
     metrics::Metrics,
     platform::{DefinitionError, Registry},
-    settings::Settings,
+    settings::{Settings, Sources},
+    telemetry::Levels,
+    tls::{Tls, TlsError},
 };
 
 /// How often clients that are as good as new are forgotten.
@@ -39,12 +42,30 @@ pub enum StartError {
     /// A platform definition is broken.
     #[error("platform definition: {0}")]
     Platform(#[from] DefinitionError),
-    /// A command of the operator's lists is no such thing.
-    #[error("command policy: {0}")]
-    Policy(#[from] PolicyError),
     /// The templates cannot be read.
     #[error("templates: {0}")]
     Templates(#[from] LibraryError),
+    /// The audit stream cannot be written.
+    #[error("the audit stream cannot be written: {0}")]
+    Audit(std::io::Error),
+    /// The files of TLS are none.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Nobody knows who may do what.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+}
+
+/// What a service begins with.
+pub struct Start {
+    /// The settings in force.
+    pub settings: Settings,
+    /// Where they come from, to be read again on SIGHUP.
+    pub sources: Sources,
+    /// Where everything is counted.
+    pub metrics: Metrics,
+    /// Which log lines are written.
+    pub levels: Levels,
 }
 
 /// A service that is listening.
@@ -54,6 +75,7 @@ pub struct Application {
     /// Health and metrics on a port of their own.
     beside: Option<Server>,
     stop: Stop,
+    audit: Audit,
 }
 
 impl Application {
@@ -61,19 +83,30 @@ impl Application {
     ///
     /// # Errors
     /// Says what is wrong and where; nothing was started then.
-    pub fn build(settings: Settings, metrics: Metrics) -> Result<Self, StartError> {
+    pub fn build(start: Start) -> Result<Self, StartError> {
+        let Start { settings, sources, metrics, levels } = start;
         raise_descriptor_limit();
-        let (registry, policy) = definitions(&settings)?;
+        keep_memory_private();
+        let (registry, access) = definitions(&settings)?;
+        let tls = Tls::load(&settings)?;
         let (listener, port) = listen(settings.host, settings.port)?;
-        if !settings.host.is_loopback() {
+        if !settings.host.is_loopback() && access.n_keys().is_none() {
             tracing::warn!("everybody who can reach this address may send requests: auth is none");
         }
-        let reader = Reader::new(Arc::new(templates(&settings)?));
+        let reader = Reader::new(templates(&settings)?);
         let executor = Executor::new(settings.executor_limits(), metrics.clone(), reader.clone());
         let (workers, shutdown) = (settings.workers, settings.shutdown_timeout);
+        let (max_connections, with_documents) = (settings.max_connections, settings.enable_docs);
+        let head = Duration::from_secs(settings.head_timeout);
         let limits = Live::new(Limits::new(&settings, &metrics));
         rt::spawn(forget_idle_clients(limits.clone()));
-        let registry = Arc::new(registry);
+        if !settings.host.is_loopback() && tls.is_none() {
+            tracing::warn!(
+                "passwords of devices come here unencrypted unless a proxy in front speaks TLS"
+            );
+        }
+        let audit = Audit::start(&settings, &metrics).map_err(StartError::Audit)?;
+        let (registry, access) = (Live::new(registry), Live::new(access));
         let own_port = settings.enable_metrics.then_some(settings.metrics_port).flatten();
         let with_metrics = settings.enable_metrics && own_port.is_none();
         let metrics_host = settings.metrics_host.unwrap_or(settings.host);
@@ -87,27 +120,36 @@ impl Application {
         };
         let app = Data::new(App {
             registry,
-            policy,
+            access,
             executor,
             reader,
             limits,
+            audit: audit.clone(),
             draining,
             metrics,
             settings,
         });
+        rt::spawn(reload::run(app.clone(), sources, levels, tls.clone()));
         let beside =
             own_port.map(|port| monitoring(app.clone(), metrics_host, port)).transpose()?;
         let server = HttpServer::new(move || {
             Actix::new()
                 .app_data(app.clone())
                 .configure(http::configure)
+                .configure(|service| {
+                    if with_documents {
+                        http::configure_documents(service);
+                    }
+                })
                 .configure(|service| http::configure_monitoring(service, with_metrics))
+                .wrap(middleware::from_fn(http::authorize_middleware))
                 .wrap(middleware::from_fn(http::rate_limit_middleware))
                 .wrap(security_headers())
-                .wrap(middleware::from_fn(http::access_middleware))
+                .wrap(middleware::from_fn(http::access_log_middleware))
                 .wrap(middleware::from_fn(http::request_id_middleware))
         })
-        .client_request_timeout(Duration::from_secs(5))
+        .client_request_timeout(head)
+        .max_connections(max_connections)
         .keep_alive(Duration::from_secs(30))
         // A caller who closes his side has gone: his sessions end.
         .h1_allow_half_closed(false)
@@ -116,9 +158,17 @@ impl Application {
         .shutdown_timeout(shutdown + 30);
         let server = if workers > 0 { server.workers(workers) } else { server };
         let failed = |source| StartError::Listen { addr: format!("port {port}"), source };
-        let server = server.listen(listener).map_err(failed)?.run();
-        tracing::info!(http.port = port, "listening");
-        Ok(Self { port, server, beside, stop })
+        let with_tls = tls.is_some();
+        let server = match tls {
+            Some(tls) => {
+                let config = tls.server().map_err(|error| failed(std::io::Error::other(error)))?;
+                server.tls_handshake_timeout(head).listen_rustls_0_23(listener, config)
+            }
+            None => server.listen(listener),
+        };
+        let server = server.map_err(failed)?.run();
+        tracing::info!(http.tls = with_tls, http.port = port, "listening");
+        Ok(Self { port, server, beside, stop, audit })
     }
 
     /// Reads everything that the settings name, and starts nothing.
@@ -126,6 +176,7 @@ impl Application {
     /// # Errors
     /// Those of [`build`](Self::build) that are known before anything is started.
     pub fn check(settings: &Settings) -> Result<(), StartError> {
+        Tls::load(settings)?;
         definitions(settings)?;
         templates(settings).map(drop)
     }
@@ -141,15 +192,17 @@ impl Application {
     /// # Errors
     /// The listener failed.
     pub async fn run_until_stopped(self) -> std::io::Result<()> {
-        let Self { server, beside, stop, .. } = self;
+        let Self { server, beside, stop, audit, .. } = self;
         let handle = server.handle();
         // Until the very end: monitoring sees the service stop.
         beside.map(rt::spawn);
         let mut server = rt::spawn(server);
-        tokio::select! {
+        let ended = tokio::select! {
             ended = &mut server => ended?,
             () = stop.run(handle) => Ok(()),
-        }
+        };
+        audit.flush();
+        ended
     }
 }
 
@@ -202,14 +255,13 @@ fn monitoring(app: Data<App>, host: IpAddr, port: u16) -> Result<Server, StartEr
     Ok(server)
 }
 
-/// What the settings say about platforms and commands.
-fn definitions(settings: &Settings) -> Result<(Registry, CommandPolicy), StartError> {
+/// What the settings say about platforms and callers.
+fn definitions(settings: &Settings) -> Result<(Registry, Access), StartError> {
     let mut registry = Registry::embedded()?;
     if let Some(folder) = &settings.platforms_dir {
         registry = registry.with_folder(folder)?;
     }
-    let policy = CommandPolicy::parse(&settings.commands_deny, &settings.commands_allow)?;
-    Ok((registry, policy))
+    Ok((registry, Access::load(settings)?))
 }
 
 /// Keeps the table of clients small for as long as the service runs.
@@ -227,6 +279,17 @@ fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     // Refused only where the hard limit is lower, which it is not: it is the one that is asked for.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+/// Passwords pass through this memory: nobody gets a copy of it, neither with a crash nor with a debugger.
+fn keep_memory_private() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    if setrlimit(Resource::Core, none).is_err()
+        || set_dumpable_behavior(DumpableBehavior::NotDumpable).is_err()
+    {
+        tracing::warn!("the system does not let core dumps be switched off");
+    }
 }
 
 /// Swagger UI runs from the binary alone: nothing else may be loaded into its page.

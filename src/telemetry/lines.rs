@@ -7,6 +7,7 @@ use std::{
     io::{self, Write},
     sync::{
         Arc,
+        atomic::{AtomicUsize, Ordering},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread,
@@ -18,8 +19,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines that may wait.
 const MOST_WAITING: usize = 16 * 1024;
-/// Longest line that is taken, so that what waits is bounded too.
-const MOST_BYTES: usize = 64 * 1024;
+/// Bytes that may wait.
+const MOST_BYTES: usize = 32 << 20;
 /// How long the end of the program waits for the last lines.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
@@ -27,6 +28,7 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub struct Lines {
     queue: SyncSender<Message>,
+    bytes_waiting: Arc<AtomicUsize>,
     on_drop: Arc<dyn Fn() + Send + Sync>,
 }
 
@@ -50,16 +52,17 @@ impl Lines {
     ) -> io::Result<Self> {
         let (queue, waiting) = sync_channel(MOST_WAITING);
         let on_drop: Arc<dyn Fn() + Send + Sync> = Arc::new(on_drop);
-        let lost = Arc::clone(&on_drop);
+        let bytes_waiting = Arc::new(AtomicUsize::new(0));
+        let (lost, bytes) = (Arc::clone(&on_drop), Arc::clone(&bytes_waiting));
         thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || write_all(&waiting, sink, &*lost))?;
-        Ok(Self { queue, on_drop })
+            .spawn(move || write_all(&waiting, sink, &bytes, &*lost))?;
+        Ok(Self { queue, bytes_waiting, on_drop })
     }
 
-    /// Takes a line, its line end included; if too many wait it is dropped and counted.
+    /// Takes a line, or several, line ends included; if too many wait they are dropped and counted.
     pub fn send(&self, line: Vec<u8>) {
-        if line.len() > MOST_BYTES || self.queue.try_send(Message::Line(line)).is_err() {
+        if !self.enqueue(line.len(), Message::Line(line)) {
             (self.on_drop)();
         }
     }
@@ -70,9 +73,21 @@ impl Lines {
     /// It was not written: too many wait, or the disk refuses.
     pub async fn keep(&self, line: Vec<u8>) -> io::Result<()> {
         let (confirm, confirmed) = oneshot::channel();
-        let gone = |_| io::Error::other("too many lines wait");
-        self.queue.try_send(Message::Confirmed(line, confirm)).map_err(gone)?;
+        if !self.enqueue(line.len(), Message::Confirmed(line, confirm)) {
+            return Err(io::Error::other("too many lines wait"));
+        }
         confirmed.await.unwrap_or_else(|_gone| Err(io::Error::other("the writer has ended")))
+    }
+
+    /// True if there was room.
+    fn enqueue(&self, bytes: usize, message: Message) -> bool {
+        let before = self.bytes_waiting.fetch_add(bytes, Ordering::Relaxed);
+        let taken =
+            before.saturating_add(bytes) <= MOST_BYTES && self.queue.try_send(message).is_ok();
+        if !taken {
+            self.bytes_waiting.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        taken
     }
 
     /// Waits, but not for ever, until everything that was taken has been written.
@@ -103,15 +118,22 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-fn write_all(waiting: &Receiver<Message>, mut sink: impl Write, on_drop: &dyn Fn()) {
+fn write_all(
+    waiting: &Receiver<Message>,
+    mut sink: impl Write,
+    bytes_waiting: &AtomicUsize,
+    on_drop: &dyn Fn(),
+) {
     while let Ok(message) = waiting.recv() {
         match message {
             Message::Line(line) => {
+                bytes_waiting.fetch_sub(line.len(), Ordering::Relaxed);
                 if sink.write_all(&line).is_err() {
                     on_drop();
                 }
             }
             Message::Confirmed(line, confirm) => {
+                bytes_waiting.fetch_sub(line.len(), Ordering::Relaxed);
                 let written = sink.write_all(&line).and_then(|()| sink.flush());
                 // Whoever asked may have gone.
                 let _ = confirm.send(written);
@@ -126,11 +148,7 @@ fn write_all(waiting: &Receiver<Message>, mut sink: impl Write, on_drop: &dyn Fn
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-        mpsc::channel,
-    };
+    use std::sync::{Mutex, mpsc::channel};
 
     use super::*;
 

@@ -8,7 +8,11 @@ use std::io::{IsTerminal as _, stderr};
 
 use tracing_subscriber::{
     EnvFilter, Registry,
-    fmt::{self, format::JsonFields},
+    fmt::{
+        self,
+        format::{JsonFields, Writer},
+        time::{FormatTime as _, SystemTime},
+    },
     layer::SubscriberExt as _,
     reload,
     util::SubscriberInitExt as _,
@@ -22,8 +26,29 @@ use crate::{
 
 /// The running log; when it goes, the lines that still wait are written.
 pub struct Log {
-    filter: reload::Handle<EnvFilter, Registry>,
+    levels: Levels,
     lines: Lines,
+}
+
+/// Which lines are written, to be changed while they are.
+#[derive(Clone)]
+pub struct Levels(reload::Handle<EnvFilter, Registry>);
+
+impl Levels {
+    /// Changes which lines are written from now on.
+    pub fn set(&self, level: &LogLevel) {
+        // Fails only when logging has ended.
+        let _ = self.0.reload(filter(level));
+    }
+}
+
+/// The present moment as log lines have it: RFC 3339, UTC.
+#[must_use]
+pub fn now() -> String {
+    let mut text = String::new();
+    // A text takes everything.
+    let _ = SystemTime.format_time(&mut Writer::new(&mut text));
+    text
 }
 
 /// Starts logging to the settings' file, or to standard error. A second call in a process changes nothing.
@@ -54,14 +79,14 @@ pub fn start(settings: &Settings, metrics: &Metrics) -> std::io::Result<Log> {
     };
     // Tests start more than one service in a process: the first one's logging stays.
     drop(started);
-    Ok(Log { filter: handle, lines })
+    Ok(Log { levels: Levels(handle), lines })
 }
 
 impl Log {
-    /// Changes which lines are written from now on.
-    pub fn set_level(&self, level: &LogLevel) {
-        // Fails only when logging has ended.
-        let _ = self.filter.reload(filter(level));
+    /// Which lines are written, to be changed later.
+    #[must_use]
+    pub fn levels(&self) -> Levels {
+        self.levels.clone()
     }
 }
 

@@ -146,10 +146,10 @@ mod tests {
         let path = folder.path().join("a.log");
         std::fs::write(&path, "before\n").unwrap();
         let mut file = RollingFile::open(&path, Rotation::Hourly, 2).unwrap();
-        writeln!(file, "same hour").unwrap();
+        file.write_all(b"same hour\n").unwrap();
         assert_eq!(names(folder.path()), ["a.log"]);
         file.period = file.period.map(|hour| hour - 1);
-        writeln!(file, "next hour").unwrap();
+        file.write_all(b"next hour\n").unwrap();
         assert_eq!(names(folder.path()), ["a.log", "a.log.1"]);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "next hour\n");
         let elder = std::fs::read_to_string(folder.path().join("a.log.1")).unwrap();

@@ -16,6 +16,7 @@ use crate::{
     platform::{Platform, Registry},
     profile::SshProfile,
     secret::Secret,
+    target::TargetPolicy,
 };
 
 /// Devices, credentials and show commands.
@@ -183,6 +184,8 @@ pub struct RequestRules<'a> {
     pub registry: &'a Registry,
     /// The operator's word on commands.
     pub policy: &'a CommandPolicy,
+    /// What may be connected to.
+    pub targets: &'a Arc<TargetPolicy>,
     /// Most devices of one request.
     pub max_devices: usize,
     /// Most commands of one device.
@@ -279,7 +282,8 @@ fn read_plan(body: Value, rules: &RequestRules<'_>, faults: &mut Faults) -> Opti
         };
         if let Some(device) = draft.device {
             let profile = draft.profile.or(profile).unwrap_or_default();
-            plans.push(DevicePlan { device, commands, profile });
+            let targets = Arc::clone(rules.targets);
+            plans.push(DevicePlan { device, commands, profile, targets });
         }
     }
     Some(Plan { devices: plans })

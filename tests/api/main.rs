@@ -8,7 +8,10 @@
     reason = "a test that fails may panic, and tables are long"
 )]
 
+mod access;
 mod admission;
+mod audit;
+mod bad_http;
 mod bad_input;
 mod cancel;
 mod deadlines;
@@ -21,8 +24,11 @@ mod metrics;
 mod openssh;
 mod parsing;
 mod rate_limit;
+mod reload;
+mod secrets;
 mod settings;
 mod shutdown;
 mod stream;
 mod support;
+mod tls;
 mod vtysh;

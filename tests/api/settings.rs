@@ -2,6 +2,10 @@
 
 use std::process::{Command, Output};
 
+use serde_json::Value;
+
+use crate::support::Service;
+
 fn showrunner(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_showrunner"));
@@ -52,4 +56,22 @@ fn check_config_says_what_is_wrong_and_starts_nothing() {
     }
     let wrong = showrunner(&["check-config", "--port", "70000"], &[]);
     assert!(text(&wrong.stderr).contains("--port is `70000`, but must be 0 to 65535"));
+}
+
+#[tokio::test]
+async fn the_service_has_the_title_that_it_is_given_and_documents_can_be_off() {
+    let service = Service::start_with(&[("SHOWRUNNER_TITLE", "Lab reads")]);
+    let get = async |service: &Service, path: &str| {
+        service.client.get(format!("{}{path}", service.url)).send().await.unwrap()
+    };
+    let index: Value = get(&service, "/").await.json().await.unwrap();
+    let document: Value = get(&service, "/openapi.json").await.json().await.unwrap();
+    assert_eq!(
+        (index["name"].as_str(), document["info"]["title"].as_str()),
+        (Some("Lab reads"), Some("Lab reads"))
+    );
+    let without = Service::start_with(&[("SHOWRUNNER_ENABLE_DOCS", "false")]);
+    for path in ["/docs", "/docs/", "/redoc", "/openapi.json"] {
+        assert_eq!(get(&without, path).await.status().as_u16(), 404, "{path}");
+    }
 }

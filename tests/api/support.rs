@@ -34,21 +34,34 @@ impl Service {
         Self::spawn(settings, Some(file))
     }
 
+    /// With nothing but these settings.
+    pub(crate) fn start_bare(settings: &[(&str, &str)]) -> Self {
+        Self::run(settings, None)
+    }
+
+    /// The process's id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     fn spawn(settings: &[(&str, &str)], file: Option<&Path>) -> Self {
+        let of_a_test = [
+            ("SHOWRUNNER_PORT", "0"),
+            ("SHOWRUNNER_TARGETS_ALLOW_LOOPBACK", "true"),
+            ("SHOWRUNNER_SHUTDOWN_TIMEOUT", "1"),
+            ("SHOWRUNNER_RATE_LIMIT_DEFAULT", "off"),
+            ("SHOWRUNNER_RATE_LIMIT_EXECUTE", "off"),
+            ("SHOWRUNNER_CONNECTION_RETRY_ATTEMPTS", "0"),
+        ];
+        Self::run(&[&of_a_test, settings].concat(), file)
+    }
+
+    fn run(settings: &[(&str, &str)], file: Option<&Path>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_showrunner"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SHOWRUNNER_")) {
             command.env_remove(name);
         }
-        command
-            .env("SHOWRUNNER_PORT", "0")
-            .env("SHOWRUNNER_TARGETS_ALLOW_LOOPBACK", "true")
-            .env("SHOWRUNNER_SHUTDOWN_TIMEOUT", "1")
-            .env("SHOWRUNNER_RATE_LIMIT_DEFAULT", "off")
-            .env("SHOWRUNNER_RATE_LIMIT_EXECUTE", "off")
-            .env("SHOWRUNNER_CONNECTION_RETRY_ATTEMPTS", "0")
-            .envs(settings.iter().copied())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
+        command.envs(settings.iter().copied()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program is built");
         let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
         let log = Arc::new(Mutex::new(String::new()));

@@ -7,7 +7,7 @@ use std::{
 };
 
 use actix_web::{
-    Error,
+    Error, HttpMessage as _,
     body::{BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::ConnectionType,
@@ -15,7 +15,7 @@ use actix_web::{
     web::{Bytes, Data},
 };
 
-use super::App;
+use super::{App, client::Client};
 use crate::metrics::{InFlight, Metrics};
 
 /// The status of a request whose caller did not wait, as other servers log it.
@@ -42,13 +42,26 @@ pub async fn middleware(
             return Err(error);
         }
     };
-    if app.is_some_and(|app| app.draining.has_begun()) {
+    if app.as_ref().is_some_and(|app| app.draining.has_begun()) {
         // Its next request shall find an instance that goes on.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     let route = response.request().match_pattern();
-    line.over(route.as_deref().unwrap_or(NO_ROUTE), response.status().as_u16());
+    line.client = response.request().extensions().get::<Client>().cloned();
+    let status = response.status();
+    line.over(route.as_deref().unwrap_or(NO_ROUTE), status.as_u16());
+    if status.is_client_error()
+        && is_audited(response.request().path())
+        && let (Some(app), Some(client)) = (&app, &line.client)
+    {
+        app.audit.refused(client.asker(), status.as_u16());
+    }
     Ok(response.map_body(|_, body| Counted { body: body.boxed(), _in_flight: in_flight }))
+}
+
+/// What may reach devices is audited, also where it was not let through.
+fn is_audited(path: &str) -> bool {
+    path == "/api/v1/execute"
 }
 
 /// A body; its request is in flight until the last byte has been taken.
@@ -77,6 +90,8 @@ struct AccessLine {
     path: String,
     started: Instant,
     metrics: Metrics,
+    /// Who sent it, once that is known.
+    client: Option<Client>,
     is_over: bool,
 }
 
@@ -87,6 +102,7 @@ impl AccessLine {
             path: request.path().to_owned(),
             started: Instant::now(),
             metrics: metrics.clone(),
+            client: None,
             is_over: false,
         }
     }
@@ -100,6 +116,8 @@ impl AccessLine {
             http.path = %self.path.escape_debug(),
             http.status = status,
             duration_ms = millis(took),
+            client.address = self.client.as_ref().map(|client| client.address.to_string()),
+            client.key = self.client.as_ref().and_then(|client| client.key().map(|key| &**key)),
             "request answered"
         );
     }

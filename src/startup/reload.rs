@@ -1,0 +1,74 @@
+//! SIGHUP: reads the settings again and puts what may change in place, all of it or nothing.
+
+use actix_web::rt::signal::unix::{SignalKind, signal};
+use actix_web::web::Data;
+
+use super::definitions;
+use crate::{
+    http::{App, Limits},
+    settings::{Settings, Sources},
+    telemetry::Levels,
+    tls::Tls,
+};
+
+/// Waits for SIGHUP for as long as the service runs.
+pub(super) async fn run(app: Data<App>, sources: Sources, levels: Levels, tls: Option<Tls>) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    let mut present = app.settings.clone();
+    while hangup.recv().await.is_some() {
+        match reload(&app, &sources, &levels, tls.as_ref(), &present) {
+            Ok(settings) => present = settings,
+            Err(error) => {
+                tracing::error!(error, "settings were not reloaded; the old ones stay");
+            }
+        }
+    }
+}
+
+/// The settings that are in force afterwards.
+fn reload(
+    app: &App,
+    sources: &Sources,
+    levels: &Levels,
+    tls: Option<&Tls>,
+    present: &Settings,
+) -> Result<Settings, String> {
+    let settings = sources.load().map_err(|error| error.to_string())?.settings;
+    let (registry, access) = definitions(&settings).map_err(|error| error.to_string())?;
+    let read = Tls::load(&settings).map_err(|error| error.to_string())?;
+    if let (Some(tls), Some(read)) = (tls, &read) {
+        tls.take_over(read);
+    }
+    app.registry.replace(registry);
+    app.access.replace(access);
+    app.reader.catalog().reload();
+    levels.set(&settings.log_level);
+    let rates = |settings: &Settings| (settings.rate_limit_default, settings.rate_limit_execute);
+    // Clients keep their buckets as long as the rates are the same.
+    if rates(&settings) != rates(present) {
+        app.limits.replace(Limits::new(&settings, &app.metrics));
+    }
+    let needs_restart = changed_for_restart(&app.settings, &settings);
+    if needs_restart.is_empty() {
+        tracing::info!("settings were reloaded");
+    } else {
+        tracing::warn!(
+            settings = needs_restart.join(", "),
+            "settings were reloaded, but these need a restart"
+        );
+    }
+    Ok(settings)
+}
+
+/// Settings that are not those the service started with, and are read only then.
+fn changed_for_restart(started: &Settings, now: &Settings) -> Vec<&'static str> {
+    let fixed: Vec<_> =
+        Settings::rows().into_iter().filter(|row| !row.reloads).map(|row| row.name).collect();
+    started
+        .values()
+        .into_iter()
+        .zip(now.values())
+        .filter(|((name, before), (_, after))| before != after && fixed.contains(name))
+        .map(|((name, _), _)| name)
+        .collect()
+}

@@ -1,0 +1,197 @@
+//! Which addresses the service may connect to. Anybody who may send a request may otherwise have it knock at
+//! every door that the service can reach, the cloud's metadata address among them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use ipnet::IpNet;
+
+/// The operator's word on targets: addresses that are no devices are refused, and every list must let a target pass.
+#[derive(Clone, Debug, Default)]
+pub struct TargetPolicy {
+    allow_loopback: bool,
+    lists: Vec<TargetLists>,
+}
+
+/// Lists of networks and ports.
+#[derive(Clone, Debug, Default)]
+pub struct TargetLists {
+    /// Only these networks; all, if there are none.
+    pub allow: Vec<IpNet>,
+    /// None of these, whatever `allow` says.
+    pub deny: Vec<IpNet>,
+    /// Only these ports; all, if there are none.
+    pub ports: Vec<u16>,
+}
+
+/// A network, or an address as a network of its own.
+#[must_use]
+pub fn network(text: &str) -> Option<IpNet> {
+    let address = || text.parse().ok().map(|address: IpAddr| IpNet::from(address));
+    text.parse().ok().or_else(address)
+}
+
+impl TargetPolicy {
+    /// Loopback addresses are for demos and tests.
+    #[must_use]
+    pub fn new(allow_loopback: bool, lists: TargetLists) -> Self {
+        Self { allow_loopback, lists: vec![lists] }
+    }
+
+    /// The same, and these lists must let a target pass too.
+    #[must_use]
+    pub fn and(&self, lists: TargetLists) -> Self {
+        let mut both = self.clone();
+        both.lists.push(lists);
+        both
+    }
+
+    /// # Errors
+    /// The rule that forbids the target.
+    pub fn check(&self, target: SocketAddr) -> Result<(), &'static str> {
+        match canonical(target.ip()) {
+            IpAddr::V4(v4) => self.check_v4(v4),
+            IpAddr::V6(v6) => self.check_v6(v6),
+        }?;
+        self.lists.iter().try_for_each(|lists| lists.check(target))
+    }
+
+    fn check_v4(&self, address: Ipv4Addr) -> Result<(), &'static str> {
+        if address.is_loopback() {
+            self.loopback()
+        } else if address.octets().first() == Some(&0) {
+            Err("unspecified address")
+        } else if address.is_link_local() {
+            Err("link-local address")
+        } else if address.is_multicast() || address.is_broadcast() {
+            Err("multicast or broadcast address")
+        } else {
+            Ok(())
+        }
+    }
+
+    fn check_v6(&self, address: Ipv6Addr) -> Result<(), &'static str> {
+        if address.is_loopback() {
+            self.loopback()
+        } else if address.is_unspecified() {
+            Err("unspecified address")
+        } else if address.is_unicast_link_local() {
+            Err("link-local address")
+        } else if address.is_multicast() {
+            Err("multicast address")
+        } else {
+            Ok(())
+        }
+    }
+
+    fn loopback(&self) -> Result<(), &'static str> {
+        if self.allow_loopback { Ok(()) } else { Err("loopback address") }
+    }
+}
+
+impl TargetLists {
+    fn check(&self, target: SocketAddr) -> Result<(), &'static str> {
+        // Denied is an address in all its clothes; allowed only one that is connected to as itself.
+        let (plain, canonical) = (target.ip().to_canonical(), canonical(target.ip()));
+        let is_in = |nets: &[IpNet], address| nets.iter().any(|net| net.contains(&address));
+        if !self.ports.is_empty() && !self.ports.contains(&target.port()) {
+            Err("a port that is not on the list")
+        } else if is_in(&self.deny, plain) || is_in(&self.deny, canonical) {
+            Err("an address on the list of those denied")
+        } else if !self.allow.is_empty() && !is_in(&self.allow, plain) {
+            Err("an address that is not on the list of those allowed")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// An IPv4 address in any of its IPv6 clothes is that IPv4 address.
+fn canonical(address: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = address else { return address };
+    if let Some(v4) = v6.to_ipv4_mapped() {
+        return IpAddr::V4(v4);
+    }
+    let segments = v6.segments();
+    let embedded = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+    };
+    match segments {
+        // The deprecated compatible form.
+        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => embedded(high, low),
+        // NAT64's well-known prefix before the address, 6to4's too.
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => embedded(high, low),
+        _ => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_are_no_devices_are_refused_in_every_form() {
+        let refused = [
+            "127.0.0.1",
+            "127.255.0.9",
+            "0.0.0.0",
+            "0.1.2.3",
+            "169.254.169.254",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::1",
+            "::",
+            "fe80::1",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "::a9fe:a9fe",
+        ];
+        let target = |text: &str| SocketAddr::new(text.parse().unwrap(), 22);
+        for text in refused {
+            assert!(TargetPolicy::default().check(target(text)).is_err(), "{text}");
+        }
+        for text in ["192.0.2.1", "10.0.0.1", "2001:db8::1", "fd00::1", "::ffff:192.0.2.1"] {
+            assert_eq!(TargetPolicy::default().check(target(text)), Ok(()), "{text}");
+        }
+        let policy = TargetPolicy::new(true, TargetLists::default());
+        assert_eq!(policy.check(target("127.0.0.1")), Ok(()));
+        assert_eq!(policy.check(target("::1")), Ok(()));
+        assert!(policy.check(target("169.254.169.254")).is_err());
+    }
+
+    #[test]
+    fn every_list_must_let_a_target_pass() {
+        let nets = |nets: &[&str]| nets.iter().map(|net| net.parse().unwrap()).collect();
+        let service = TargetPolicy::new(
+            false,
+            TargetLists {
+                allow: nets(&["10.0.0.0/8", "2001:db8::/32"]),
+                deny: nets(&["10.9.0.0/16"]),
+                ports: vec![22, 830],
+            },
+        );
+        let key =
+            service.and(TargetLists { allow: nets(&["10.1.0.0/16"]), ..TargetLists::default() });
+        for (target, of_service, of_key) in [
+            ("10.1.2.3:22", true, true),
+            ("10.1.2.3:830", true, true),
+            ("10.1.2.3:23", false, false),
+            ("10.2.2.3:22", true, false),
+            ("10.9.0.1:22", false, false),
+            ("[::ffff:10.9.0.1]:22", false, false),
+            ("[::ffff:10.1.0.1]:22", true, true),
+            ("[2001:db8::1]:22", true, false),
+            ("192.0.2.1:22", false, false),
+            // An address of another network that only carries an allowed one.
+            ("[2002:a01:203::]:22", false, false),
+            ("[64:ff9b::a01:203]:22", false, false),
+        ] {
+            let target = target.parse().unwrap();
+            assert_eq!(service.check(target).is_ok(), of_service, "{target}");
+            assert_eq!(key.check(target).is_ok(), of_key, "{target}");
+        }
+    }
+}

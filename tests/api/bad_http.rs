@@ -1,0 +1,176 @@
+//! What is no proper HTTP, too slow, too much or too deep: a clear status, nothing lost, and health goes on.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use crate::support::{Service, entry, faulty};
+
+/// Sends bytes as they are and gives back everything that comes until the service hangs up.
+fn raw(service: &Service, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(service.url.trim_start_matches("http://")).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    // The service may hang up in the middle of what it does not want.
+    let _ = stream.write_all(bytes);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn status(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap_or_default()
+}
+
+fn post(headers: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "POST /api/v1/execute HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n{headers}\r\n"
+    );
+    [head.as_bytes(), body].concat()
+}
+
+fn sized(body: &[u8]) -> Vec<u8> {
+    post(&format!("Content-Length: {}\r\n", body.len()), body)
+}
+
+#[test]
+fn what_is_not_proper_is_refused_with_a_status() {
+    let service = Service::start_with(&[("SHOWRUNNER_MAX_BODY_BYTES", "2097152")]);
+    let many_headers = "X-Many: 1\r\n".repeat(200);
+    let long_header = format!("X-Long: {}\r\n", "a".repeat(200_000));
+    let deep = "[".repeat(100_000);
+    let two_mib = [b"\"", "x".repeat(2 * 1024 * 1024 - 2).as_bytes(), b"\""].concat();
+    let twice = br#"{"devices": [], "commands": [], "devices": []}"#;
+    let cases: [(&str, Vec<u8>, &str); 14] = [
+        ("two lengths", post("Content-Length: 2\r\nContent-Length: 3\r\n", b"{}"), "400"),
+        (
+            "length and chunks",
+            post("Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", b"2\r\n{}\r\n0\r\n\r\n"),
+            "400",
+        ),
+        ("no number", post("Content-Length: 2x\r\n", b"{}"), "400"),
+        ("a minus", post("Content-Length: -1\r\n", b"{}"), "400"),
+        ("bad chunk", post("Transfer-Encoding: chunked\r\n", b"zz\r\n{}\r\n"), "400"),
+        (
+            "a line end in a header",
+            post("X-Request-ID: a\nb\r\nContent-Length: 2\r\n", b"{}"),
+            "400",
+        ),
+        ("200 headers", post(&(many_headers + "Content-Length: 2\r\n"), b"{}"), "431"),
+        ("a header of 200 kB", post(&(long_header + "Content-Length: 2\r\n"), b"{}"), "431"),
+        ("nested 100,000 deep", sized(deep.as_bytes()), "400"),
+        ("a name twice", sized(twice), "400"),
+        ("invalid UTF-8", sized(b"{\"devices\": \"\xff\xfe\"}"), "400"),
+        ("half a surrogate", sized(br#"{"devices": "\ud800"}"#), "400"),
+        ("2 MiB of text", sized(&two_mib), "422"),
+        ("one byte more", sized(&[&two_mib[..], b" "].concat()), "413"),
+    ];
+    for (name, bytes, want) in cases {
+        let answer = raw(&service, &bytes);
+        assert_eq!(status(&answer), want, "{name}: {answer:.300}");
+    }
+    let said = raw(&service, &sized(twice));
+    assert!(said.contains("a name twice in one object at line 1"), "{said}");
+}
+
+#[test]
+fn nothing_of_a_request_becomes_a_header_of_its_answer() {
+    let service = Service::start();
+    for (name, bytes) in [
+        ("path", b"GET /x%0d%0aSet-Cookie:%20a=b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".to_vec()),
+        ("redirect", b"GET /docs?%0d%0aSet-Cookie:a HTTP/1.1\r\nHost: x%0d%0aSet-Cookie: a\r\nConnection: close\r\n\r\n".to_vec()),
+        ("id", b"GET / HTTP/1.1\r\nHost: x\r\nX-Request-ID: a%0d%0aSet-Cookie: a=b\r\nConnection: close\r\n\r\n".to_vec()),
+        ("host name", sized(br#"{"devices": [{"hostname": "a\r\nSet-Cookie: x", "username": "u", "password": "p", "os": "i\r\nSet-Cookie: y"}], "commands": ["show version\r\nSet-Cookie: z"]}"#)),
+    ] {
+        let answer = raw(&service, &bytes);
+        let head = answer.split("\r\n\r\n").next().unwrap().to_ascii_lowercase();
+        assert!(head.starts_with("http/1.1 ") && !head.contains("set-cookie"), "{name}: {head}");
+    }
+    assert!(
+        !service.log().lines().any(|line| line.starts_with("Set-Cookie")),
+        "a log line was forged"
+    );
+}
+
+#[test]
+fn heads_and_bodies_that_drip_are_given_up_on() {
+    let service =
+        Service::start_with(&[("SHOWRUNNER_HEAD_TIMEOUT", "1"), ("SHOWRUNNER_BODY_TIMEOUT", "1")]);
+    let addr = service.url.trim_start_matches("http://");
+    let drip = |begin: &[u8], byte: &[u8]| {
+        let mut stream = TcpStream::connect(addr).unwrap();
+        stream.write_all(begin).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        let (mut answer, mut buffer) = (Vec::new(), [0; 1024]);
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(20) {
+            let _ = stream.write_all(byte);
+            match stream.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => answer.extend_from_slice(&buffer[..count]),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(_reset) => break,
+            }
+        }
+        (String::from_utf8_lossy(&answer).into_owned(), begun.elapsed())
+    };
+    let (answer, took) = drip(b"GET /health HTTP/1.1\r\nX-A: ", b"a");
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    assert_eq!(status(&answer), "408", "{answer}");
+    let (answer, took) = drip(&post("Content-Length: 100000\r\n", b"{"), b" ");
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    assert_eq!(status(&answer), "408", "{answer}");
+    assert!(answer.contains("body_timeout"), "{answer}");
+}
+
+fn resident_kib(service: &Service) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", service.pid())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn thousands_of_idle_and_dripping_connections_keep_nobody_out_and_cost_little() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let most = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most }).unwrap();
+    let wanted = most.unwrap_or(u64::MAX).saturating_sub(1000).min(10_000);
+    // Slow heads have half a minute: they are there for the whole test.
+    let service = Service::start_with(&[
+        ("SHOWRUNNER_HEAD_TIMEOUT", "60"),
+        ("SHOWRUNNER_BODY_TIMEOUT", "60"),
+    ]);
+    let addr = service.url.trim_start_matches("http://").to_owned();
+    let before = resident_kib(&service);
+    let mut connections = Vec::new();
+    for number in 0..wanted {
+        let mut stream = TcpStream::connect(&addr).unwrap();
+        match number % 3 {
+            0 => {}
+            1 => stream.write_all(b"GET /health HTTP/1.1\r\nX-A: a").unwrap(),
+            _ => stream.write_all(&post("Content-Length: 1000\r\n", b"{")).unwrap(),
+        }
+        connections.push(stream);
+    }
+    let device = faulty("cisco_ios", &[]).await;
+    let body = json!({"devices": [entry(&device, "ios")], "commands": ["show version"]});
+    let mut times = Vec::new();
+    for number in 0..500 {
+        let begun = Instant::now();
+        let answer = service.client.get(format!("{}/health", service.url)).send().await.unwrap();
+        assert_eq!(answer.json::<Value>().await.unwrap()["status"], "healthy");
+        times.push(begun.elapsed());
+        if number % 100 == 0 {
+            assert_eq!(service.execute(&body).await.1["successful_devices"], 1);
+        }
+    }
+    times.sort();
+    let (p99, grown) = (times[494], resident_kib(&service).saturating_sub(before));
+    println!("{wanted} connections: /health p99 {p99:?}, memory grown by {grown} KiB");
+    assert!(p99 < Duration::from_secs(1), "{p99:?}");
+    // 32 KiB each would be twice what was measured.
+    assert!(grown < wanted * 32 + 64 * 1024, "{grown} KiB for {wanted} connections");
+}

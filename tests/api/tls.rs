@@ -1,0 +1,119 @@
+//! HTTPS through the front door: certificates, clients' certificates, and new ones without a restart.
+
+use std::{fs, process::Command, time::Duration};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use reqwest::{Certificate, Client, Identity};
+use rustix::process::Signal;
+
+use crate::support::Service;
+
+type Authority = CertifiedIssuer<'static, KeyPair>;
+
+fn authority(name: &str) -> Authority {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// Certificate and key for this machine.
+fn issue(authority: &Authority) -> (String, String) {
+    let key = KeyPair::generate().unwrap();
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let params = CertificateParams::new(names).unwrap();
+    (params.signed_by(&key, authority).unwrap().pem(), key.serialize_pem())
+}
+
+fn trusting(authority: &Authority, identity: Option<&(String, String)>) -> Client {
+    let root = Certificate::from_pem(authority.pem().as_bytes()).unwrap();
+    let client = Client::builder().add_root_certificate(root).timeout(Duration::from_secs(10));
+    // A connection that is kept would not see a new certificate.
+    let client = client.pool_max_idle_per_host(0);
+    match identity {
+        Some((certificate, key)) => {
+            let pem = format!("{certificate}{key}");
+            client.identity(Identity::from_pem(pem.as_bytes()).unwrap()).build().unwrap()
+        }
+        None => client.build().unwrap(),
+    }
+}
+
+struct Files(tempfile::TempDir);
+
+impl Files {
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn write(&self, (certificate, key): &(String, String)) {
+        fs::write(self.path("cert.pem"), certificate).unwrap();
+        fs::write(self.path("key.pem"), key).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn https_is_served_and_new_certificates_come_without_a_restart() {
+    let files = Files(tempfile::tempdir().unwrap());
+    let (first, second) = (authority("first"), authority("second"));
+    files.write(&issue(&first));
+    let (certificate, key) = (files.path("cert.pem"), files.path("key.pem"));
+    let tls =
+        [("SHOWRUNNER_TLS_CERT_FILE", certificate.as_str()), ("SHOWRUNNER_TLS_KEY_FILE", &key)];
+    let service = Service::start_with(&tls);
+    let url = service.url.replace("http://", "https://");
+    let health = async |client: &Client| client.get(format!("{url}/health")).send().await;
+    assert_eq!(health(&trusting(&first, None)).await.unwrap().status().as_u16(), 200);
+    assert!(health(&trusting(&second, None)).await.is_err());
+    assert!(service.client.get(format!("{}/health", service.url)).send().await.is_err());
+    // The health check of a container knows its own certificate.
+    let port = url.rsplit(':').next().unwrap();
+    let mut check = Command::new(env!("CARGO_BIN_EXE_showrunner"));
+    check.arg("health").env("SHOWRUNNER_PORT", port).envs(tls);
+    assert!(check.status().unwrap().success());
+
+    files.write(&issue(&second));
+    service.signal(Signal::HUP);
+    let mut changed = false;
+    for _ in 0..200 {
+        changed = health(&trusting(&second, None)).await.is_ok();
+        if changed {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(changed, "{}", service.log());
+    // A broken file keeps the old ones.
+    fs::write(files.path("key.pem"), "no key").unwrap();
+    service.signal(Signal::HUP);
+    for _ in 0..200 {
+        if service.log().contains("the old ones stay") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(service.log().contains("the old ones stay"), "{}", service.log());
+    assert!(health(&trusting(&second, None)).await.is_ok());
+}
+
+#[tokio::test]
+async fn with_an_authority_only_its_clients_get_a_connection() {
+    let files = Files(tempfile::tempdir().unwrap());
+    let (server, clients, others) =
+        (authority("server"), authority("clients"), authority("others"));
+    files.write(&issue(&server));
+    fs::write(files.path("ca.pem"), clients.pem()).unwrap();
+    let paths = ["cert.pem", "key.pem", "ca.pem"].map(|name| files.path(name));
+    let service = Service::start_with(&[
+        ("SHOWRUNNER_TLS_CERT_FILE", &paths[0]),
+        ("SHOWRUNNER_TLS_KEY_FILE", &paths[1]),
+        ("SHOWRUNNER_TLS_CLIENT_CA_FILE", &paths[2]),
+    ]);
+    let url = service.url.replace("http://", "https://");
+    let health = async |identity: Option<&(String, String)>| {
+        trusting(&server, identity).get(format!("{url}/health")).send().await
+    };
+    assert_eq!(health(Some(&issue(&clients))).await.unwrap().status().as_u16(), 200);
+    assert!(health(Some(&issue(&others))).await.is_err());
+    assert!(health(None).await.is_err());
+}
