@@ -109,6 +109,8 @@ impl Expression {
             RegexBuilder::new(&text)
                 .unicode(script(at, &self.source) == Script::Unicode)
                 .size_limit(MOST_COMPILED_BYTES)
+                // The state's automaton has said that it matches: for the groups of one line there are better engines.
+                .dfa_size_limit(1)
                 .build()
                 .map(Engine::Linear)
                 .map_err(|_too_large| Unanswered::TooLarge)
