@@ -2,7 +2,12 @@
 //!
 //! `CONFORMANCE_DATA=… cargo bench --bench parsing`, with the library built in. Python with the packages is made in the
 //! build folder. Prints a table; nothing is judged here.
-#![expect(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark prints")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark prints"
+)]
 
 use std::{
     fs,
@@ -61,7 +66,11 @@ fn main() {
         millis(slowest),
         resident() - before
     );
-    println!("all {} templates compiled for lines of their platform: {:.0} MB", library().len(), all(&cases));
+    println!(
+        "all {} templates compiled for lines of their platform: {:.0} MB",
+        library().len(),
+        all(&cases)
+    );
     // As parse_output does it: look up, parse, records. Each case twice, so that its template is there.
     let mut looked_up = Duration::ZERO;
     for case in &cases {
@@ -69,14 +78,30 @@ fn main() {
         looked_up += best(3, || read(&catalog, case));
     }
     let (ours, kept) = engine(&catalog, &cases);
-    println!("our engine alone, warm: {:.0} ms, {:.1} MB/s; all templates of the cases kept: {kept:.0} MB", millis(ours), bytes as f64 / 1e6 / ours.as_secs_f64());
+    println!(
+        "our engine alone, warm: {:.0} ms, {:.1} MB/s; all templates of the cases kept: {kept:.0} MB",
+        millis(ours),
+        bytes as f64 / 1e6 / ours.as_secs_f64()
+    );
     println!("look-up and records too: {:.0} ms", millis(looked_up));
     shapes();
     match python(&cases) {
         Some([parse, quick, output]) => {
-            println!("Python, ParseText on warm templates: {:.0} ms: {:.0} times ours", parse, parse / millis(ours));
-            println!("the same without cases over half a second: {:.0} ms: {:.0} times ours", quick, quick / millis(ours));
-            println!("Python, parse_output: {:.0} ms: {:.0} times ours", output, output / millis(looked_up));
+            println!(
+                "Python, ParseText on warm templates: {:.0} ms: {:.0} times ours",
+                parse,
+                parse / millis(ours)
+            );
+            println!(
+                "the same without cases over half a second: {:.0} ms: {:.0} times ours",
+                quick,
+                quick / millis(ours)
+            );
+            println!(
+                "Python, parse_output: {:.0} ms: {:.0} times ours",
+                output,
+                output / millis(looked_up)
+            );
         }
         None => println!("no Python with {}", PACKAGES.join(" and ")),
     }
@@ -115,7 +140,8 @@ fn all(cases: &[Case]) -> f64 {
         .iter()
         .map(|(name, text)| {
             let template = Template::parse(text).unwrap();
-            let of_platform = cases.iter().filter(|case| name.starts_with(&format!("{}_", case.platform)));
+            let of_platform =
+                cases.iter().filter(|case| name.starts_with(&format!("{}_", case.platform)));
             for case in of_platform.take(3) {
                 let _ = template.read(&case.text, &Limits::default(), &|| false, None);
             }
@@ -131,7 +157,13 @@ fn all(cases: &[Case]) -> f64 {
 fn shapes() {
     let template = "Value A (\\S+)\nValue B (\\d+)\nValue List C (\\w+)\n\nStart\n ^\\s*$$\n ^${A}\\s+${B}\\s*$$ -> Record\n ^\\s+${C}(\\s+\\w+)*$$ -> Continue\n ^.*(x+x+)+y\n";
     let template = Template::parse(template).unwrap();
-    for (name, unit) in [("line ends", "\n"), ("blanks", " \n"), ("records", "name 42\n"), ("long lines", "x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x\n"), ("not ASCII", "ä ö 4\n")] {
+    for (name, unit) in [
+        ("line ends", "\n"),
+        ("blanks", " \n"),
+        ("records", "name 42\n"),
+        ("long lines", "x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x\n"),
+        ("not ASCII", "ä ö 4\n"),
+    ] {
         let text = unit.repeat((5 << 20) / unit.len());
         let limits = Limits { most_rows: usize::MAX, ..Limits::default() };
         let took = best(1, || drop(template.read(&text, &limits, &|| false, None)));
@@ -162,7 +194,8 @@ fn resident() -> f64 {
 }
 
 fn inside(folder: &Path) -> Vec<PathBuf> {
-    let mut found: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut found: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     found.sort();
     found
 }
@@ -174,7 +207,10 @@ fn cases(corpus: &Path) -> Vec<Case> {
     for folder in inside(corpus).iter().filter(|path| path.is_dir()) {
         let platform = name(folder);
         for command in inside(folder) {
-            for raw in inside(&command).iter().filter(|path| path.extension().is_some_and(|kind| kind == "raw")) {
+            for raw in inside(&command)
+                .iter()
+                .filter(|path| path.extension().is_some_and(|kind| kind == "raw"))
+            {
                 cases.push(Case {
                     os: Os::new(&platform, registry.find(&platform).map(|platform| &**platform)),
                     platform: platform.clone(),
@@ -189,7 +225,8 @@ fn cases(corpus: &Path) -> Vec<Case> {
 
 fn library() -> std::collections::HashMap<String, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/templates");
-    let package = inside(&folder).into_iter().find(|path| path.extension().is_some_and(|kind| kind == "whl"));
+    let package =
+        inside(&folder).into_iter().find(|path| path.extension().is_some_and(|kind| kind == "whl"));
     let mut archive = zip::ZipArchive::new(fs::File::open(package.unwrap()).unwrap()).unwrap();
     let mut templates = std::collections::HashMap::new();
     for index in 0..archive.len() {
@@ -208,8 +245,16 @@ fn library() -> std::collections::HashMap<String, String> {
 fn python(cases: &[Case]) -> Option<[f64; 3]> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench-python");
     let python = folder.join("bin/python");
-    let quiet = |command: &mut Command| command.stdout(Stdio::null()).status().is_ok_and(|status| status.success());
-    let ready = || quiet(Command::new(&python).args(["-c", "import ntc_templates, textfsm"]).stderr(Stdio::null()));
+    let quiet = |command: &mut Command| {
+        command.stdout(Stdio::null()).status().is_ok_and(|status| status.success())
+    };
+    let ready = || {
+        quiet(
+            Command::new(&python)
+                .args(["-c", "import ntc_templates, textfsm"])
+                .stderr(Stdio::null()),
+        )
+    };
     if !ready() {
         quiet(Command::new("python3").args(["-m", "venv"]).arg(&folder));
         quiet(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(PACKAGES));
@@ -218,7 +263,12 @@ fn python(cases: &[Case]) -> Option<[f64; 3]> {
         return None;
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/parsing_reference.py");
-    let mut child = Command::new(&python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
+    let mut child = Command::new(&python)
+        .arg(script)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .ok()?;
     let list: Vec<Value> = cases
         .iter()
         .map(|case| json!({"platform": case.platform, "command": case.command, "text": case.text}))

@@ -38,7 +38,7 @@ pub enum TreeError {
 /// True if the command shows a configuration: `show running-config`, `display current-configuration`, shortened too.
 #[must_use]
 pub fn is_configuration(command: &str) -> bool {
-    const SHOWN: [(&str, usize); 7] = [
+    const SHOWN: [(&str, usize); 8] = [
         ("running-config", 3),
         ("startup-config", 4),
         ("configuration", 4),
@@ -46,11 +46,13 @@ pub fn is_configuration(command: &str) -> bool {
         ("saved-configuration", 4),
         ("full-configuration", 4),
         ("candidate-config", 4),
+        ("run-config", 5),
     ];
     let words: Vec<String> = command.split_whitespace().map(str::to_ascii_lowercase).collect();
     match words.as_slice() {
         // All of FortiOS' configuration.
         [verb] => verb == "show",
+        [admin, what] if admin == "admin" => what == "display-config",
         [verb, what, ..] => {
             let reads = ["show", "display"]
                 .iter()
@@ -271,6 +273,8 @@ mod tests {
             "sh run",
             "show configuration",
             "display current-configuration",
+            "admin display-config",
+            "show run-config commands",
             "dis cu",
             "show",
         ] {

@@ -18,7 +18,7 @@ pub(super) enum Word {
 pub(super) type Form = Vec<Word>;
 
 /// Words behind which any name is an argument.
-const NAMED: [&str; 22] = [
+const NAMED: [&str; 19] = [
     "vrf",
     "vpn-instance",
     "instance",
@@ -31,14 +31,11 @@ const NAMED: [&str; 22] = [
     "profile",
     "group",
     "client",
-    "neighbor",
     "name",
     "--name",
-    "interface",
     "virtual-router",
     "bridge-domain",
     "policy-map",
-    "port-channel",
     "peer-group",
     "zone",
 ];
@@ -157,7 +154,7 @@ fn is_blank(node: &Node) -> bool {
 /// True if the word can be nothing but an argument: an interface, an address, a number, a name behind `vrf`.
 pub(super) fn is_argument(word: &str, before: Option<&str>) -> bool {
     let named = before.is_some_and(|before| NAMED.contains(&before.to_ascii_lowercase().as_str()));
-    named
+    (named && !is_reserved(word))
         || word.starts_with('"')
         || word.contains(|c: char| c.is_ascii_digit() || matches!(c, ':' | '/' | '*'))
 }
@@ -191,6 +188,18 @@ fn is_interface(word: &str) -> bool {
 
 /// Words that are hardly a name: what stands behind them is another command's.
 fn is_reserved(word: &str) -> bool {
-    ["detail", "details", "summary", "brief", "statistics", "terse", "extensive", "status"]
-        .contains(&word.to_ascii_lowercase().as_str())
+    [
+        "brief",
+        "counters",
+        "description",
+        "detail",
+        "details",
+        "extensive",
+        "statistics",
+        "status",
+        "summary",
+        "terse",
+        "trunk",
+    ]
+    .contains(&word.to_ascii_lowercase().as_str())
 }

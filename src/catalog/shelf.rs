@@ -15,6 +15,8 @@ use super::{
     index::{Index, Row},
 };
 
+/// Platform, command, the command whose template reads it.
+const SYNONYMS: &str = include_str!("synonyms.tsv");
 /// How many platforms' shelves are kept.
 const MOST_SHELVES: usize = 256;
 
@@ -92,7 +94,29 @@ impl Shelf {
                 (Arc::clone(row), all)
             })
             .collect();
-        Self { rows }
+        let mut shelf = Self { rows };
+        for line in SYNONYMS.lines().filter(|line| !line.starts_with('#')) {
+            let mut cells = line.split('\t');
+            if let (Some(platform), Some(command), Some(other)) =
+                (cells.next(), cells.next(), cells.next())
+                && names.iter().any(|name| name == platform)
+            {
+                shelf.add_synonym(command, other);
+            }
+        }
+        shelf
+    }
+
+    /// Lets the template of one command read another too, if it has no template of its own.
+    fn add_synonym(&mut self, command: &str, other: &str) {
+        let words =
+            |text: &str| text.split(' ').map(|word| Word::Keyword(word.to_owned())).collect();
+        let (form, same): (Form, Form) = (words(command), words(other));
+        if self.find(command).is_none()
+            && let Some((_, forms)) = self.rows.iter_mut().find(|(_, forms)| forms.contains(&same))
+        {
+            forms.push(form);
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {

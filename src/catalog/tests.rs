@@ -49,6 +49,8 @@ fn a_template_is_chosen_for_its_command_and_for_no_other() {
         ("show interfaces Gi0/1", Some(("interfaces", Exact))),
         ("show interfaces GigabitEthernet 0/1", Some(("interfaces", Argument))),
         ("show interfaces trunk", None),
+        ("show interface trunk", None),
+        ("show interface brief", None),
         ("show interfaces description", None),
         ("show interfaces | include up", None),
         ("show interfaces status", Some(("interfaces_status", Exact))),

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::field::{Faults, FieldError, Object, Place, list, text, truth, whole_number, word};
 use crate::{
     command::{CheckedCommand, CommandInput, CommandPolicy, FilterWhere, PipeOption, Rule, check},
+    config_tree::is_configuration,
     device::{Credentials, Device, Host, PrivateKey},
     plan::{DevicePlan, Parse, Plan, PlannedCommand},
     platform::{Platform, Registry},
@@ -572,8 +573,12 @@ fn check_one(
         check(platform, rules.policy, &input)
     };
     let checked = check_text(&draft.text).and_then(|command| {
-        let wanted = output.parse.is_some_and(|parse| parse.native);
-        match platform.output().native().filter(|_| wanted && command.is_whole()) {
+        let wanted = output.parse.is_some_and(|parse| parse.native) && command.is_whole();
+        let native = platform.output().native().filter(|native| {
+            // What is no filter but an argument is for tables, not for configurations.
+            wanted && (native.starts_with('|') || !is_configuration(command.base()))
+        });
+        match native {
             Some(native) => check_text(&format!("{} {native}", command.line().as_str())),
             None => Ok(command),
         }

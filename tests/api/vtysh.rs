@@ -226,4 +226,16 @@ async fn a_real_network_cli_is_read_with_and_without_filters() {
         output(5)
     );
     assert_eq!(result["commands"][6]["error_code"], "cli_error", "{result}");
+
+    let body = json!({
+        "devices": body["devices"], "commands": ["show ip route", "show running-config"], "output_format": "native"
+    });
+    let (_, answer) = service.execute(&body).await;
+    let commands = &answer["results"][0]["commands"];
+    assert_eq!(commands[0]["parser"]["engine"], "native", "{commands}");
+    assert_eq!(commands[0]["parsed"]["198.51.100.0/24"][0]["protocol"], "static", "{commands}");
+    assert_eq!(commands[1]["parser"]["engine"], "config_tree", "{commands}");
+    let tree = commands[1]["parsed"].as_array().unwrap();
+    let bgp = tree.iter().find(|section| section["line"] == "router bgp 64496").unwrap();
+    assert_eq!(bgp["children"][0]["line"], "bgp router-id 192.0.2.7");
 }
