@@ -26,4 +26,5 @@ pub mod startup;
 pub mod target;
 pub mod telemetry;
 pub mod tls;
+pub mod traces;
 pub mod wire;

@@ -34,7 +34,7 @@ const LAYERS: [&[&str]; 6] = [
     ],
 ];
 /// Rooms of one layer that may use each other, user first.
-const BESIDE: [(&str, &str); 24] = [
+const BESIDE: [(&str, &str); 27] = [
     ("access", "settings"),
     ("audit", "settings"),
     ("audit", "telemetry"),
@@ -58,6 +58,9 @@ const BESIDE: [(&str, &str); 24] = [
     ("tls", "settings"),
     ("startup", "tls"),
     ("cli", "tls"),
+    ("http", "traces"),
+    ("startup", "traces"),
+    ("traces", "settings"),
     ("startup", "telemetry"),
 ];
 

@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::time::{sleep_until, timeout};
@@ -79,6 +79,7 @@ impl Shared {
             commands,
             failure,
             duration: started.elapsed(),
+            ended: SystemTime::now(),
             timing: Timing { queue: timing.queue, resolve: timing.resolve, ..report.timing },
             host_key: report.host_key,
             warnings: report.warnings,

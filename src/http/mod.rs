@@ -29,6 +29,7 @@ use crate::{
     metrics::Metrics,
     platform::Registry,
     settings::Settings,
+    traces::Traces,
     wire::{field::FieldError, request::RequestRules},
 };
 
@@ -44,6 +45,8 @@ pub struct App {
     pub limits: Live<Limits>,
     /// Who asked what of which device.
     pub audit: Audit,
+    /// Where the spans of requests go.
+    pub traces: Traces,
     /// Whether the service has been told to stop.
     pub draining: Draining,
     /// What is counted.

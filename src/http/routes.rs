@@ -119,6 +119,7 @@ pub(super) async fn execute(
     let trail = app.audit.begin(client.asker(), &plan).await?;
     let outcomes = app.executor.run(plan).await;
     trail.end(&outcomes);
+    app.traces.devices(&request_id::trace(), &outcomes);
     Ok(Json(ExecuteResponse::new(outcomes, request_id::current())))
 }
 

@@ -8,6 +8,7 @@ use std::{
 use ipnet::IpNet;
 
 use super::{
+    endpoint::Endpoint,
     rate::RateLimit,
     rotation::Rotation,
     row::{Bounds, Row, settings},
@@ -120,6 +121,10 @@ settings! {
         metrics_port: Option<u16> = None, in 0..=65_535;
         /// Address to listen on for metrics, if they have a port of their own; `HOST` if it is not set.
         metrics_host: Option<IpAddr> = None;
+    }
+    "Traces" {
+        /// OTLP collector that spans are sent to, by HTTP as JSON; none are without it.
+        otlp_endpoint: Option<Endpoint> = None;
     }
     "Log" {
         /// Which lines are written: a level, or a list per module such as `info,showrunner::ssh=debug`.

@@ -22,6 +22,7 @@ use crate::{
     settings::{Settings, Sources},
     telemetry::Levels,
     tls::{Tls, TlsError},
+    traces::Traces,
 };
 
 /// How often clients that are as good as new are forgotten.
@@ -44,6 +45,9 @@ pub enum StartError {
     /// The audit stream cannot be written.
     #[error("the audit stream cannot be written: {0}")]
     Audit(std::io::Error),
+    /// Nobody can send traces.
+    #[error("traces cannot be sent: {0}")]
+    Traces(std::io::Error),
     /// The files of TLS are none.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -72,6 +76,7 @@ pub struct Application {
     beside: Option<Server>,
     stop: Stop,
     audit: Audit,
+    traces: Traces,
 }
 
 impl Application {
@@ -100,6 +105,7 @@ impl Application {
                 "passwords of devices come here unencrypted unless a proxy in front speaks TLS"
             );
         }
+        let traces = Traces::start(&settings, &metrics).map_err(StartError::Traces)?;
         let audit = Audit::start(&settings, &metrics).map_err(StartError::Audit)?;
         let (registry, access) = (Live::new(registry), Live::new(access));
         let own_port = settings.enable_metrics.then_some(settings.metrics_port).flatten();
@@ -119,6 +125,7 @@ impl Application {
             executor,
             limits,
             audit: audit.clone(),
+            traces: traces.clone(),
             draining,
             metrics,
             settings,
@@ -162,7 +169,7 @@ impl Application {
         };
         let server = server.map_err(failed)?.run();
         tracing::info!(http.tls = with_tls, http.port = port, "listening");
-        Ok(Self { port, server, beside, stop, audit })
+        Ok(Self { port, server, beside, stop, audit, traces })
     }
 
     /// Reads everything that the settings name, and starts nothing.
@@ -185,7 +192,7 @@ impl Application {
     /// # Errors
     /// The listener failed.
     pub async fn run_until_stopped(self) -> std::io::Result<()> {
-        let Self { server, beside, stop, audit, .. } = self;
+        let Self { server, beside, stop, audit, traces, .. } = self;
         let handle = server.handle();
         // Until the very end: monitoring sees the service stop.
         beside.map(rt::spawn);
@@ -195,6 +202,7 @@ impl Application {
             () = stop.run(handle) => Ok(()),
         };
         audit.flush();
+        traces.flush();
         ended
     }
 }

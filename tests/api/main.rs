@@ -25,4 +25,5 @@ mod settings;
 mod shutdown;
 mod support;
 mod tls;
+mod traces;
 mod vtysh;
