@@ -157,6 +157,25 @@ async fn thousands_of_idle_and_dripping_connections_keep_nobody_out_and_cost_lit
     }
     let device = faulty("cisco_ios", &[]).await;
     let body = json!({"devices": [entry(&device, "ios")], "commands": ["show version"]});
+    // Meanwhile others send what is too deep, too large or no JSON, as fast as they can.
+    let hostile = [
+        "[".repeat(100_000),
+        format!("\"{}\"", "x".repeat(2 * 1024 * 1024 - 2)),
+        format!("{{{}", "\"a\": 1, ".repeat(50_000)),
+        " ".repeat(3 * 1024 * 1024),
+    ];
+    let floods = hostile.map(|body| {
+        let (client, url) = (service.client.clone(), format!("{}/api/v1/execute", service.url));
+        tokio::spawn(async move {
+            loop {
+                let request = client.post(&url).header("content-type", "application/json");
+                // Over the limit it is hung up on in the middle of its body.
+                if let Ok(answer) = request.body(body.clone()).send().await {
+                    assert!(answer.status().is_client_error(), "{}", answer.status());
+                }
+            }
+        })
+    });
     let mut times = Vec::new();
     for number in 0..500 {
         let begun = Instant::now();
@@ -166,6 +185,10 @@ async fn thousands_of_idle_and_dripping_connections_keep_nobody_out_and_cost_lit
         if number % 100 == 0 {
             assert_eq!(service.execute(&body).await.1["successful_devices"], 1);
         }
+    }
+    for flood in floods {
+        assert!(!flood.is_finished(), "a flood was answered with something else");
+        flood.abort();
     }
     times.sort();
     let (p99, grown) = (times[494], resident_kib(&service).saturating_sub(before));
