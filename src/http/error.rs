@@ -27,6 +27,8 @@ pub(super) enum ApiError {
         /// What and where.
         reason: String,
     },
+    /// Bodies of others take all the room there is.
+    Busy,
     /// The body was not sent as JSON.
     ContentType,
     /// The body did not arrive whole.
@@ -60,6 +62,7 @@ impl ApiError {
             Self::AuditUnavailable => "audit_unavailable",
             Self::BodyTimeout { .. } => "body_timeout",
             Self::BrokenJson { .. } => "broken_json",
+            Self::Busy => "busy",
             Self::ContentType => "unsupported_media_type",
             Self::Incomplete => "incomplete_body",
             Self::Internal => "internal",
@@ -83,6 +86,7 @@ impl fmt::Display for ApiError {
                 write!(f, "The body did not arrive within {seconds} s")
             }
             Self::BrokenJson { reason } => write!(f, "The body is not valid JSON: {reason}"),
+            Self::Busy => f.write_str("Too much is being sent at once; try again in a moment"),
             Self::ContentType => {
                 f.write_str("Send the body as JSON, with the header Content-Type: application/json")
             }
@@ -141,7 +145,7 @@ pub(super) struct InvalidBody {
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::AuditUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::AuditUnavailable | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::BodyTimeout { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::BrokenJson { .. } | Self::Incomplete => StatusCode::BAD_REQUEST,
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -156,7 +160,10 @@ impl ResponseError for ApiError {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
-        if matches!(self, Self::BodyTimeout { .. } | Self::TooLarge { .. }) {
+        if self.status_code() == StatusCode::SERVICE_UNAVAILABLE {
+            response.insert_header((header::RETRY_AFTER, 1));
+        }
+        if matches!(self, Self::BodyTimeout { .. } | Self::Busy | Self::TooLarge { .. }) {
             // The rest of the body may still be on its way.
             response.force_close();
         }

@@ -2,6 +2,7 @@
 
 mod access_log;
 mod authorize;
+mod body;
 mod client;
 mod error;
 mod health;
@@ -15,6 +16,7 @@ use self::error::ApiError;
 pub use self::{
     access_log::middleware as access_log_middleware,
     authorize::middleware as authorize_middleware,
+    body::BodyBudget,
     health::Draining,
     openapi::document,
     rate_limit::{Limits, middleware as rate_limit_middleware},
@@ -43,6 +45,8 @@ pub struct App {
     pub executor: Executor,
     /// How many requests each client may send.
     pub limits: Live<Limits>,
+    /// What bodies may hold while they are on their way.
+    pub body_budget: BodyBudget,
     /// Who asked what of which device.
     pub audit: Audit,
     /// Where the spans of requests go.

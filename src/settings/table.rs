@@ -39,6 +39,8 @@ settings! {
         body_timeout: u64 = 10, in 1..=300, unit "seconds";
         /// Most bytes of a request's body.
         max_body_bytes: usize = 2 * 1024 * 1024, in 1..=1 << 26, unit "bytes";
+        /// Most bytes of all bodies that are on their way; more are answered with 503.
+        max_bodies_bytes: usize = 256 * 1024 * 1024, in 1..=1 << 34, unit "bytes";
         /// How long the service goes on taking requests after SIGTERM, while `/health/ready` already says 503: the time
         /// that your load balancer needs to notice.
         shutdown_delay: u64 = 0, in 0..=60, unit "seconds";

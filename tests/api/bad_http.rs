@@ -126,6 +126,36 @@ fn heads_and_bodies_that_drip_are_given_up_on() {
     assert!(answer.contains("body_timeout"), "{answer}");
 }
 
+#[test]
+fn bodies_on_their_way_hold_no_more_than_their_budget() {
+    let service = Service::start_with(&[
+        ("SHOWRUNNER_MAX_BODIES_BYTES", "100000"),
+        ("SHOWRUNNER_BODY_TIMEOUT", "60"),
+    ]);
+    let half = |count: usize| {
+        let mut stream = TcpStream::connect(service.url.trim_start_matches("http://")).unwrap();
+        let body = [b"\"", "x".repeat(count).as_bytes()].concat();
+        stream.write_all(&post("Content-Length: 95000\r\n", &body)).unwrap();
+        stream
+    };
+    let holding = half(90_000);
+    let small = sized(&[b"\"", "x".repeat(20_000).as_bytes(), b"\""].concat());
+    let becomes = |wanted: &str| {
+        for _ in 0..500 {
+            let answer = raw(&service, &small);
+            if status(&answer) == wanted {
+                return answer;
+            }
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        panic!("it was never answered with {wanted}");
+    };
+    let busy = becomes("503");
+    assert!(busy.contains("\"busy\"") && busy.contains("retry-after: 1"), "{busy}");
+    drop(holding);
+    becomes("422");
+}
+
 fn resident_kib(service: &Service) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", service.pid())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
