@@ -37,6 +37,8 @@ settings! {
         head_timeout: u64 = 5, in 1..=300, unit "seconds";
         /// Longest wait for the whole of a request's body.
         body_timeout: u64 = 10, in 1..=300, unit "seconds";
+        /// Longest that a caller may take nothing of his answer; then he has gone.
+        write_timeout: u64 = 30, in 1..=300, unit "seconds";
         /// Most bytes of a request's body.
         max_body_bytes: usize = 2 * 1024 * 1024, in 1..=1 << 26, unit "bytes";
         /// Most bytes of all bodies that are on their way; more are answered with 503.

@@ -16,6 +16,9 @@ use crate::{
 /// How long a connection is kept for its next request.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
+/// How often a silent caller is asked whether he is still there.
+const PROBE: Duration = Duration::from_secs(10);
+
 /// Binds an address; with port 0 the system chooses one.
 pub(super) fn listen(host: IpAddr, port: u16) -> Result<(TcpListener, u16), StartError> {
     let addr = SocketAddr::new(host, port);
@@ -23,6 +26,17 @@ pub(super) fn listen(host: IpAddr, port: u16) -> Result<(TcpListener, u16), Star
     let listener = TcpListener::bind(addr).map_err(failed)?;
     let port = listener.local_addr().map_err(failed)?.port();
     Ok((listener, port))
+}
+
+/// Callers who vanish, or who take nothing of their answer, are given up on. The system does that: what is set on a
+/// listener holds for its connections.
+fn give_up_on_the_silent(listener: &TcpListener, after: Duration) -> rustix::io::Result<()> {
+    use rustix::net::sockopt;
+    let millis = u32::try_from(after.as_millis()).unwrap_or(u32::MAX);
+    sockopt::set_tcp_user_timeout(listener, millis)?;
+    sockopt::set_tcp_keepidle(listener, after)?;
+    sockopt::set_tcp_keepintvl(listener, PROBE)?;
+    sockopt::set_socket_keepalive(listener, true)
 }
 
 /// The service.
@@ -65,6 +79,8 @@ pub(super) fn service(
         workers => server.workers(workers),
     };
     let failed = |source| StartError::Listen { addr: "its port".to_owned(), source };
+    let write = Duration::from_secs(settings.write_timeout);
+    give_up_on_the_silent(&listener, write).map_err(|error| failed(error.into()))?;
     let server = match tls {
         Some(tls) => {
             let config = tls.server().map_err(|error| failed(std::io::Error::other(error)))?;

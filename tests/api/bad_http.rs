@@ -156,6 +156,37 @@ fn bodies_on_their_way_hold_no_more_than_their_budget() {
     becomes("422");
 }
 
+#[tokio::test]
+async fn a_caller_who_takes_nothing_of_his_answer_is_given_up_on() {
+    let service = Service::start_with(&[("SHOWRUNNER_WRITE_TIMEOUT", "1")]);
+    let device = faulty("cisco_ios", &[]).await;
+    // More than the buffers between the two take.
+    let commands = ["show simulator lines 100000"; 4].to_vec();
+    let body = json!({"devices": [entry(&device, "ios")], "commands": commands}).to_string();
+    let stream = TcpStream::connect(service.url.trim_start_matches("http://")).unwrap();
+    rustix::net::sockopt::set_socket_recv_buffer_size(&stream, 4096).unwrap();
+    (&stream).write_all(&sized(body.as_bytes())).unwrap();
+    let in_flight = async || {
+        let url = format!("{}/metrics", service.url);
+        let text = service.client.get(url).send().await.unwrap().text().await.unwrap();
+        let name = "showrunner_http_requests_in_flight ";
+        let count = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        let answered = text.contains(r#"{route="/api/v1/execute",status="200"} 1"#);
+        (count.parse::<u64>().unwrap(), answered)
+    };
+    // The request that asks is one of them.
+    let mut held = false;
+    for _ in 0..1500 {
+        match in_flight().await {
+            (2, true) => held = true,
+            (1, true) if held => return,
+            _ => {}
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("held: {held}; the answer of a caller who takes nothing is kept");
+}
+
 fn resident_kib(service: &Service) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", service.pid())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
