@@ -3,6 +3,7 @@
 //! `CONFORMANCE_DATA=… cargo bench --bench parsing`, with the library built in. Python with the packages is made in the
 //! build folder. Prints a table; nothing is judged here.
 #![expect(
+    clippy::cast_precision_loss,
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::indexing_slicing,

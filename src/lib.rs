@@ -30,4 +30,5 @@ pub mod target;
 pub mod telemetry;
 pub mod textfsm;
 pub mod tls;
+pub mod traces;
 pub mod wire;

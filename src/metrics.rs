@@ -39,6 +39,7 @@ pub struct Metrics {
     parses: IntCounterVec,
     output_bytes: IntCounter,
     log_lines_dropped: IntCounter,
+    spans_dropped: IntCounter,
 }
 
 impl Default for Metrics {
@@ -113,6 +114,8 @@ impl Metrics {
                 "log_lines_dropped_total",
                 "Log lines that were dropped because nobody took them fast enough.",
             ),
+            spans_dropped: made
+                .counter("spans_dropped_total", "Spans of traces that the collector did not take."),
             registry: registry.clone(),
         };
         let build =
@@ -196,6 +199,11 @@ impl Metrics {
     /// Log lines dropped since the last call.
     pub fn log_lines_dropped(&self, lines: u64) {
         self.log_lines_dropped.inc_by(lines);
+    }
+
+    /// Spans that the collector did not take.
+    pub fn spans_dropped(&self, spans: usize) {
+        self.spans_dropped.inc_by(u64::try_from(spans).unwrap_or(0));
     }
 
     /// Devices that wait for a session's place.

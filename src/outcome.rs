@@ -1,6 +1,6 @@
 //! What came of a request, per device and per command. The answer's wire form is made of these.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
@@ -55,6 +55,8 @@ pub struct DeviceOutcome {
     pub failure: Option<CommandFailure>,
     /// From the device's turn to its end.
     pub duration: Duration,
+    /// When it ended, by the wall clock.
+    pub ended: SystemTime,
     /// The phases of that, of the last attempt.
     pub timing: Timing,
     /// Connections that were tried.

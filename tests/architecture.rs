@@ -35,7 +35,7 @@ const LAYERS: [&[&str]; 6] = [
     ],
 ];
 /// Rooms of one layer that may use each other, user first.
-const BESIDE: [(&str, &str); 25] = [
+const BESIDE: [(&str, &str); 28] = [
     ("access", "settings"),
     ("audit", "settings"),
     ("audit", "telemetry"),
@@ -60,6 +60,9 @@ const BESIDE: [(&str, &str); 25] = [
     ("tls", "settings"),
     ("startup", "tls"),
     ("cli", "tls"),
+    ("http", "traces"),
+    ("startup", "traces"),
+    ("traces", "settings"),
     ("startup", "telemetry"),
 ];
 

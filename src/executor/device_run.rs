@@ -3,7 +3,7 @@
 use std::{
     net::{SocketAddr, ToSocketAddrs as _},
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::time::{sleep, sleep_until, timeout_at};
@@ -81,6 +81,7 @@ impl Shared {
             commands: report.commands,
             failure,
             duration: queued.elapsed().saturating_sub(turn.waited),
+            ended: SystemTime::now(),
             timing: Timing { queue: Some(turn.waited), resolve: timing.resolve, ..report.timing },
             attempts: turn.attempts,
             host_key: report.host_key,

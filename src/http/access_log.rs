@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use actix_web::{
@@ -15,8 +15,11 @@ use actix_web::{
     web::{Bytes, Data},
 };
 
-use super::{App, client::Client};
-use crate::metrics::{InFlight, Metrics};
+use super::{App, client::Client, request_id};
+use crate::{
+    metrics::{InFlight, Metrics},
+    traces::Traces,
+};
 
 /// The status of a request whose caller did not wait, as other servers log it.
 const CLIENT_CLOSED: u16 = 499;
@@ -33,7 +36,7 @@ pub async fn middleware(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let app = request.app_data::<Data<App>>().cloned();
     let metrics = app.as_ref().map(|app| app.metrics.clone()).unwrap_or_default();
-    let mut line = AccessLine::new(&request, &metrics);
+    let mut line = AccessLine::new(&request, &metrics, app.as_ref().map(|app| app.traces.clone()));
     let in_flight = metrics.request();
     let mut response = match next.call(request).await {
         Ok(response) => response,
@@ -90,18 +93,22 @@ struct AccessLine {
     path: String,
     started: Instant,
     metrics: Metrics,
+    traces: Option<Traces>,
+    began: SystemTime,
     /// Who sent it, once that is known.
     client: Option<Client>,
     is_over: bool,
 }
 
 impl AccessLine {
-    fn new(request: &ServiceRequest, metrics: &Metrics) -> Self {
+    fn new(request: &ServiceRequest, metrics: &Metrics, traces: Option<Traces>) -> Self {
         Self {
             method: request.method().to_string(),
             path: request.path().to_owned(),
             started: Instant::now(),
             metrics: metrics.clone(),
+            traces,
+            began: SystemTime::now(),
             client: None,
             is_over: false,
         }
@@ -111,6 +118,9 @@ impl AccessLine {
         self.is_over = true;
         let took = self.started.elapsed();
         self.metrics.answered(route, status, took);
+        if let Some(traces) = &self.traces {
+            traces.request(&request_id::trace(), route, status, self.began);
+        }
         tracing::info!(
             http.method = %self.method.escape_debug(),
             http.path = %self.path.escape_debug(),

@@ -27,6 +27,8 @@ pub(super) enum ApiError {
         /// What and where.
         reason: String,
     },
+    /// Bodies of others take all the room there is.
+    Busy,
     /// The body was not sent as JSON.
     ContentType,
     /// More devices would wait than may.
@@ -62,6 +64,7 @@ impl ApiError {
             Self::AuditUnavailable => "audit_unavailable",
             Self::BodyTimeout { .. } => "body_timeout",
             Self::BrokenJson { .. } => "broken_json",
+            Self::Busy => "busy",
             Self::ContentType => "unsupported_media_type",
             Self::Full(_) => "service_full",
             Self::Incomplete => "incomplete_body",
@@ -86,6 +89,7 @@ impl fmt::Display for ApiError {
                 write!(f, "The body did not arrive within {seconds} s")
             }
             Self::BrokenJson { reason } => write!(f, "The body is not valid JSON: {reason}"),
+            Self::Busy => f.write_str("Too much is being sent at once; try again in a moment"),
             Self::ContentType => {
                 f.write_str("Send the body as JSON, with the header Content-Type: application/json")
             }
@@ -151,7 +155,7 @@ impl ResponseError for ApiError {
             Self::BrokenJson { .. } | Self::Incomplete => StatusCode::BAD_REQUEST,
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::AuditUnavailable | Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::AuditUnavailable | Self::Busy | Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::KeyMissing | Self::KeyUnknown => StatusCode::UNAUTHORIZED,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
@@ -162,7 +166,10 @@ impl ResponseError for ApiError {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
-        if matches!(self, Self::BodyTimeout { .. } | Self::TooLarge { .. }) {
+        if self.status_code() == StatusCode::SERVICE_UNAVAILABLE {
+            response.insert_header((header::RETRY_AFTER, 1));
+        }
+        if matches!(self, Self::BodyTimeout { .. } | Self::Busy | Self::TooLarge { .. }) {
             // The rest of the body may still be on its way.
             response.force_close();
         }

@@ -2,6 +2,7 @@
 
 mod access_log;
 mod authorize;
+mod body;
 mod client;
 mod error;
 mod health;
@@ -17,6 +18,7 @@ use self::error::ApiError;
 pub use self::{
     access_log::middleware as access_log_middleware,
     authorize::middleware as authorize_middleware,
+    body::BodyBudget,
     health::Draining,
     openapi::document,
     rate_limit::{Limits, middleware as rate_limit_middleware},
@@ -31,6 +33,7 @@ use crate::{
     metrics::Metrics,
     platform::Registry,
     settings::Settings,
+    traces::Traces,
     wire::{field::FieldError, request::RequestRules},
 };
 
@@ -46,8 +49,12 @@ pub struct App {
     pub reader: Reader,
     /// How many requests each client may send.
     pub limits: Live<Limits>,
+    /// What bodies may hold while they are on their way.
+    pub body_budget: BodyBudget,
     /// Who asked what of which device.
     pub audit: Audit,
+    /// Where the spans of requests go.
+    pub traces: Traces,
     /// Whether the service has been told to stop.
     pub draining: Draining,
     /// What is counted.

@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 
 use super::{
     App,
+    body::read_json,
     error::{ApiError, ErrorBody, InvalidBody},
     openapi, request_id,
-    routes::read_json,
 };
 use crate::{
     catalog::Os,

@@ -1,11 +1,8 @@
 //! The route table and its handlers.
 
-use std::time::Duration;
-
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header,
-    rt::time::timeout,
     web::{self, Data, Json},
 };
 use serde::Serialize;
@@ -16,8 +13,9 @@ use utoipa_swagger_ui::SwaggerUi;
 use super::{
     App,
     authorize::Caller,
+    body::read_json,
     error::{self, ApiError, ErrorBody, InvalidBody},
-    health, json, openapi, parsers, request_id, stream,
+    health, openapi, parsers, request_id, stream,
 };
 use crate::{
     catalog::{Catalog, Os},
@@ -126,6 +124,7 @@ async fn only_post() -> Result<HttpResponse, ApiError> {
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "The body was not sent as JSON", body = ErrorBody),
         (status = 422, description = "The request is not valid: every fault with its place; a refused command names the rule", body = InvalidBody),
+        (status = 408, description = "The body did not arrive in time", body = ErrorBody),
         (status = 429, description = "This client has sent too many requests; `Retry-After` says when to come back", body = ErrorBody),
         (status = 503, description = "Too many devices wait already: ask again after `Retry-After` seconds", body = ErrorBody),
     )
@@ -144,6 +143,7 @@ pub(super) async fn execute(
     let admitted = app.executor.admit(plan).inspect_err(|_full| trail.finish());
     let outcomes = admitted.map_err(ApiError::Full)?.outcomes().await;
     trail.end(&outcomes);
+    app.traces.devices(&request_id::trace(), &outcomes);
     Ok(Json(ExecuteResponse::new(outcomes, request_id::current())))
 }
 
@@ -165,6 +165,7 @@ pub(super) async fn execute(
         (status = 413, description = "The body is too large", body = ErrorBody),
         (status = 415, description = "The body was not sent as JSON", body = ErrorBody),
         (status = 422, description = "The request is not valid: every fault with its place; a refused command names the rule", body = InvalidBody),
+        (status = 408, description = "The body did not arrive in time", body = ErrorBody),
         (status = 429, description = "This client has sent too many requests; `Retry-After` says when to come back", body = ErrorBody),
     )
 )]
@@ -225,45 +226,6 @@ async fn index(app: Data<App>) -> Json<Value> {
 async fn openapi_json(app: Data<App>) -> HttpResponse {
     let document = openapi::document(&app.settings.title);
     HttpResponse::Ok().content_type(header::ContentType::json()).body(document)
-}
-
-/// The body as JSON, in full, within the limit.
-pub(super) async fn read_json(
-    request: &HttpRequest,
-    body: web::Payload,
-    app: &App,
-) -> Result<Value, ApiError> {
-    let content_type = request.headers().get(header::CONTENT_TYPE);
-    let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if essence != "application/json" && !essence.ends_with("+json") {
-        return Err(ApiError::ContentType);
-    }
-    let limit = app.settings.max_body_bytes;
-    // Whoever drips his body holds memory: he gets a fixed time, not one a byte.
-    let seconds = app.settings.body_timeout;
-    let whole = timeout(Duration::from_secs(seconds), body.to_bytes_limited(limit));
-    let body = match whole.await.map_err(|_late| ApiError::BodyTimeout { seconds })? {
-        Ok(Ok(body)) => body,
-        Ok(Err(error)) => {
-            let overflow = error
-                .as_error()
-                .is_some_and(|error| matches!(error, actix_web::error::PayloadError::Overflow));
-            return Err(if overflow { ApiError::TooLarge { limit } } else { ApiError::Incomplete });
-        }
-        Err(_over) => return Err(ApiError::TooLarge { limit }),
-    };
-    json::parse(&body).map_err(|error| ApiError::BrokenJson { reason: position(&error) })
-}
-
-/// What is wrong and where, without a word of the body.
-fn position(error: &serde_json::Error) -> String {
-    let what = match error.classify() {
-        serde_json::error::Category::Eof => "it ends too early",
-        _ if error.to_string().starts_with(json::TWICE) => json::TWICE,
-        _ => "syntax error",
-    };
-    format!("{what} at line {} column {}", error.line(), error.column())
 }
 
 /// How small the pieces of a streamed answer are.

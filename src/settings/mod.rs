@@ -4,6 +4,7 @@
 //! value and what would be right.
 
 pub mod document;
+mod endpoint;
 pub mod rate;
 mod rotation;
 mod row;
@@ -14,6 +15,7 @@ mod value;
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 pub use self::{
+    endpoint::Endpoint,
     rotation::Rotation,
     row::Row,
     sources::{Loaded, Origin, Sources, variable},

@@ -8,6 +8,7 @@ use std::{
 use ipnet::IpNet;
 
 use super::{
+    endpoint::Endpoint,
     rate::RateLimit,
     rotation::Rotation,
     row::{Bounds, Row, settings},
@@ -36,8 +37,12 @@ settings! {
         head_timeout: u64 = 5, in 1..=300, unit "seconds";
         /// Longest wait for the whole of a request's body.
         body_timeout: u64 = 10, in 1..=300, unit "seconds";
+        /// Longest that a caller may take nothing of his answer; then he has gone.
+        write_timeout: u64 = 30, in 1..=300, unit "seconds";
         /// Most bytes of a request's body.
         max_body_bytes: usize = 2 * 1024 * 1024, in 1..=1 << 26, unit "bytes";
+        /// Most bytes of all bodies that are on their way; more are answered with 503.
+        max_bodies_bytes: usize = 256 * 1024 * 1024, in 1..=1 << 34, unit "bytes";
         /// How long the service goes on taking requests after SIGTERM, while `/health/ready` already says 503: the time
         /// that your load balancer needs to notice.
         shutdown_delay: u64 = 0, in 0..=60, unit "seconds";
@@ -142,6 +147,10 @@ settings! {
         metrics_port: Option<u16> = None, in 0..=65_535;
         /// Address to listen on for metrics, if they have a port of their own; `HOST` if it is not set.
         metrics_host: Option<IpAddr> = None;
+    }
+    "Traces" {
+        /// OTLP collector that spans are sent to, by HTTP as JSON; none are without it.
+        otlp_endpoint: Option<Endpoint> = None;
     }
     "Log" {
         /// Which lines are written: a level, or a list per module such as `info,showrunner::ssh=debug`.

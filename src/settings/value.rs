@@ -5,7 +5,7 @@ use std::{net::IpAddr, path::PathBuf};
 use figment::value::Value;
 use ipnet::IpNet;
 
-use super::{rate::RateLimit, rotation::Rotation};
+use super::{endpoint::Endpoint, rate::RateLimit, rotation::Rotation};
 use crate::target::network;
 
 /// A type of settings.
@@ -74,6 +74,7 @@ macro_rules! texts {
 }
 
 texts! {
+    Endpoint: "an address such as http://127.0.0.1:4318";
     IpAddr: "an IPv4 or IPv6 address";
     RateLimit: "a rate such as 30/minute (second, minute, hour or day), or off";
     Rotation: "a size such as 100MiB, hourly, daily or off";

@@ -1,14 +1,13 @@
 //! Builds the service out of its settings and runs it until it is told to stop.
 
-use std::{
-    net::{IpAddr, SocketAddr, TcpListener},
-    time::Duration,
-};
-
-use actix_web::{App as Actix, HttpServer, dev::Server, middleware, rt, web::Data};
-
+mod process;
 mod reload;
+mod server;
 mod stop;
+
+use std::time::Duration;
+
+use actix_web::{dev::Server, rt, web::Data};
 
 use self::stop::Stop;
 use crate::{
@@ -16,13 +15,14 @@ use crate::{
     audit::Audit,
     catalog::{Broken, Catalog, LibraryError},
     executor::{Executor, Reader},
-    http::{self, App, Draining, Limits},
+    http::{App, BodyBudget, Draining, Limits},
     live::Live,
     metrics::Metrics,
     platform::{DefinitionError, Registry},
     settings::{Settings, Sources},
     telemetry::Levels,
     tls::{Tls, TlsError},
+    traces::Traces,
 };
 
 /// How often clients that are as good as new are forgotten.
@@ -48,6 +48,9 @@ pub enum StartError {
     /// The audit stream cannot be written.
     #[error("the audit stream cannot be written: {0}")]
     Audit(std::io::Error),
+    /// Nobody can send traces.
+    #[error("traces cannot be sent: {0}")]
+    Traces(std::io::Error),
     /// The files of TLS are none.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -74,8 +77,7 @@ pub struct Application {
     server: Server,
     /// Health and metrics on a port of their own.
     beside: Option<Server>,
-    stop: Stop,
-    audit: Audit,
+    app: Data<App>,
 }
 
 impl Application {
@@ -85,90 +87,37 @@ impl Application {
     /// Says what is wrong and where; nothing was started then.
     pub fn build(start: Start) -> Result<Self, StartError> {
         let Start { settings, sources, metrics, levels } = start;
-        raise_descriptor_limit();
-        keep_memory_private();
+        process::raise_descriptor_limit();
+        process::keep_memory_private();
         let (registry, access) = definitions(&settings)?;
         let tls = Tls::load(&settings)?;
-        let (listener, port) = listen(settings.host, settings.port)?;
-        if !settings.host.is_loopback() && access.n_keys().is_none() {
-            tracing::warn!("everybody who can reach this address may send requests: auth is none");
-        }
+        let (listener, port) = server::listen(settings.host, settings.port)?;
+        warn_of_openness(&settings, &access, tls.is_some());
         let reader = Reader::new(templates(&settings)?);
-        let executor = Executor::new(settings.executor_limits(), metrics.clone(), reader.clone());
-        let (workers, shutdown) = (settings.workers, settings.shutdown_timeout);
-        let (max_connections, with_documents) = (settings.max_connections, settings.enable_docs);
-        let head = Duration::from_secs(settings.head_timeout);
-        let limits = Live::new(Limits::new(&settings, &metrics));
-        rt::spawn(forget_idle_clients(limits.clone()));
-        if !settings.host.is_loopback() && tls.is_none() {
-            tracing::warn!(
-                "passwords of devices come here unencrypted unless a proxy in front speaks TLS"
-            );
-        }
-        let audit = Audit::start(&settings, &metrics).map_err(StartError::Audit)?;
-        let (registry, access) = (Live::new(registry), Live::new(access));
-        let own_port = settings.enable_metrics.then_some(settings.metrics_port).flatten();
-        let with_metrics = settings.enable_metrics && own_port.is_none();
-        let metrics_host = settings.metrics_host.unwrap_or(settings.host);
-        let draining = Draining::default();
-        let stop = Stop {
-            draining: draining.clone(),
-            executor: executor.clone(),
-            metrics: metrics.clone(),
-            delay: Duration::from_secs(settings.shutdown_delay),
-            limit: Duration::from_secs(shutdown),
-        };
         let app = Data::new(App {
-            registry,
-            access,
-            executor,
+            registry: Live::new(registry),
+            access: Live::new(access),
+            executor: Executor::new(settings.executor_limits(), metrics.clone(), reader.clone()),
             reader,
-            limits,
-            audit: audit.clone(),
-            draining,
+            limits: Live::new(Limits::new(&settings, &metrics)),
+            body_budget: BodyBudget::new(settings.max_bodies_bytes),
+            audit: Audit::start(&settings, &metrics).map_err(StartError::Audit)?,
+            traces: Traces::start(&settings, &metrics).map_err(StartError::Traces)?,
+            draining: Draining::default(),
             metrics,
             settings,
         });
-        rt::spawn(reload::run(app.clone(), sources, levels, tls.clone()));
-        let beside =
-            own_port.map(|port| monitoring(app.clone(), metrics_host, port)).transpose()?;
-        let server = HttpServer::new(move || {
-            Actix::new()
-                .app_data(app.clone())
-                .configure(http::configure)
-                .configure(|service| {
-                    if with_documents {
-                        http::configure_documents(service);
-                    }
-                })
-                .configure(|service| http::configure_monitoring(service, with_metrics))
-                .wrap(middleware::from_fn(http::authorize_middleware))
-                .wrap(middleware::from_fn(http::rate_limit_middleware))
-                .wrap(security_headers())
-                .wrap(middleware::from_fn(http::access_log_middleware))
-                .wrap(middleware::from_fn(http::request_id_middleware))
-        })
-        .client_request_timeout(head)
-        .max_connections(max_connections)
-        .keep_alive(Duration::from_secs(30))
-        // A caller who closes his side has gone: his sessions end.
-        .h1_allow_half_closed(false)
-        .disable_signals()
-        // The workers' own limit: longer than ours, which ends requests with an answer.
-        .shutdown_timeout(shutdown + 30);
-        let server = if workers > 0 { server.workers(workers) } else { server };
-        let failed = |source| StartError::Listen { addr: format!("port {port}"), source };
-        let with_tls = tls.is_some();
-        let server = match tls {
-            Some(tls) => {
-                let config = tls.server().map_err(|error| failed(std::io::Error::other(error)))?;
-                server.tls_handshake_timeout(head).listen_rustls_0_23(listener, config)
-            }
-            None => server.listen(listener),
-        };
-        let server = server.map_err(failed)?.run();
-        tracing::info!(http.tls = with_tls, http.port = port, "listening");
-        Ok(Self { port, server, beside, stop, audit })
+        let own_port = app.settings.metrics_port.filter(|_| app.settings.enable_metrics);
+        let beside = own_port.map(|port| server::monitoring(app.clone(), port)).transpose()?;
+        let server = server::service(&app, listener, tls.as_ref())?;
+        rt::spawn(forget_idle_clients(app.limits.clone()));
+        rt::spawn(reload::run(app.clone(), sources, levels, tls));
+        tracing::info!(
+            http.tls = app.settings.tls_cert_file.is_some(),
+            http.port = port,
+            "listening"
+        );
+        Ok(Self { port, server, beside, app })
     }
 
     /// Reads everything that the settings name, and starts nothing.
@@ -192,16 +141,17 @@ impl Application {
     /// # Errors
     /// The listener failed.
     pub async fn run_until_stopped(self) -> std::io::Result<()> {
-        let Self { server, beside, stop, audit, .. } = self;
+        let Self { server, beside, app, .. } = self;
         let handle = server.handle();
         // Until the very end: monitoring sees the service stop.
         beside.map(rt::spawn);
         let mut server = rt::spawn(server);
         let ended = tokio::select! {
             ended = &mut server => ended?,
-            () = stop.run(handle) => Ok(()),
+            () = Stop::of(&app).run(handle) => Ok(()),
         };
-        audit.flush();
+        app.audit.flush();
+        app.traces.flush();
         ended
     }
 }
@@ -231,28 +181,19 @@ fn templates(settings: &Settings) -> Result<Catalog, StartError> {
     Ok(catalog)
 }
 
-fn listen(host: IpAddr, port: u16) -> Result<(TcpListener, u16), StartError> {
-    let addr = SocketAddr::new(host, port);
-    let failed = |source| StartError::Listen { addr: addr.to_string(), source };
-    let listener = TcpListener::bind(addr).map_err(failed)?;
-    let port = listener.local_addr().map_err(failed)?.port();
-    Ok((listener, port))
-}
-
-/// Health and metrics on a port of their own: one worker, nothing else to reach.
-fn monitoring(app: Data<App>, host: IpAddr, port: u16) -> Result<Server, StartError> {
-    let (listener, port) = listen(host, port)?;
-    let server = HttpServer::new(move || {
-        Actix::new()
-            .app_data(app.clone())
-            .configure(|service| http::configure_monitoring(service, true))
-            .wrap(security_headers())
-            .wrap(middleware::from_fn(http::request_id_middleware))
-    });
-    let failed = |source| StartError::Listen { addr: format!("port {port}"), source };
-    let server = server.workers(1).disable_signals().listen(listener).map_err(failed)?.run();
-    tracing::info!(metrics.port = port, "listening for monitoring");
-    Ok(server)
+/// What an operator should have meant.
+fn warn_of_openness(settings: &Settings, access: &Access, with_tls: bool) {
+    if settings.host.is_loopback() {
+        return;
+    }
+    if access.n_keys().is_none() {
+        tracing::warn!("everybody who can reach this address may send requests: auth is none");
+    }
+    if !with_tls {
+        tracing::warn!(
+            "passwords of devices come here unencrypted unless a proxy in front speaks TLS"
+        );
+    }
 }
 
 /// What the settings say about platforms and callers.
@@ -271,35 +212,4 @@ async fn forget_idle_clients(limits: Live<Limits>) {
         tick.tick().await;
         limits.now().forget_idle();
     }
-}
-
-/// A session holds up to four descriptors; many systems start programs with 1024 although they allow more.
-fn raise_descriptor_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    // Refused only where the hard limit is lower, which it is not: it is the one that is asked for.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-}
-
-/// Passwords pass through this memory: nobody gets a copy of it, neither with a crash nor with a debugger.
-fn keep_memory_private() {
-    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
-    let none = Rlimit { current: Some(0), maximum: Some(0) };
-    if setrlimit(Resource::Core, none).is_err()
-        || set_dumpable_behavior(DumpableBehavior::NotDumpable).is_err()
-    {
-        tracing::warn!("the system does not let core dumps be switched off");
-    }
-}
-
-/// Swagger UI runs from the binary alone: nothing else may be loaded into its page.
-fn security_headers() -> middleware::DefaultHeaders {
-    middleware::DefaultHeaders::new()
-        .add(("X-Content-Type-Options", "nosniff"))
-        .add(("X-Frame-Options", "DENY"))
-        .add(("Referrer-Policy", "no-referrer"))
-        .add((
-            "Content-Security-Policy",
-            "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
-        ))
 }

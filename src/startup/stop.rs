@@ -12,7 +12,11 @@ use actix_web::{
     },
 };
 
-use crate::{executor::Executor, http::Draining, metrics::Metrics};
+use crate::{
+    executor::Executor,
+    http::{App, Draining},
+    metrics::Metrics,
+};
 
 /// How long sessions get to log out when the requests' time is over.
 const LOGOUT: Duration = Duration::from_secs(3);
@@ -25,16 +29,26 @@ const IDLE_CONNECTIONS: Duration = Duration::from_millis(500);
 
 /// What the end of the service needs.
 pub(super) struct Stop {
-    pub(super) draining: Draining,
-    pub(super) executor: Executor,
-    pub(super) metrics: Metrics,
+    draining: Draining,
+    executor: Executor,
+    metrics: Metrics,
     /// Between being not ready and taking no new connections.
-    pub(super) delay: Duration,
+    delay: Duration,
     /// How long running requests get.
-    pub(super) limit: Duration,
+    limit: Duration,
 }
 
 impl Stop {
+    pub(super) fn of(app: &App) -> Self {
+        Self {
+            draining: app.draining.clone(),
+            executor: app.executor.clone(),
+            metrics: app.metrics.clone(),
+            delay: Duration::from_secs(app.settings.shutdown_delay),
+            limit: Duration::from_secs(app.settings.shutdown_timeout),
+        }
+    }
+
     /// Waits for SIGTERM or SIGINT and ends the service; a second signal makes it hurry.
     pub(super) async fn run(self, server: ServerHandle) {
         let (Ok(mut terminate), Ok(mut interrupt)) =

@@ -126,6 +126,67 @@ fn heads_and_bodies_that_drip_are_given_up_on() {
     assert!(answer.contains("body_timeout"), "{answer}");
 }
 
+#[test]
+fn bodies_on_their_way_hold_no_more_than_their_budget() {
+    let service = Service::start_with(&[
+        ("SHOWRUNNER_MAX_BODIES_BYTES", "100000"),
+        ("SHOWRUNNER_BODY_TIMEOUT", "60"),
+    ]);
+    let half = |count: usize| {
+        let mut stream = TcpStream::connect(service.url.trim_start_matches("http://")).unwrap();
+        let body = [b"\"", "x".repeat(count).as_bytes()].concat();
+        stream.write_all(&post("Content-Length: 95000\r\n", &body)).unwrap();
+        stream
+    };
+    let holding = half(90_000);
+    let small = sized(&[b"\"", "x".repeat(20_000).as_bytes(), b"\""].concat());
+    let becomes = |wanted: &str| {
+        for _ in 0..500 {
+            let answer = raw(&service, &small);
+            if status(&answer) == wanted {
+                return answer;
+            }
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        panic!("it was never answered with {wanted}");
+    };
+    let busy = becomes("503");
+    assert!(busy.contains("\"busy\"") && busy.contains("retry-after: 1"), "{busy}");
+    drop(holding);
+    becomes("422");
+}
+
+#[tokio::test]
+async fn a_caller_who_takes_nothing_of_his_answer_is_given_up_on() {
+    let service = Service::start_with(&[("SHOWRUNNER_WRITE_TIMEOUT", "1")]);
+    let device = faulty("cisco_ios", &[]).await;
+    // More than the buffers between the two take.
+    let commands = ["show simulator lines 100000"; 4].to_vec();
+    let body = json!({"devices": [entry(&device, "ios")], "commands": commands}).to_string();
+    let stream = TcpStream::connect(service.url.trim_start_matches("http://")).unwrap();
+    rustix::net::sockopt::set_socket_recv_buffer_size(&stream, 4096).unwrap();
+    (&stream).write_all(&sized(body.as_bytes())).unwrap();
+    let in_flight = async || {
+        let url = format!("{}/metrics", service.url);
+        let text = service.client.get(url).send().await.unwrap().text().await.unwrap();
+        let name = "showrunner_http_requests_in_flight ";
+        let count = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        let answered = text.contains(r#"{route="/api/v1/execute",status="200"} 1"#);
+        (count.parse::<u64>().unwrap(), answered)
+    };
+    // The request that asks is one of them.
+    let mut held = false;
+    for _ in 0..1500 {
+        match in_flight().await {
+            (2, true) => held = true,
+            (1, true) if held => return,
+            _ => {}
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("held: {held}; the answer of a caller who takes nothing is kept");
+}
+
 fn resident_kib(service: &Service) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", service.pid())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
@@ -157,6 +218,25 @@ async fn thousands_of_idle_and_dripping_connections_keep_nobody_out_and_cost_lit
     }
     let device = faulty("cisco_ios", &[]).await;
     let body = json!({"devices": [entry(&device, "ios")], "commands": ["show version"]});
+    // Meanwhile others send what is too deep, too large or no JSON, as fast as they can.
+    let hostile = [
+        "[".repeat(100_000),
+        format!("\"{}\"", "x".repeat(2 * 1024 * 1024 - 2)),
+        format!("{{{}", "\"a\": 1, ".repeat(50_000)),
+        " ".repeat(3 * 1024 * 1024),
+    ];
+    let floods = hostile.map(|body| {
+        let (client, url) = (service.client.clone(), format!("{}/api/v1/execute", service.url));
+        tokio::spawn(async move {
+            loop {
+                let request = client.post(&url).header("content-type", "application/json");
+                // Over the limit it is hung up on in the middle of its body.
+                if let Ok(answer) = request.body(body.clone()).send().await {
+                    assert!(answer.status().is_client_error(), "{}", answer.status());
+                }
+            }
+        })
+    });
     let mut times = Vec::new();
     for number in 0..500 {
         let begun = Instant::now();
@@ -166,6 +246,10 @@ async fn thousands_of_idle_and_dripping_connections_keep_nobody_out_and_cost_lit
         if number % 100 == 0 {
             assert_eq!(service.execute(&body).await.1["successful_devices"], 1);
         }
+    }
+    for flood in floods {
+        assert!(!flood.is_finished(), "a flood was answered with something else");
+        flood.abort();
     }
     times.sort();
     let (p99, grown) = (times[494], resident_kib(&service).saturating_sub(before));

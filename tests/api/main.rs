@@ -31,4 +31,5 @@ mod shutdown;
 mod stream;
 mod support;
 mod tls;
+mod traces;
 mod vtysh;

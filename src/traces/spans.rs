@@ -1,0 +1,148 @@
+//! Spans, and how those of a device come out of its outcome.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Map, Value, json};
+
+use crate::outcome::{DeviceOutcome, Timing};
+
+/// OTLP's kinds.
+pub(super) const INTERNAL: u8 = 1;
+pub(super) const SERVER: u8 = 2;
+pub(super) const CLIENT: u8 = 3;
+
+/// A piece of work with its times.
+#[derive(Clone, Debug)]
+pub(super) struct Span {
+    pub(super) trace_id: String,
+    pub(super) id: String,
+    pub(super) parent_id: Option<String>,
+    pub(super) name: String,
+    pub(super) kind: u8,
+    pub(super) began: SystemTime,
+    pub(super) ended: SystemTime,
+    /// The error's code, if it failed.
+    pub(super) error: Option<String>,
+    /// An object.
+    pub(super) attributes: Value,
+}
+
+impl Span {
+    /// As OTLP's JSON has it.
+    pub(super) fn json(&self) -> Value {
+        let nanos = |at: SystemTime| {
+            at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos().to_string()
+        };
+        let attributes: Vec<Value> =
+            self.attributes.as_object().into_iter().flatten().map(attribute).collect();
+        let mut span = json!({
+            "traceId": self.trace_id,
+            "spanId": self.id,
+            "name": self.name,
+            "kind": self.kind,
+            "startTimeUnixNano": nanos(self.began),
+            "endTimeUnixNano": nanos(self.ended),
+            "attributes": attributes,
+            "status": match &self.error {
+                Some(code) => json!({"code": 2, "message": code}),
+                None => json!({}),
+            },
+        });
+        if let (Some(span), Some(parent)) = (span.as_object_mut(), &self.parent_id) {
+            span.insert("parentSpanId".to_owned(), parent.clone().into());
+        }
+        span
+    }
+}
+
+/// A name and a value as OTLP's JSON has them.
+pub(super) fn attribute((key, value): (&String, &Value)) -> Value {
+    let value = match value {
+        Value::Number(number) => json!({"intValue": number.to_string()}),
+        Value::String(text) => json!({"stringValue": text}),
+        other => json!({"stringValue": other.to_string()}),
+    };
+    json!({"key": key, "value": value})
+}
+
+/// Random hexadecimal digits, at most 32.
+pub(super) fn new_id(digits: usize) -> String {
+    uuid::Uuid::new_v4().simple().to_string().chars().rev().take(digits).collect()
+}
+
+/// The span of a device and those of its phases and commands under it.
+///
+/// Waiting and resolving are laid from the beginning, everything else from the end back: between them a device may
+/// wait for another session of its own.
+pub(super) fn of_device(trace_id: &str, parent_id: &str, outcome: &DeviceOutcome) -> Vec<Span> {
+    let Timing { queue, resolve, connect, handshake, authenticate, prompt, commands, logout } =
+        outcome.timing;
+    let ended = outcome.ended;
+    let before = |at: SystemTime, took: Duration| at.checked_sub(took).unwrap_or(at);
+    let began = before(ended, outcome.duration + queue.unwrap_or_default());
+    let session = Span {
+        trace_id: trace_id.to_owned(),
+        id: new_id(16),
+        parent_id: Some(parent_id.to_owned()),
+        name: "device.session".to_owned(),
+        kind: CLIENT,
+        began,
+        ended,
+        error: outcome.failure.as_ref().map(|failure| failure.code.to_owned()),
+        attributes: json!({
+            "server.address": outcome.hostname,
+            "server.port": outcome.port,
+            "device.os": outcome.os,
+        }),
+    };
+    let mut phases = Vec::new();
+    let mut phase =
+        |name: &str, began: SystemTime, took: Duration, attributes: Value, error: Option<&str>| {
+            phases.push(Span {
+                trace_id: trace_id.to_owned(),
+                id: new_id(16),
+                parent_id: Some(session.id.clone()),
+                name: name.to_owned(),
+                kind: INTERNAL,
+                began,
+                ended: began + took,
+                error: error.map(str::to_owned),
+                attributes,
+            });
+        };
+    let none = || Value::Object(Map::new());
+    let mut at = began;
+    for (name, took) in [("device.queue", queue), ("device.resolve", resolve)] {
+        if let Some(took) = took {
+            phase(name, at, took, none(), None);
+            at += took;
+        }
+    }
+    let last = [connect, handshake, authenticate, prompt, commands, logout];
+    at = before(ended, last.into_iter().flatten().sum()).max(at);
+    for (name, took) in [
+        ("device.connect", connect),
+        ("device.handshake", handshake),
+        ("device.authenticate", authenticate),
+        ("device.prompt", prompt),
+    ] {
+        if let Some(took) = took {
+            phase(name, at, took, none(), None);
+            at += took;
+        }
+    }
+    for command in &outcome.commands {
+        let code = command.failure.as_ref().map(|failure| failure.code);
+        if code != Some("not_run") {
+            let attributes =
+                json!({"command": command.command, "output_bytes": command.output.len()});
+            phase("device.command", at, command.duration, attributes, code);
+            at += command.duration;
+        }
+    }
+    if let Some(took) = logout {
+        phase("device.logout", at, took, none(), None);
+    }
+    phases.push(session);
+    phases
+}
