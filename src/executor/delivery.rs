@@ -1,12 +1,16 @@
 //! Results one by one, as they come: sessions go on while their results wait to be taken.
 //!
 //! What waits is bounded: once half of the request's allowance of output is held, devices that have not begun get
-//! no turn until results were taken. Dropping the receiver ends the sessions.
+//! no turn until results were taken. It is bounded in time too. Dropping the receiver ends the sessions.
 
-use std::sync::Arc;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use futures_util::future::join_all;
-use tokio::{sync::mpsc, task::AbortHandle};
+use tokio::{sync::Notify, task::AbortHandle, time::sleep_until};
 use tracing::Instrument as _;
 
 use super::{Admitted, admission::Throttle};
@@ -14,6 +18,9 @@ use crate::{
     allowance::Allowance,
     outcome::{CommandOutcome, DeviceOutcome},
 };
+
+/// How long behind the end of a request's time what it has come to may still be taken.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How small the pieces are that results come in.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -48,7 +55,7 @@ pub enum Delivered {
 
 /// Results as they come. Dropped, it ends what still runs.
 pub struct Results {
-    receiver: mpsc::UnboundedReceiver<Delivered>,
+    mailbox: Arc<Mailbox>,
     balance: Balance,
     /// Output bytes of the result that was taken last.
     in_hand: usize,
@@ -59,9 +66,25 @@ pub struct Results {
 #[derive(Clone)]
 pub(super) struct Outlet {
     granularity: Granularity,
-    sender: mpsc::UnboundedSender<Delivered>,
+    mailbox: Arc<Mailbox>,
     balance: Balance,
 }
+
+/// Results that wait to be taken.
+#[derive(Default)]
+struct Mailbox {
+    letters: Mutex<Letters>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Letters {
+    waiting: VecDeque<Delivered>,
+    closed: bool,
+}
+
+/// Says that no more results come, however the task that hands them in has ended.
+struct Closing(Arc<Mailbox>);
 
 #[derive(Clone)]
 struct Balance {
@@ -74,10 +97,13 @@ impl Admitted {
     #[must_use]
     pub fn results(self, granularity: Granularity) -> Results {
         let Self { shared, throttle, request, devices } = self;
-        let (sender, receiver) = mpsc::unbounded_channel();
+        let mailbox = Arc::<Mailbox>::default();
         let balance = Balance { allowance: Arc::clone(&request.allowance), throttle };
-        let outlet = Outlet { granularity, sender, balance: balance.clone() };
+        let outlet =
+            Outlet { granularity, mailbox: Arc::clone(&mailbox), balance: balance.clone() };
+        let closing = Closing(Arc::clone(&mailbox));
         let all = async move {
+            let latest = request.until;
             let runs = devices.into_iter().enumerate().map(|(index, (plan, place))| {
                 let (shared, request, outlet) = (&shared, &request, &outlet);
                 async move {
@@ -87,9 +113,15 @@ impl Admitted {
                 }
             });
             join_all(runs).await;
+            let Closing(mailbox) = &closing;
+            mailbox.close();
+            // A reader who has stopped reading does not keep the results for ever.
+            let latest = latest.at().max(Instant::now()) + PATIENCE;
+            sleep_until(latest.into()).await;
+            mailbox.empty();
         };
         let driver = tokio::spawn(all.in_current_span()).abort_handle();
-        Results { receiver, balance, in_hand: 0, driver }
+        Results { mailbox, balance, in_hand: 0, driver }
     }
 }
 
@@ -98,7 +130,7 @@ impl Results {
     pub async fn next(&mut self) -> Option<Delivered> {
         self.balance.allowance.give_back(std::mem::take(&mut self.in_hand));
         self.balance.settle();
-        let delivered = self.receiver.recv().await?;
+        let delivered = self.mailbox.take().await?;
         self.in_hand = match &delivered {
             Delivered::Command { outcome, .. } => outcome.output.len(),
             Delivered::Device { outcome, .. } => {
@@ -128,14 +160,105 @@ impl Outlet {
     }
 
     fn deliver(&self, delivered: Delivered) {
-        // Nobody takes it any more if this fails.
-        let _ = self.sender.send(delivered);
+        self.mailbox.put(delivered);
         self.balance.settle();
+    }
+}
+
+impl Mailbox {
+    fn put(&self, delivered: Delivered) {
+        self.lock().waiting.push_back(delivered);
+        self.changed.notify_one();
+    }
+
+    /// No more will be put.
+    fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_one();
+    }
+
+    /// Throws away what waits.
+    fn empty(&self) {
+        self.lock().waiting = VecDeque::new();
+    }
+
+    /// The next; `None` if nothing waits and nothing will. For one taker.
+    async fn take(&self) -> Option<Delivered> {
+        loop {
+            {
+                let mut letters = self.lock();
+                let next = letters.waiting.pop_front();
+                if next.is_some() || letters.closed {
+                    return next;
+                }
+            }
+            self.changed.notified().await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Letters> {
+        self.letters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 
 impl Balance {
     fn settle(&self) {
         self.throttle.hold_if(|| self.allowance.is_half_taken());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn letter(command: usize) -> Delivered {
+        Delivered::Command { device: 0, command, outcome: CommandOutcome::default() }
+    }
+
+    fn number(delivered: Option<Delivered>) -> Option<usize> {
+        match delivered? {
+            Delivered::Command { command, .. } => Some(command),
+            Delivered::Device { .. } => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_put_is_taken_in_order_and_the_end_comes_behind_it() {
+        let mailbox = Arc::<Mailbox>::default();
+        let closing = Closing(Arc::clone(&mailbox));
+        let taker = {
+            let mailbox = Arc::clone(&mailbox);
+            tokio::spawn(async move {
+                let mut taken = Vec::new();
+                while let Some(one) = number(mailbox.take().await) {
+                    taken.push(one);
+                }
+                taken
+            })
+        };
+        for command in 0..100 {
+            mailbox.put(letter(command));
+            if command % 7 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        drop(closing);
+        assert_eq!(taker.await.unwrap(), (0..100).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn what_nobody_takes_can_be_thrown_away() {
+        let mailbox = Mailbox::default();
+        mailbox.put(letter(1));
+        mailbox.close();
+        mailbox.empty();
+        assert!(mailbox.take().await.is_none());
+        assert_eq!(mailbox.lock().waiting.capacity(), 0);
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod cli;
 mod cli_tests;
 #[cfg(test)]
 mod client;
+mod distance;
 mod editor;
 mod fault;
 #[cfg(test)]

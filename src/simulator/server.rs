@@ -28,11 +28,12 @@ use tokio::{
 
 use super::{
     cli::Cli,
+    distance,
     fault::Fault,
     login::Login,
     persona::Persona,
     raw,
-    wire::{Control, Wire},
+    wire::{Control, Link, Wire},
 };
 
 const CHUNK: usize = 32 * 1024;
@@ -84,6 +85,8 @@ pub struct DeviceOptions {
     pub write_gap: Duration,
     /// Pause before the answer to anything typed: a round trip.
     pub latency: Duration,
+    /// How far away it is: bytes take half of it in each direction. Connections are accepted at once all the same.
+    pub round_trip: Duration,
     /// How it misbehaves.
     pub faults: Vec<Fault>,
 }
@@ -104,6 +107,7 @@ impl Default for DeviceOptions {
             write_chunk: CHUNK,
             write_gap: Duration::ZERO,
             latency: Duration::ZERO,
+            round_trip: Duration::ZERO,
             faults: Vec::new(),
         }
     }
@@ -310,7 +314,12 @@ async fn serve(mut socket: TcpStream, shared: &Arc<Shared>) {
     // The version line, the offer, the key exchange, and the answer to the first request.
     let breaks = [(Fault::CloseInKex, 3), (Fault::CloseBeforeAuth, 4)];
     let breaks = breaks.into_iter().find(|(fault, _)| shared.has(*fault));
-    let wire = Wire::new(socket, Arc::clone(&control))
+    let link = if shared.options.round_trip.is_zero() {
+        Link::Near(socket)
+    } else {
+        Link::Far(distance::over(socket, shared.options.round_trip / 2))
+    };
+    let wire = Wire::new(link, Arc::clone(&control))
         .breaking_at(breaks.map(|(_, write)| write))
         .dripping(shared.has(Fault::Drip));
     let login = Login::new(Arc::clone(shared), control);

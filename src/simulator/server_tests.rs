@@ -54,6 +54,26 @@ async fn a_session_from_its_login_to_its_logout_is_shown_and_counted() {
 }
 
 #[tokio::test]
+async fn a_device_that_is_far_away_shows_the_same_and_takes_its_time() {
+    let round_trip = Duration::from_millis(20);
+    let far = device("cisco_ios", DeviceOptions { round_trip, ..DeviceOptions::default() }).await;
+    let begun = std::time::Instant::now();
+    let mut terminal = Terminal::open(&far).await;
+    terminal.until("edge1#").await;
+    // Versions, keys, login, channel and terminal are at least five questions with an answer each.
+    assert!(begun.elapsed() >= 5 * round_trip, "{:?}", begun.elapsed());
+    let asked = std::time::Instant::now();
+    let shown = terminal.run("terminal length 0", "edge1#").await;
+    assert_eq!(shown, "terminal length 0\r\nedge1#");
+    assert!(asked.elapsed() >= round_trip, "{:?}", asked.elapsed());
+    terminal.send("exit\n").await;
+    terminal.rest().await;
+    assert_eq!(terminal.ended, Some(End::Closed));
+    terminal.leave().await;
+    until(|| far.open_sessions() == 0).await;
+}
+
+#[tokio::test]
 async fn each_way_to_log_in_works_where_it_is_offered_and_nowhere_else() {
     let mine = Arc::new(PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519).unwrap());
     let other = Arc::new(PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519).unwrap());

@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
     net::TcpStream,
     time::{Sleep, sleep},
 };
@@ -72,9 +72,17 @@ impl Control {
     }
 }
 
-/// A socket under control.
+/// What a connection runs over.
+pub(super) enum Link {
+    /// The client's socket.
+    Near(TcpStream),
+    /// The end of a long line that leads there.
+    Far(DuplexStream),
+}
+
+/// A connection under control.
 pub(super) struct Wire {
-    stream: TcpStream,
+    stream: Link,
     control: Arc<Control>,
     /// The write at which the connection breaks; the first is number 1.
     break_at_write: Option<usize>,
@@ -84,7 +92,7 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(stream: TcpStream, control: Arc<Control>) -> Self {
+    pub(super) fn new(stream: Link, control: Arc<Control>) -> Self {
         Self { stream, control, break_at_write: None, writes: 0, dripping: None, shut: false }
     }
 
@@ -175,9 +183,51 @@ impl AsyncWrite for Wire {
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        if self.control.lock().end == Some(End::Reset) {
+        if let Link::Near(stream) = &self.stream
+            && self.control.lock().end == Some(End::Reset)
+        {
             // Without it the client sees an end like any other.
-            let _ = self.stream.set_zero_linger();
+            let _ = stream.set_zero_linger();
+        }
+    }
+}
+
+impl AsyncRead for Link {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Near(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Far(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Link {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Near(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Far(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Near(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Far(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Near(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Far(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -223,14 +223,29 @@ impl Connection {
 
     /// Asks for a terminal and a shell on it.
     ///
+    /// Both requests leave before the first is answered, as OpenSSH does it: a round trip less. libssh2 may take one
+    /// answer for the other; that does not matter, because a single no ends the session.
+    ///
     /// # Errors
     /// The device refused, was late or is gone.
     pub fn open_terminal(self, until: Deadline) -> Result<Terminal, Fault> {
         let mut channel = self.drive(until, Session::channel_session)?;
         let size = (TERMINAL_COLUMNS, TERMINAL_ROWS, 0, 0);
-        self.drive(until, |_| channel.request_pty("vt100", None, Some(size)))?;
-        self.drive(until, |_| channel.shell())?;
-        Ok(Terminal { channel, connection: self })
+        let (mut has_terminal, mut has_shell) = (false, false);
+        loop {
+            has_terminal = has_terminal || done(channel.request_pty("vt100", None, Some(size)))?;
+            // A request that has left only in part must be ended before another one is begun.
+            let may_send =
+                has_terminal || matches!(self.session.block_directions(), BlockDirections::Inbound);
+            let before = has_shell;
+            has_shell = has_shell || (may_send && done(channel.shell())?);
+            match (has_terminal, has_shell) {
+                (true, true) => return Ok(Terminal { channel, connection: self }),
+                // The call may have read the other answer too: the socket would not tell.
+                (false, true) if !before => {}
+                _ => wait(&self.session, &self.socket, until)?,
+            }
+        }
     }
 
     /// Repeats a libssh2 call until it does not want to wait any more.
@@ -309,6 +324,15 @@ impl Transport for Terminal {
             }
         }
         Ok(())
+    }
+}
+
+/// True if a call got done, false if it has to be repeated.
+fn done(result: Result<(), ssh2::Error>) -> Result<bool, Fault> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(error) if error.code() == ErrorCode::Session(WOULD_BLOCK) => Ok(false),
+        Err(error) => Err(Fault::from_library(&error)),
     }
 }
 

@@ -1,0 +1,121 @@
+//! Processes on a core of their own, and what they used.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+};
+
+/// The core of what is measured.
+pub(crate) const MEASURED: usize = 0;
+/// The core of the devices and of whoever asks.
+pub(crate) const OTHERS: usize = 1;
+
+/// A running program that answers a line with a line, until it is dropped.
+pub(crate) struct Program {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Program {
+    /// Starts this program in another role, on a core.
+    pub(crate) fn role(core: usize, arguments: &[String]) -> Self {
+        let mut command = on_core(core, &std::env::current_exe().unwrap());
+        command.args(arguments);
+        Self::start(command)
+    }
+
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let input = child.stdin.take().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Self { child, input, output }
+    }
+
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        assert!(!line.is_empty(), "the program has ended");
+        line.trim().to_owned()
+    }
+
+    pub(crate) fn ask(&mut self, line: &str) -> String {
+        writeln!(self.input, "{line}").unwrap();
+        self.line()
+    }
+
+    pub(crate) fn used(&self) -> Used {
+        Used::of(self.child.id())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a process has used so far.
+#[derive(Clone, Copy)]
+pub(crate) struct Used {
+    /// Seconds of user and system time of all its threads, in steps of 10 ms.
+    pub(crate) cpu: f64,
+    /// The most memory it ever held, in bytes.
+    pub(crate) peak_rss_bytes: u64,
+    pub(crate) threads: u64,
+}
+
+impl Used {
+    pub(crate) fn of(pid: u32) -> Self {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        // The name in brackets may hold blanks.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let number = |name: &str| {
+            let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+        };
+        Self {
+            cpu: ticks as f64 / 100.0,
+            peak_rss_bytes: number("VmHWM:") * 1024,
+            threads: number("Threads:"),
+        }
+    }
+}
+
+/// A command that runs on one core, where there is a second one and a program to say so with.
+pub(crate) fn on_core(core: usize, program: &Path) -> Command {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if cores < 2 || find("taskset").is_none() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("taskset");
+    command.args(["-c", &core.to_string()]).arg(program);
+    command
+}
+
+/// Where a program is, if it is installed.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+/// The middle one; the lower of two.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[(values.len() - 1) / 2]
+}
+
+/// What the numbers were measured on.
+pub(crate) fn machine() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown");
+    let model = model.trim_start_matches([' ', '\t', ':']);
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let cores = info.lines().filter(|line| line.starts_with("processor")).count();
+    let load = load.split(' ').next().unwrap_or_default().to_owned();
+    format!("machine: {cores} × {model}; load before: {load}")
+}

@@ -1,0 +1,60 @@
+"""Reads devices with a tool that users have: peers.py TOOL AT_ONCE N_COMMANDS PORT,PORT,…
+
+Prints one line a round, for each line of its input: seconds of wall time and of CPU, after the tool was imported.
+"""
+
+import asyncio
+import concurrent.futures
+import resource
+import sys
+import time
+
+TOOL, AT_ONCE, N_COMMANDS = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+PORTS = [int(port) for port in sys.argv[4].split(",")]
+COMMANDS = (["show version", "show clock", "show ip interface brief"] + ["show simulator bytes 11000"] * 7)[:N_COMMANDS]
+
+
+def by_netmiko():
+    from netmiko import ConnectHandler
+
+    def read(port):
+        with ConnectHandler(
+            device_type="cisco_ios", host="127.0.0.1", port=port, username="demo", password="demo"
+        ) as device:
+            return sum(len(device.send_command(command)) for command in COMMANDS)
+
+    def run():
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(read, PORTS))
+
+    return run
+
+
+def by_scrapli():
+    from scrapli.driver.core import AsyncIOSXEDriver
+
+    async def read(port, turns):
+        async with turns, AsyncIOSXEDriver(
+            host="127.0.0.1", port=port, auth_username="demo", auth_password="demo",
+            auth_strict_key=False, transport="asyncssh",
+        ) as device:
+            return sum([len((await device.send_command(command)).result) for command in COMMANDS])
+
+    async def read_all():
+        turns = asyncio.Semaphore(AT_ONCE)
+        return await asyncio.gather(*(read(port, turns) for port in PORTS))
+
+    return lambda: asyncio.run(read_all())
+
+
+def cpu():
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+run = {"netmiko": by_netmiko, "scrapli": by_scrapli}[TOOL]()
+for _ in sys.stdin:
+    started, before = time.monotonic(), cpu()
+    lengths = run()
+    assert len(lengths) == len(PORTS) and min(lengths) > 100, lengths
+    print(time.monotonic() - started, cpu() - before, flush=True)

@@ -1,0 +1,88 @@
+//! The service beside the tools that users have, installed from the Python package index for the run.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use crate::{
+    fleet::Fleet,
+    measure::{MEASURED, Program, find, median, on_core},
+    service::Service,
+};
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/speed/peers.py");
+const HOME: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/peers");
+/// What is installed; other versions may be faster or slower.
+const PACKAGES: [&str; 3] = ["netmiko==4.8.0", "scrapli[asyncssh]==2025.1.30", "asyncssh==2.24.1"];
+const ROUNDS: usize = 3;
+const DEVICES: usize = 100;
+const AT_ONCE: usize = 50;
+
+pub(crate) fn run() {
+    println!("\n## Against what users have: {DEVICES} devices, {AT_ONCE} at once");
+    let python = match install() {
+        Ok(python) => python,
+        Err(reason) => return println!("not measured: {reason}"),
+    };
+    println!(
+        "| tool | round trip | commands | wall s | service | ratio | CPU ms per device | service | ratio |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    for round_trip in [0, 20] {
+        let fleet = Fleet::start(DEVICES, Duration::from_millis(round_trip), None);
+        for n_commands in [1, 3] {
+            for tool in ["netmiko", "scrapli"] {
+                row(&python, &fleet.ports, tool, round_trip, n_commands);
+            }
+        }
+    }
+}
+
+fn row(python: &Path, ports: &[u16], tool: &str, round_trip: u64, n_commands: usize) {
+    let listed: Vec<String> = ports.iter().map(u16::to_string).collect();
+    let mut command = on_core(MEASURED, python);
+    command.args([SCRIPT, tool, &AT_ONCE.to_string(), &n_commands.to_string(), &listed.join(",")]);
+    let mut peer = Program::start(command);
+    let service = Service::start(AT_ONCE, &[]);
+    service.round(ports, n_commands);
+    let before = service.used().cpu;
+    let (mut walls, mut cpus, mut own_walls) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let answer = peer.ask("go");
+        let (wall, cpu) = answer.split_once(' ').expect("the peer failed");
+        walls.push(wall.parse().unwrap());
+        cpus.push(cpu.parse::<f64>().unwrap() * 1000.0 / DEVICES as f64);
+        own_walls.push(service.round(ports, n_commands));
+    }
+    let own_cpu = (service.used().cpu - before) * 1000.0 / (DEVICES * ROUNDS) as f64;
+    let (wall, cpu, own_wall) = (median(walls), median(cpus), median(own_walls));
+    println!(
+        "| {tool} | {round_trip} ms | {n_commands} | {wall:.2} | {own_wall:.2} | {:.1} | {cpu:.1} | {own_cpu:.2} | {:.1} |",
+        wall / own_wall,
+        cpu / own_cpu
+    );
+}
+
+/// A Python with the tools, made once and kept in the target folder.
+fn install() -> Result<PathBuf, String> {
+    let python = Path::new(HOME).join("bin/python");
+    let base = find("python3").ok_or("there is no python3")?;
+    let mut steps = Vec::new();
+    if !python.exists() {
+        let mut make = Command::new(base);
+        make.args(["-m", "venv", HOME]);
+        steps.push(make);
+    }
+    let mut packages = Command::new(&python);
+    packages.args(["-m", "pip", "install", "-q", "--disable-pip-version-check"]).args(PACKAGES);
+    steps.push(packages);
+    for mut step in steps {
+        let done = step.output().map_err(|error| error.to_string())?;
+        if !done.status.success() {
+            return Err(String::from_utf8_lossy(&done.stderr).trim().to_owned());
+        }
+    }
+    Ok(python)
+}
