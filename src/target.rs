@@ -5,6 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
 
+/// Where a cloud tells its machines their secrets over IPv6; over IPv4 that address is link-local.
+const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+
 /// The operator's word on targets: addresses that are no devices are refused, and every list must let a target pass.
 #[derive(Clone, Debug, Default)]
 pub struct TargetPolicy {
@@ -78,6 +81,8 @@ impl TargetPolicy {
             Err("link-local address")
         } else if address.is_multicast() {
             Err("multicast address")
+        } else if address == METADATA {
+            Err("cloud metadata address")
         } else {
             Ok(())
         }
@@ -119,8 +124,10 @@ fn canonical(address: IpAddr) -> IpAddr {
     match segments {
         // The deprecated compatible form.
         [0, 0, 0, 0, 0, 0, high, low] if high != 0 => embedded(high, low),
-        // NAT64's well-known prefix before the address, 6to4's too.
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => embedded(high, low),
+        // What translators make of it: RFC 2765's form, NAT64's prefixes before the address, 6to4's too.
+        [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0 | 1, _, _, _, high, low]
+        | [0x2002, high, low, ..] => embedded(high, low),
         _ => address,
     }
 }
@@ -148,6 +155,9 @@ mod tests {
             "64:ff9b::7f00:1",
             "2002:7f00:1::",
             "::a9fe:a9fe",
+            "fd00:ec2::254",
+            "::ffff:0:127.0.0.1",
+            "64:ff9b:1::7f00:1",
         ];
         let target = |text: &str| SocketAddr::new(text.parse().unwrap(), 22);
         for text in refused {

@@ -1,10 +1,13 @@
 //! API keys and target lists through the front door: who may send what to which device.
 
-use std::process::Command;
+use std::{
+    net::{Ipv4Addr, Ipv6Addr},
+    process::Command,
+};
 
 use serde_json::{Value, json};
 
-use crate::support::{Service, entry, faulty};
+use crate::support::{Service, entry, faulty, with};
 
 /// Makes a key as an operator does: the key, and its entry for the file.
 pub(crate) fn new_key(name: &str) -> (String, String) {
@@ -163,4 +166,110 @@ async fn targets_are_those_of_the_operators_lists() {
         assert_eq!(result["error_code"], want, "{settings:?}: {result}");
     }
     assert_eq!(device.sessions_seen(), 2);
+}
+
+/// Ways to write an IPv4 address that some program or other reads as one.
+fn spellings(address: Ipv4Addr) -> Vec<String> {
+    let [a, b, c, d] = address.octets();
+    let number = u32::from(address);
+    let (high, low) = (number >> 16, number & 0xffff);
+    let mut spellings = vec![
+        address.to_string(),
+        format!("{address}."),
+        format!("{a}.{b}.{low}"),
+        format!("{a}.{}", number & 0xff_ffff),
+        format!("{number}"),
+        format!("{number:#x}"),
+        format!("{number:#X}"),
+        format!("0{number:o}"),
+        format!("0{a:o}.0{b:o}.0{c:o}.0{d:o}"),
+        format!("{a:#x}.{b:#x}.{c:#x}.{d:#x}"),
+        format!("{a:#x}.{}", number & 0xff_ffff),
+        format!("{a:03}.{b:03}.{c:03}.{d:03}"),
+        format!("000000{a}.{b}.{c}.{d}"),
+        format!("{}.{b}.{c}.{d}", 256 + u32::from(a)),
+        format!("[{address}]"),
+        format!("{address}:22"),
+        format!("user@{address}"),
+        format!("{address}%eth0"),
+        format!("{address}/32"),
+        format!(" {address}"),
+        format!("{address}\u{0}"),
+        format!("http://{address}"),
+        format!("%{a:02x}.{b}.{c}.{d}"),
+        format!("{a}\u{3002}{b}\u{3002}{c}\u{3002}{d}"),
+    ];
+    for prefix in ["::ffff:", "::ffff:0:", "::", "64:ff9b::"] {
+        spellings.push(format!("{prefix}{address}"));
+        spellings.push(format!("{prefix}{high:x}:{low:x}"));
+    }
+    spellings.push(format!("0:0:0:0:0:FFFF:{address}"));
+    spellings.push(format!("[::ffff:{address}]"));
+    spellings.push(format!("::ffff:{address}%1"));
+    spellings.push(format!("2002:{high:x}:{low:x}::"));
+    spellings.push(format!("2002:{high:x}:{low:x}::1"));
+    let full_width = |c: char| match c.to_digit(10) {
+        Some(digit) => char::from_u32(0xff10 + digit).unwrap(),
+        None => c,
+    };
+    spellings.push(address.to_string().chars().map(full_width).collect());
+    spellings
+}
+
+#[tokio::test]
+async fn no_spelling_of_a_forbidden_address_is_connected_to() {
+    let service = Service::start_bare(&[
+        ("SHOWRUNNER_PORT", "0"),
+        ("SHOWRUNNER_RATE_LIMIT_EXECUTE", "off"),
+        ("SHOWRUNNER_CONNECT_TIMEOUT", "1"),
+        ("SHOWRUNNER_RESOLVE_TIMEOUT", "1"),
+    ]);
+    let device = faulty("cisco_ios", &[]).await;
+    let forbidden = [
+        "127.0.0.1",
+        "127.255.255.254",
+        "0.0.0.0",
+        "0.0.0.1",
+        "169.254.169.254",
+        "169.254.0.1",
+        "224.0.0.1",
+        "239.255.255.255",
+        "255.255.255.255",
+    ];
+    let mut hosts: Vec<String> =
+        forbidden.iter().flat_map(|address| spellings(address.parse().unwrap())).collect();
+    for address in ["::1", "::", "fe80::1", "ff02::1", "fd00:ec2::254"] {
+        let full: Ipv6Addr = address.parse().unwrap();
+        let segments = full.segments().map(|segment| format!("{segment:04X}")).join(":");
+        hosts.extend([
+            address.to_owned(),
+            segments,
+            format!("[{address}]"),
+            format!("{address}%lo"),
+        ]);
+    }
+    hosts.extend(["localhost", "LOCALHOST.", "ip6-localhost"].map(str::to_owned));
+    assert!(hosts.len() > 300, "{}", hosts.len());
+    let mut refused = 0;
+    for host in &hosts {
+        let one = with(entry(&device, "ios"), "hostname", host.as_str());
+        let (status, answer) =
+            service.execute(&json!({"devices": [one], "commands": ["show version"]})).await;
+        match status {
+            422 => refused += 1,
+            200 => {
+                let code = answer["results"][0]["error_code"].as_str().unwrap_or("none").to_owned();
+                // A name that nobody knows is no address either.
+                assert!(
+                    ["target_refused", "resolve_failed", "resolve_timeout"]
+                        .contains(&code.as_str()),
+                    "{host}: {answer}"
+                );
+                refused += usize::from(code == "target_refused");
+            }
+            _ => panic!("{host}: {status} {answer}"),
+        }
+    }
+    assert!(refused > hosts.len() * 9 / 10, "{refused} of {}", hosts.len());
+    assert_eq!((device.sessions_seen(), device.login_attempts()), (0, 0));
 }
