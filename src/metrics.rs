@@ -12,7 +12,7 @@ use prometheus::{
 
 use crate::{
     command::Rule,
-    outcome::{DeviceOutcome, Timing},
+    outcome::{CommandOutcome, DeviceOutcome, Timing},
 };
 
 /// Upper bounds in seconds, from a cached answer to the longest request.
@@ -37,6 +37,7 @@ pub struct Metrics {
     commands: IntCounterVec,
     command_duration: Histogram,
     parses: IntCounterVec,
+    parse_duration: Histogram,
     output_bytes: IntCounter,
     log_lines_dropped: IntCounter,
     spans_dropped: IntCounter,
@@ -109,6 +110,8 @@ impl Metrics {
                 "Outputs that records were asked of, by outcome.",
                 &["outcome"],
             ),
+            parse_duration: made
+                .histogram("parse_duration_seconds", "Time that a parse of one output takes."),
             output_bytes: made.counter("output_bytes_total", "Bytes of output that were answered."),
             log_lines_dropped: made.counter(
                 "log_lines_dropped_total",
@@ -196,6 +199,26 @@ impl Metrics {
         }
     }
 
+    /// A command of a device session is done, and what was to be read out of it has been.
+    pub fn command(&self, platform: &str, command: &CommandOutcome) {
+        let code = command.failure.as_ref().map_or("ok", |failure| failure.code);
+        self.commands.with_label_values(&[platform, code]).inc();
+        if code != "not_run" {
+            self.command_duration.observe(command.duration.as_secs_f64());
+        }
+        self.output_bytes.inc_by(u64::try_from(command.output.len()).unwrap_or(0));
+        if let Some(took) = command.parse_duration {
+            self.parsed(command.parsed.is_some(), took);
+        }
+    }
+
+    /// Records were asked of an output.
+    pub fn parsed(&self, has_records: bool, took: Duration) {
+        let outcome = if has_records { "ok" } else { "failed" };
+        self.parses.with_label_values(&[outcome]).inc();
+        self.parse_duration.observe(took.as_secs_f64());
+    }
+
     /// Log lines dropped since the last call.
     pub fn log_lines_dropped(&self, lines: u64) {
         self.log_lines_dropped.inc_by(lines);
@@ -266,22 +289,6 @@ impl DeviceSession {
         let code = outcome.failure.as_ref().map_or("ok", |failure| failure.code);
         self.count(code);
         self.metrics.count_phases(&outcome.timing);
-        for command in &outcome.commands {
-            let code = command.failure.as_ref().map_or("ok", |failure| failure.code);
-            self.metrics.commands.with_label_values(&[self.platform.as_str(), code]).inc();
-            if code != "not_run" {
-                self.metrics.command_duration.observe(command.duration.as_secs_f64());
-            }
-            self.metrics.output_bytes.inc_by(u64::try_from(command.output.len()).unwrap_or(0));
-            let parsed = match (&command.parsed, &command.parse_error) {
-                (Some(_), _) => Some("ok"),
-                (None, Some(_)) => Some("failed"),
-                (None, None) => None,
-            };
-            if let Some(parsed) = parsed {
-                self.metrics.parses.with_label_values(&[parsed]).inc();
-            }
-        }
     }
 
     fn count(&self, outcome: &str) {

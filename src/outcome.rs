@@ -23,6 +23,8 @@ pub struct CommandOutcome {
     pub parse_error: Option<String>,
     /// What read the records, or tried to.
     pub parser: Option<Parser>,
+    /// How long the parse took, if there was one.
+    pub parse_duration: Option<Duration>,
     /// The output was longer than the limit and has lost its end, or the device stopped in the middle of it.
     pub truncated: bool,
     /// From the command's being sent to its prompt's being back.

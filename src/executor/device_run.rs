@@ -13,7 +13,7 @@ use super::{Reader, RequestBounds, Shared, admission::Place, retry::chance};
 use crate::{
     catalog::Os,
     deadline::Deadline,
-    metrics::DeviceSession,
+    metrics::{DeviceSession, Metrics},
     outcome::{CommandFailure, CommandOutcome, DeviceOutcome, Timing},
     plan::{DevicePlan, PlannedCommand},
     ssh::{
@@ -109,7 +109,13 @@ impl Shared {
         let DevicePlan { device, commands, profile, .. } = plan;
         let commands: Arc<[PlannedCommand]> = commands.into();
         let os = Os::new(&device.os, Some(&device.platform));
-        let records = Records { reader: self.reader.clone(), os, commands: Arc::clone(&commands) };
+        let records = Records {
+            reader: self.reader.clone(),
+            metrics: self.metrics.clone(),
+            platform: device.platform.name().to_owned(),
+            os,
+            commands: Arc::clone(&commands),
+        };
         let sink = sink.map(|sink| records.clone().before(sink));
         let job = Arc::new(SessionJob {
             device,
@@ -316,10 +322,12 @@ impl Turn<'_> {
     }
 }
 
-/// What reads the records of a device's outputs.
+/// What reads the records of a device's outputs, and counts its commands.
 #[derive(Clone)]
 struct Records {
     reader: Reader,
+    metrics: Metrics,
+    platform: String,
     os: Os,
     commands: Arc<[PlannedCommand]>,
 }
@@ -329,6 +337,7 @@ impl Records {
         if let Some(planned) = self.commands.get(index) {
             self.reader.read(&self.os, planned, outcome);
         }
+        self.metrics.command(&self.platform, outcome);
     }
 
     /// A sink that gets commands with their records.

@@ -62,6 +62,7 @@ impl Reader {
     pub(super) fn read(&self, os: &Os, planned: &PlannedCommand, outcome: &mut CommandOutcome) {
         let whole = outcome.whole.take();
         let Some(parse) = planned.parse.filter(|_| outcome.failure.is_none()) else { return };
+        let started = Instant::now();
         let reading = if outcome.truncated {
             refused(
                 "Parser not run: the output is cut off; the limits are SHOWRUNNER_MAX_OUTPUT_BYTES and SHOWRUNNER_MAX_REQUEST_OUTPUT_BYTES",
@@ -72,6 +73,7 @@ impl Reader {
         outcome.parsed = reading.parsed;
         outcome.parse_error = reading.error;
         outcome.parser = reading.parser;
+        outcome.parse_duration = Some(started.elapsed());
     }
 
     fn reading(&self, os: &Os, planned: &PlannedCommand, parse: Parse, output: &str) -> Reading {

@@ -1,5 +1,7 @@
 //! Parsing without devices: outputs that were read elsewhere, and what can be parsed.
 
+use std::time::Instant;
+
 use actix_web::{
     HttpRequest,
     web::{self, Data, Json},
@@ -62,12 +64,14 @@ pub(super) async fn parse(
     let body = read_json(&request, body, &app).await?;
     let job = ParseJob::read(body, |os| app.knows(os)).map_err(|faults| app.invalid(faults))?;
     let (os, explain) = (app.os(&job.os), job.explain);
+    let started = Instant::now();
     let reading = app.reader.run(move |catalog, is_late| match &job.template {
         Some(template) => catalog.read_with(template, &job.output, explain, is_late),
         None => Ok(catalog.read_line(&os, &job.command, &job.output, explain, is_late)),
     });
     let reading = reading.await.ok_or(ApiError::Internal)?;
     let reading = reading.map_err(|reason| ApiError::Invalid(parse::broken_template(&reason)))?;
+    app.metrics.parsed(reading.parsed.is_some(), started.elapsed());
     Ok(Json(ParseResponse::new(reading, explain, request_id::current())))
 }
 

@@ -119,7 +119,10 @@ pub(super) fn of_device(trace_id: &str, parent_id: &str, outcome: &DeviceOutcome
         }
     }
     let last = [connect, handshake, authenticate, prompt, commands, logout];
-    at = before(ended, last.into_iter().flatten().sum()).max(at);
+    let parses = outcome.commands.iter().filter_map(|command| command.parse_duration);
+    // Outputs are parsed when the session is over.
+    let over = before(ended, parses.sum());
+    at = before(over, last.into_iter().flatten().sum()).max(at);
     for (name, took) in [
         ("device.connect", connect),
         ("device.handshake", handshake),
@@ -142,6 +145,17 @@ pub(super) fn of_device(trace_id: &str, parent_id: &str, outcome: &DeviceOutcome
     }
     if let Some(took) = logout {
         phase("device.logout", at, took, none(), None);
+    }
+    at = over;
+    for command in &outcome.commands {
+        if let Some(took) = command.parse_duration {
+            let template = command.parser.as_ref().and_then(|parser| parser.template.as_deref());
+            let template = template.unwrap_or_default();
+            let attributes = json!({"command": command.command, "template": template});
+            let error = command.parse_error.as_ref().map(|_| "parse_failed");
+            phase("device.parse", at, took, attributes, error);
+            at += took;
+        }
     }
     phases.push(session);
     phases
