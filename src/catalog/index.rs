@@ -3,7 +3,10 @@
 //! Commas part the columns, the first line names them, `#` begins a comment, `sh[[ow]]` stands for every
 //! beginning from `sh` to `show`. Rows with another number of columns are passed over, as Python's library does.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use crate::textfsm::{matcher::Expression, pattern};
 
@@ -19,12 +22,25 @@ pub(super) struct Index {
 pub(super) struct Row {
     /// Template files that fill one record together.
     pub(super) templates: Vec<String>,
-    pub(super) platform: String,
-    platform_expression: Expression,
+    pub(super) platform: Arc<PlatformName>,
     /// The command as the index has it.
     pub(super) command: String,
     command_expression: Expression,
     begins: OnceLock<Option<Expression>>,
+}
+
+/// The expression for a platform's name; one for all rows that have it.
+#[derive(Debug)]
+pub(super) struct PlatformName {
+    pub(super) text: String,
+    expression: Expression,
+}
+
+impl PlatformName {
+    pub(super) fn new(text: &str) -> Result<Arc<Self>, String> {
+        let expression = whole(text)?;
+        Ok(Arc::new(Self { text: text.to_owned(), expression }))
+    }
 }
 
 impl Index {
@@ -32,6 +48,7 @@ impl Index {
     pub(super) fn parse(text: &str, id: u64) -> (Self, Vec<(usize, String)>) {
         let mut faults = Vec::new();
         let mut rows = Vec::new();
+        let mut platforms: HashMap<String, Result<Arc<PlatformName>, String>> = HashMap::new();
         let mut header: Option<Vec<String>> = None;
         for (line, number) in text.lines().zip(1..) {
             let cells: Vec<&str> = line.split(',').map(str::trim).collect();
@@ -53,7 +70,12 @@ impl Index {
                 faults.push((number, reason.to_owned()));
                 break;
             };
-            match Row::new(templates, cell("Platform").unwrap_or(".*"), command) {
+            let platform = cell("Platform").unwrap_or(".*").to_owned();
+            let platform = platforms
+                .entry(platform)
+                .or_insert_with_key(|text| PlatformName::new(text))
+                .clone();
+            match platform.and_then(|platform| Row::new(templates, platform, command)) {
                 Ok(row) => rows.push(Arc::new(row)),
                 Err(reason) => faults.push((number, reason)),
             }
@@ -61,18 +83,13 @@ impl Index {
         (Self { rows, id }, faults)
     }
 
-    /// True if the name stands in the index as it is.
-    pub(super) fn has_platform(&self, name: &str) -> bool {
-        self.rows.iter().any(|row| row.is_for(name))
-    }
-
     /// Platforms by their plain names, with how many rows each has.
     pub(super) fn platforms(&self) -> Vec<(String, usize)> {
         let mut platforms: Vec<(String, usize)> = Vec::new();
         for row in &self.rows {
-            match platforms.iter_mut().find(|(name, _)| *name == row.platform) {
+            match platforms.iter_mut().find(|(name, _)| *name == row.platform.text) {
                 Some((_, count)) => *count += 1,
-                None => platforms.push((row.platform.clone(), 1)),
+                None => platforms.push((row.platform.text.clone(), 1)),
             }
         }
         platforms
@@ -80,22 +97,22 @@ impl Index {
 }
 
 impl Row {
-    pub(super) fn new(templates: &str, platform: &str, command: &str) -> Result<Self, String> {
-        let expression = |text: String| {
-            Expression::new(&text).map(|(expression, _)| expression).map_err(|e| e.to_string())
-        };
+    pub(super) fn new(
+        templates: &str,
+        platform: Arc<PlatformName>,
+        command: &str,
+    ) -> Result<Self, String> {
         Ok(Self {
             templates: templates.split(':').map(str::to_owned).collect(),
-            platform: platform.to_owned(),
-            platform_expression: expression(format!("(?i:{platform})$"))?,
+            platform,
             command: command.to_owned(),
-            command_expression: expression(format!("(?i:{})$", complete(command)))?,
+            command_expression: whole(&complete(command))?,
             begins: OnceLock::new(),
         })
     }
 
     pub(super) fn is_for(&self, platform: &str) -> bool {
-        self.platform_expression.is_match(platform)
+        self.platform.expression.is_match(platform)
     }
 
     /// True if the row's expression takes the whole command.
@@ -119,6 +136,12 @@ impl Row {
         let command = self.command.replace("[[/]]", "/?").replace("[[", "").replace("]]", "");
         pattern::read(&command).map(|read| read.node)
     }
+}
+
+/// An expression that takes all of a text, in any case.
+fn whole(text: &str) -> Result<Expression, String> {
+    let expression = Expression::new(&format!("(?i:{text})$"));
+    expression.map(|(expression, _)| expression).map_err(|error| error.to_string())
 }
 
 /// `ow` in double brackets becomes `(?:o(?:w)?)?`.
@@ -149,7 +172,8 @@ mod tests {
 
     #[test]
     fn a_completed_word_is_every_beginning_of_it() {
-        let row = Row::new("a.textfsm", "cisco_(asa|ftd)", "sh[[ow]] ver[[sion]]").unwrap();
+        let platform = PlatformName::new("cisco_(asa|ftd)").unwrap();
+        let row = Row::new("a.textfsm", platform, "sh[[ow]] ver[[sion]]").unwrap();
         for command in ["sh ver", "show version", "sho vers", "SHOW VERSION"] {
             assert!(row.consumes(command), "{command}");
         }

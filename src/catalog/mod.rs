@@ -97,6 +97,14 @@ pub struct Parser {
     pub fallback: Option<String>,
 }
 
+impl Parser {
+    /// One that works without a template.
+    #[must_use]
+    pub fn without_template(engine: &'static str) -> Self {
+        Self { engine, template: None, chosen: Match::Exact, source: None, fallback: None }
+    }
+}
+
 /// Which rule matched a line.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Explained {
@@ -201,13 +209,7 @@ impl Catalog {
             }
             return Reading { error: Some(self.no_template(os, command)), ..Reading::default() };
         };
-        let parser = Parser {
-            engine: "textfsm",
-            template: Some(found.templates.join(":")),
-            chosen: found.chosen,
-            source: Some(source.name),
-            fallback: source.fallback.clone(),
-        };
+        let parser = source.parser(&found);
         let mut templates = Vec::new();
         for name in &found.templates {
             match self.template(&source, name) {
@@ -249,13 +251,7 @@ impl Catalog {
         is_late: &dyn Fn() -> bool,
     ) -> Result<Reading, String> {
         let template = Template::parse(text).map_err(|error| error.to_string())?;
-        let parser = Parser {
-            engine: "textfsm",
-            template: None,
-            chosen: Match::Exact,
-            source: Some("request"),
-            fallback: None,
-        };
+        let parser = Parser { source: Some("request"), ..Parser::without_template("textfsm") };
         let templates = [("request".to_owned(), Arc::new(template))];
         Ok(self.run(&templates, parser, output, explain, is_late))
     }
@@ -275,13 +271,7 @@ impl Catalog {
     #[must_use]
     pub fn parser_of(&self, os: &Os, line: &str, command: Option<&str>) -> Option<Parser> {
         let (found, source) = self.search(os, line, command)?;
-        Some(Parser {
-            engine: "textfsm",
-            template: Some(found.templates.join(":")),
-            chosen: found.chosen,
-            source: Some(source.name),
-            fallback: source.fallback,
-        })
+        Some(source.parser(&found))
     }
 
     /// Every command of a platform that can be read, with the fields of its records.
@@ -405,9 +395,7 @@ impl Catalog {
                     generation: None,
                 });
             };
-            if index.has_platform(&os.given) {
-                push(&os.given, None);
-            }
+            push(&os.given, None);
             if let Some(ntc) = os.ntc.as_ref().filter(|ntc| **ntc != os.given) {
                 push(ntc, None);
             }
@@ -440,15 +428,21 @@ struct Source {
     generation: Option<u64>,
 }
 
+impl Source {
+    fn parser(&self, found: &Found) -> Parser {
+        Parser {
+            engine: "textfsm",
+            template: Some(found.templates.join(":")),
+            chosen: found.chosen,
+            source: Some(self.name),
+            fallback: self.fallback.clone(),
+        }
+    }
+}
+
 /// The sections of a configuration that no template reads.
 fn read_tree(output: &str) -> Reading {
-    let parser = Parser {
-        engine: "config_tree",
-        template: None,
-        chosen: Match::Exact,
-        source: None,
-        fallback: None,
-    };
+    let parser = Parser::without_template("config_tree");
     match config_tree::read(output) {
         Ok(tree) => Reading {
             parsed: Some(records::tree(&tree)),

@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{
-    index::{Index, Row},
+    index::{Index, PlatformName, Row},
     library::LibraryError,
 };
 use crate::textfsm::Template;
@@ -177,7 +177,8 @@ fn rows_of(file: &str) -> Vec<Arc<Row>> {
     name.match_indices('_')
         .filter_map(|(at, _)| {
             let (platform, command) = (name.get(..at)?, name.get(at + 1..)?.replace('_', " "));
-            Row::new(file, &escaped(platform), &escaped(&command)).ok().map(Arc::new)
+            let platform = PlatformName::new(&escaped(platform)).ok()?;
+            Row::new(file, platform, &escaped(&command)).ok().map(Arc::new)
         })
         .collect()
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::pool::Pool;
 use crate::{
-    catalog::{Catalog, Match, Os, Parser, Reading},
+    catalog::{Catalog, Os, Parser, Reading},
     command::FilteredBy,
     outcome::CommandOutcome,
     plan::{Parse, PlannedCommand},
@@ -108,13 +108,7 @@ fn asks_for_json(line: &str) -> bool {
 
 /// The device's own JSON.
 fn native(output: &str) -> Reading {
-    let parser = Parser {
-        engine: "native",
-        template: None,
-        chosen: Match::Exact,
-        source: None,
-        fallback: None,
-    };
+    let parser = Parser::without_template("native");
     // Some print a line before it.
     let start = output.find(['{', '[']).unwrap_or(0);
     let parsed: Result<Value, _> = serde_json::from_str(output.get(start..).unwrap_or(output));

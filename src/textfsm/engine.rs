@@ -9,6 +9,8 @@ use super::{
 
 /// How many lines pass between two looks at the clock.
 const LINES_BETWEEN_LOOKS: usize = 256;
+/// An explanation longer than this is cut: it would be larger than the text.
+const MOST_STEPS: usize = 20_000;
 /// How much of a line an error shows, in characters.
 const MOST_SHOWN: usize = 200;
 
@@ -21,6 +23,8 @@ pub struct Limits {
     pub most_line_bytes: usize,
     /// Finished rows.
     pub most_rows: usize,
+    /// Cells of all rows.
+    pub most_cells: usize,
     /// Steps of the backtracking engine for one rule and line.
     pub most_backtracks: usize,
 }
@@ -31,6 +35,7 @@ impl Default for Limits {
             most_bytes: 16 << 20,
             most_line_bytes: 256 << 10,
             most_rows: 1_000_000,
+            most_cells: 4_000_000,
             most_backtracks: 1_000_000,
         }
     }
@@ -129,7 +134,8 @@ pub struct Step {
 }
 
 impl Template {
-    /// Reads the records of a text. `is_late` is asked now and then and ends it; `steps` gets every rule that matched.
+    /// Reads the records of a text. `is_late` is asked now and then and ends it; `steps` gets the rules that matched, up to
+    /// 20,000 of them.
     ///
     /// # Errors
     /// The template's own refusal, or the bound that was hit. What was read before is given up, as Python does.
@@ -198,7 +204,7 @@ impl Run<'_, '_> {
                 Unanswered::TooLarge => too_large(),
             })?;
             let Some(spans) = found else { continue };
-            if let Some(steps) = &mut self.steps {
+            if let Some(steps) = self.steps.as_mut().filter(|steps| steps.len() < MOST_STEPS) {
                 steps.push(Step { line: number, state: state.name.clone(), rule: rule.line });
             }
             for (value, span) in rule.fills.iter().zip(spans) {
@@ -280,8 +286,9 @@ impl Run<'_, '_> {
         if self.registers.iter().all(Register::is_empty) {
             return Ok(());
         }
-        if self.rows.len() >= self.limits.most_rows {
-            return Err(ParseError::Rows { most: self.limits.most_rows });
+        let most = self.limits.most_rows.min(self.limits.most_cells / self.registers.len().max(1));
+        if self.rows.len() >= most {
+            return Err(ParseError::Rows { most });
         }
         self.rows.push(self.registers.iter_mut().map(Register::take).collect());
         self.clear();

@@ -194,7 +194,13 @@ fn the_templates_own_refusal_names_rule_line_and_text() {
 #[test]
 fn every_bound_is_an_error_with_a_name() {
     let template = Template::parse("Value A (\\S)\n\nStart\n ^${A} -> Record\n").unwrap();
-    let limits = Limits { most_bytes: 40, most_line_bytes: 10, most_rows: 3, most_backtracks: 100 };
+    let limits = Limits {
+        most_bytes: 40,
+        most_line_bytes: 10,
+        most_rows: 3,
+        most_cells: 100,
+        most_backtracks: 100,
+    };
     let read = |text: &str, late: bool| {
         let error = template.read(text, &limits, &|| late, None).unwrap_err();
         assert!(error.is_limit());
@@ -203,6 +209,9 @@ fn every_bound_is_an_error_with_a_name() {
     assert_eq!(read(&"x".repeat(41), false), ParseError::InputSize { most: 40 });
     assert_eq!(read("a\nxxxxxxxxxxx", false), ParseError::LineLength { line: 2, most: 10 });
     assert_eq!(read("a\nb\nc\nd", false), ParseError::Rows { most: 3 });
+    let limits = Limits { most_cells: 2, ..Limits::default() };
+    let error = template.read("a\nb\nc", &limits, &|| false, None).unwrap_err();
+    assert_eq!(error, ParseError::Rows { most: 2 });
     let limits = Limits::default();
     let error = template.read(&"\n".repeat(300), &limits, &|| true, None).unwrap_err();
     assert_eq!(error, ParseError::Time { line: 256 });
