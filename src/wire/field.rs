@@ -3,6 +3,8 @@
 //! A derive would stop at the first fault and repeat the caller's values in its message, secrets included.
 //! No message here holds a value.
 
+use std::{borrow::Cow, sync::Arc};
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -48,7 +50,7 @@ pub struct Faults(Vec<FieldError>);
 impl Faults {
     /// Notes a fault at `place`.
     pub fn add(&mut self, place: &Place, kind: &'static str, msg: impl Into<String>) {
-        self.0.push(FieldError { loc: place.0.clone(), msg: msg.into(), kind, rule: None });
+        self.0.push(FieldError { loc: place.steps(), msg: msg.into(), kind, rule: None });
     }
 
     /// Notes a command that the gate refused.
@@ -74,33 +76,56 @@ impl Faults {
     }
 }
 
-/// A place in the body.
+/// A place in the body. Cheap to make: most places are never reported.
 #[derive(Clone, Debug)]
-pub struct Place(Vec<Step>);
+pub struct Place(Arc<Link>);
+
+#[derive(Debug)]
+struct Link {
+    above: Option<Place>,
+    step: LinkStep,
+}
+
+#[derive(Debug)]
+enum LinkStep {
+    Name(Cow<'static, str>),
+    Index(usize),
+}
 
 impl Place {
     /// The whole body.
     #[must_use]
     pub fn body() -> Self {
-        Self(vec![Step::Name("body".to_owned())])
+        Self(Arc::new(Link { above: None, step: LinkStep::Name("body".into()) }))
     }
 
     /// A field of the object at this place.
     #[must_use]
-    pub fn field(&self, name: &str) -> Self {
-        self.then(Step::Name(name.to_owned()))
+    pub fn field(&self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.then(LinkStep::Name(name.into()))
     }
 
     /// An item of the list at this place.
     #[must_use]
     pub fn item(&self, index: usize) -> Self {
-        self.then(Step::Index(index))
+        self.then(LinkStep::Index(index))
     }
 
-    fn then(&self, step: Step) -> Self {
-        let mut steps = self.0.clone();
-        steps.push(step);
-        Self(steps)
+    fn then(&self, step: LinkStep) -> Self {
+        Self(Arc::new(Link { above: Some(self.clone()), step }))
+    }
+
+    /// All steps, from the body on.
+    fn steps(&self) -> Vec<Step> {
+        let mut steps: Vec<Step> =
+            std::iter::successors(Some(self), |place| place.0.above.as_ref())
+                .map(|place| match &place.0.step {
+                    LinkStep::Name(name) => Step::Name(name.to_string()),
+                    LinkStep::Index(index) => Step::Index(*index),
+                })
+                .collect();
+        steps.reverse();
+        steps
     }
 }
 
@@ -165,7 +190,7 @@ impl Object {
                 Some((_, known)) => format!("did you mean `{known}`?"),
                 None => format!("known here: {}", self.known.join(", ")),
             };
-            let place = self.place.field(&shown);
+            let place = self.place.field(shown.clone());
             faults.add(&place, "extra_forbidden", format!("Unknown field `{shown}`; {hint}"));
         }
     }
