@@ -69,9 +69,9 @@ settings! {
         /// `X-Forwarded-For`.
         trusted_proxy_hops: usize = 1, in 1..=16, unit "proxies";
         /// Requests that one client may send: that many at once, then evenly. Health and metrics are not counted.
-        rate_limit_default: RateLimit = RateLimit::per_minute(600), reloads true;
+        rate_limit_default: RateLimit = RateLimit::per_minute(6000), reloads true;
         /// Requests to `/api/v1/execute` that one client may send.
-        rate_limit_execute: RateLimit = RateLimit::per_minute(120), reloads true;
+        rate_limit_execute: RateLimit = RateLimit::per_minute(1200), reloads true;
     }
     "Time limits" {
         /// `timeout` of a request that has none; at most `DEVICE_TIMEOUT_MAX`.
