@@ -1,5 +1,7 @@
 //! Tables and trees as JSON.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
 use crate::{
@@ -23,10 +25,13 @@ pub(super) fn merge(tables: Vec<(&Template, Table)>) -> Result<Vec<Value>, Strin
             keys = keys_of(template);
         }
         let column = |header: &[String], name: &str| header.iter().position(|known| known == name);
-        let mut pairs = Vec::new();
+        let (mut mine, mut theirs) = (Vec::new(), Vec::new());
         for key in &keys {
             match (column(&header, key), column(&table.header, key)) {
-                (Some(mine), Some(theirs)) => pairs.push((mine, theirs)),
+                (Some(here), Some(there)) => {
+                    mine.push(here);
+                    theirs.push(there);
+                }
                 _ => return Err(key.clone()),
             }
         }
@@ -40,13 +45,19 @@ pub(super) fn merge(tables: Vec<(&Template, Table)>) -> Result<Vec<Value>, Strin
                 })
                 .collect()
         };
+        let key_of = |row: &[Cell], columns: &[usize]| -> Vec<Cell> {
+            columns.iter().filter_map(|at| row.get(*at)).cloned().collect()
+        };
+        // Of several rows with the same keys the first counts.
+        let mut first: HashMap<Vec<Cell>, &Vec<Cell>> = HashMap::new();
+        for row in &table.rows {
+            first.entry(key_of(row, &theirs)).or_insert(row);
+        }
         for (index, row) in rows.iter_mut().enumerate() {
-            let partner = if pairs.is_empty() {
+            let partner = if mine.is_empty() {
                 table.rows.get(index)
             } else {
-                table.rows.iter().find(|theirs| {
-                    pairs.iter().all(|(mine, theirs_at)| row.get(*mine) == theirs.get(*theirs_at))
-                })
+                first.get(&key_of(row, &mine)).copied()
             };
             row.extend(cells_of(partner));
         }

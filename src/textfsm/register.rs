@@ -1,7 +1,7 @@
 //! The row being filled, with what each option of a value does, and the table of finished rows.
 
 /// One value's cell of a finished row.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Cell {
     /// A value.
     Text(String),
@@ -13,7 +13,7 @@ pub enum Cell {
 pub(super) type Groups = Vec<(String, Option<String>)>;
 
 /// One item of a list.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Item {
     /// The group took no part in the match: Python's None.
     None,
