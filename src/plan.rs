@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{command::CheckedCommand, device::Device, profile::SshProfile, target::TargetPolicy};
+use crate::{
+    command::CheckedCommand, device::Device, host_key::HostKeyCheck, profile::SshProfile,
+    target::TargetPolicy,
+};
 
 /// A request that was checked whole: every device known, every command through the gate.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub struct DevicePlan {
     pub commands: Vec<PlannedCommand>,
     /// With which algorithms.
     pub profile: SshProfile,
+    /// Which key the device must show.
+    pub host_key: HostKeyCheck,
     /// What may be connected to.
     pub targets: Arc<TargetPolicy>,
 }

@@ -105,7 +105,7 @@ impl Shared {
         let clock = self.clock(turn);
         let addresses = self.resolve(&plan, &clock, timing).await?;
         let Some(first) = addresses.first().copied() else { return Ok(SessionReport::default()) };
-        let DevicePlan { device, commands, profile, .. } = plan;
+        let DevicePlan { device, commands, profile, host_key, .. } = plan;
         let commands: Arc<[PlannedCommand]> = commands.into();
         let os = Os::new(&device.os, Some(&device.platform));
         let records = Records { reader: self.reader.clone(), os, commands: Arc::clone(&commands) };
@@ -115,6 +115,7 @@ impl Shared {
             commands,
             limits: self.limits.session,
             profile,
+            host_key,
             clock,
             allowance: Arc::clone(&turn.request.allowance),
             sink,

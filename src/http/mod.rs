@@ -31,6 +31,7 @@ use crate::{
     metrics::Metrics,
     platform::Registry,
     settings::Settings,
+    ssh_policy::SshPolicy,
     wire::{field::FieldError, request::RequestRules},
 };
 
@@ -40,6 +41,8 @@ pub struct App {
     pub registry: Live<Registry>,
     /// Who may do what.
     pub access: Live<Access>,
+    /// The operator's word on SSH.
+    pub ssh: Live<SshPolicy>,
     /// Runs device sessions.
     pub executor: Executor,
     /// Reads outputs.
@@ -69,6 +72,7 @@ impl App {
             registry,
             policy: &grant.commands,
             targets: &grant.targets,
+            ssh: self.ssh.now(),
             max_devices: self.settings.max_devices_per_request,
             max_commands: self.settings.max_commands_per_device,
             timeout_default: std::time::Duration::from_secs(self.settings.device_timeout_default),

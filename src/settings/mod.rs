@@ -8,6 +8,7 @@ pub mod rate;
 mod rotation;
 mod row;
 mod sources;
+mod ssh;
 mod table;
 mod value;
 
@@ -17,6 +18,7 @@ pub use self::{
     rotation::Rotation,
     row::Row,
     sources::{Loaded, Origin, Sources, variable},
+    ssh::SshFileError,
     table::Settings,
     value::{Auth, LogFormat, LogLevel, SettingValue},
 };

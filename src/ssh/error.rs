@@ -129,6 +129,42 @@ pub enum SessionError {
         /// The phase's limit.
         limit: Duration,
     },
+    /// Another key than was named.
+    #[error(
+        "host key: {addr} showed {shown}, but {named_by} has {expected}; no password was sent. If the device's key was changed on purpose, give the new one; if it has keys of several types, give the type too"
+    )]
+    HostKeyChanged {
+        /// The device.
+        addr: SocketAddr,
+        /// Type and fingerprint of the key it showed.
+        shown: String,
+        /// Those of the keys that were named.
+        expected: String,
+        /// Who named them.
+        named_by: &'static str,
+    },
+    /// A key that must not be taken any more.
+    #[error(
+        "host key: {addr} showed {shown}, which known_hosts has revoked; no password was sent. Give the device a new key"
+    )]
+    HostKeyRevoked {
+        /// The device.
+        addr: SocketAddr,
+        /// Type and fingerprint of the key it showed.
+        shown: String,
+    },
+    /// A key that nobody named, where one must be.
+    #[error(
+        "host key: {addr} showed {shown}, and neither the request nor known_hosts names a key for it{hint}; no password was sent. Compare it with the device's own and give it as `host_key`"
+    )]
+    HostKeyUnknown {
+        /// The device.
+        addr: SocketAddr,
+        /// Type and fingerprint of the key it showed.
+        shown: String,
+        /// What else there is to say, beginning with `; `, or nothing.
+        hint: &'static str,
+    },
     /// A fault of our own.
     #[error(
         "internal: the session ended by a fault of Showrunner itself; the log has more under this request id"
@@ -294,6 +330,9 @@ impl SessionError {
             Self::EnableRejected { .. } => "enable_rejected",
             Self::HandshakeFailed { .. } => "handshake_failed",
             Self::HandshakeTimeout { .. } => "handshake_timeout",
+            Self::HostKeyChanged { .. } => "host_key_changed",
+            Self::HostKeyRevoked { .. } => "host_key_revoked",
+            Self::HostKeyUnknown { .. } => "host_key_unknown",
             Self::Internal => "internal_error",
             Self::KeyUnusable { .. } => "key_unusable",
             Self::NoCommonAlgorithm { .. } => "no_common_algorithm",

@@ -15,13 +15,13 @@ use rustix::{
     io::{Errno, FdFlags},
     net::{AddressFamily, SocketType},
 };
-use ssh2::{BlockDirections, ErrorCode, HashType, KeyboardInteractivePrompt, MethodType, Session};
+use ssh2::{BlockDirections, ErrorCode, KeyboardInteractivePrompt, MethodType, Session};
 
 use super::transport::{Arrived, Broken, Transport};
 use crate::{
     deadline::Deadline,
     device::{Credentials, PrivateKey},
-    outcome::HostKey,
+    host_key::PublicKey,
     profile::SshProfile,
 };
 
@@ -88,18 +88,18 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Takes over a connected socket.
+    /// Takes over a connected socket; `host_keys` are the host key algorithms to offer, preferred first.
     ///
     /// # Errors
     /// The system has no memory or descriptors left.
-    pub fn new(socket: TcpStream, profile: SshProfile) -> io::Result<Self> {
+    pub fn new(socket: TcpStream, profile: SshProfile, host_keys: &str) -> io::Result<Self> {
         socket.set_nodelay(true)?;
         socket.set_nonblocking(true)?;
         let mut session = Session::new()?;
         session.set_blocking(false);
         for (kind, names) in [
             (MethodType::Kex, profile.key_exchange()),
-            (MethodType::HostKey, profile.host_keys()),
+            (MethodType::HostKey, host_keys),
             (MethodType::CryptCs, profile.ciphers()),
             (MethodType::CryptSc, profile.ciphers()),
             (MethodType::MacCs, profile.macs()),
@@ -168,12 +168,12 @@ impl Connection {
         self.greeting.starts_with(b"SSH-") || version.is_some_and(|line| line.starts_with(b"SSH-"))
     }
 
-    /// The key the device showed in the handshake.
+    /// The key the device showed in the handshake, and the algorithm it was used with.
     #[must_use]
-    pub fn host_key(&self) -> Option<HostKey> {
+    pub fn host_key(&self) -> Option<(String, PublicKey)> {
         let algorithm = self.session.methods(MethodType::HostKey)?.to_owned();
-        let hash = self.session.host_key_hash(HashType::Sha256)?;
-        Some(HostKey { algorithm, fingerprint: fingerprint(hash), verified: false })
+        let (blob, _) = self.session.host_key()?;
+        Some((algorithm, PublicKey::from_wire(blob)?))
     }
 
     /// Logs in once, by the first method that the device lists and the credentials can serve.
@@ -393,23 +393,6 @@ fn wait_for(socket: &TcpStream, interest: PollFlags, until: Deadline) -> Result<
     }
 }
 
-/// `SHA256:` and unpadded base64, as OpenSSH prints it.
-fn fingerprint(hash: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = "SHA256:".to_owned();
-    for group in hash.chunks(3) {
-        let bits = group.iter().fold(0_u32, |bits, byte| (bits << 8) | u32::from(*byte));
-        let bits = bits << (8 * (3 - group.len()));
-        for digit in 0..=group.len() {
-            let index = (bits >> (18 - 6 * digit)) & 63;
-            text.extend(
-                usize::try_from(index).ok().and_then(|i| DIGITS.get(i)).map(|b| char::from(*b)),
-            );
-        }
-    }
-    text
-}
-
 /// Answers a device's questions in keyboard-interactive authentication: hidden ones with the password.
 struct Answers<'a> {
     user: &'a str,
@@ -432,14 +415,6 @@ impl KeyboardInteractivePrompt for Answers<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_fingerprint_reads_as_openssh_prints_it() {
-        assert_eq!(fingerprint(&[0, 1, 2]), "SHA256:AAEC");
-        assert_eq!(fingerprint(&[0xff]), "SHA256:/w");
-        assert_eq!(fingerprint(&[0xff, 0xff]), "SHA256://8");
-        assert_eq!(fingerprint(&[7; 32]).len(), "SHA256:".len() + 43);
-    }
 
     #[test]
     fn every_algorithm_of_the_profiles_is_compiled_in() {

@@ -22,6 +22,7 @@ use crate::{
     command::CheckedCommand,
     deadline::Deadline,
     device::{Credentials, Device},
+    host_key::{Distrust, Expected, HostKeyCheck},
     outcome::{CommandFailure, CommandOutcome, HostKey, Timing},
     plan::PlannedCommand,
     platform::{Forbidden, Mode},
@@ -82,6 +83,8 @@ pub struct SessionJob {
     pub limits: SessionLimits,
     /// With which algorithms.
     pub profile: SshProfile,
+    /// Which key the device must show.
+    pub host_key: HostKeyCheck,
     /// How long in all.
     pub clock: Clock,
     /// Output that may be kept, shared with other sessions.
@@ -202,14 +205,16 @@ impl Session<'_> {
     ) -> Result<Connection, SessionError> {
         let limit = self.job.limits.handshake;
         let profile = self.job.profile;
+        let device = &self.job.device;
+        let expected = self.job.host_key.expected(device.host.as_str(), device.port);
         let started = Instant::now();
         let until = self.step(limit);
-        let mut connection = Connection::new(socket, profile)
+        let mut connection = Connection::new(socket, profile, &expected.algorithms(profile))
             .map_err(|error| SessionError::HandshakeFailed { addr, reason: error.to_string() })?;
         let result = connection.handshake(until);
         self.report.timing.handshake = Some(started.elapsed());
         let Err(fault) = result else {
-            self.report.host_key = connection.host_key();
+            self.trust(&connection, &expected, addr)?;
             return Ok(connection);
         };
         let silent = connection.is_silent();
@@ -244,6 +249,38 @@ impl Session<'_> {
                 },
             },
             Fault::Failed { reason, .. } => SessionError::HandshakeFailed { addr, reason },
+        })
+    }
+
+    /// Compares the key that the device showed with those that were named. Nothing secret has been sent yet.
+    fn trust(
+        &mut self,
+        connection: &Connection,
+        expected: &Expected,
+        addr: SocketAddr,
+    ) -> Result<(), SessionError> {
+        let (algorithm, key) = connection.host_key().ok_or(SessionError::HandshakeFailed {
+            addr,
+            reason: "it showed no host key that can be read".to_owned(),
+        })?;
+        let judged = expected.judge(&key);
+        let (fingerprint, verified) = (key.fingerprint(), judged == Ok(true));
+        self.report.host_key = Some(HostKey { algorithm, fingerprint, verified });
+        let shown = key.to_string();
+        judged.map(drop).map_err(|distrust| match distrust {
+            Distrust::Changed { expected, named_by } => {
+                SessionError::HostKeyChanged { addr, shown, expected, named_by }
+            }
+            Distrust::Revoked => SessionError::HostKeyRevoked { addr, shown },
+            Distrust::Unknown { has_authority } => SessionError::HostKeyUnknown {
+                addr,
+                shown,
+                hint: if has_authority {
+                    "; certificates of an authority are not read"
+                } else {
+                    ""
+                },
+            },
         })
     }
 

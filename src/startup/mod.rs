@@ -20,7 +20,8 @@ use crate::{
     live::Live,
     metrics::Metrics,
     platform::{DefinitionError, Registry},
-    settings::{Settings, Sources},
+    settings::{Settings, Sources, SshFileError},
+    ssh_policy::SshPolicy,
     telemetry::Levels,
     tls::{Tls, TlsError},
 };
@@ -54,6 +55,9 @@ pub enum StartError {
     /// Nobody knows who may do what.
     #[error(transparent)]
     Access(#[from] AccessError),
+    /// A file of SSH settings is none.
+    #[error(transparent)]
+    Ssh(#[from] SshFileError),
 }
 
 /// What a service begins with.
@@ -87,7 +91,7 @@ impl Application {
         let Start { settings, sources, metrics, levels } = start;
         raise_descriptor_limit();
         keep_memory_private();
-        let (registry, access) = definitions(&settings)?;
+        let (registry, access, ssh) = definitions(&settings)?;
         let tls = Tls::load(&settings)?;
         let (listener, port) = listen(settings.host, settings.port)?;
         if !settings.host.is_loopback() && access.n_keys().is_none() {
@@ -106,7 +110,7 @@ impl Application {
             );
         }
         let audit = Audit::start(&settings, &metrics).map_err(StartError::Audit)?;
-        let (registry, access) = (Live::new(registry), Live::new(access));
+        let (registry, access, ssh) = (Live::new(registry), Live::new(access), Live::new(ssh));
         let own_port = settings.enable_metrics.then_some(settings.metrics_port).flatten();
         let with_metrics = settings.enable_metrics && own_port.is_none();
         let metrics_host = settings.metrics_host.unwrap_or(settings.host);
@@ -121,6 +125,7 @@ impl Application {
         let app = Data::new(App {
             registry,
             access,
+            ssh,
             executor,
             reader,
             limits,
@@ -255,13 +260,13 @@ fn monitoring(app: Data<App>, host: IpAddr, port: u16) -> Result<Server, StartEr
     Ok(server)
 }
 
-/// What the settings say about platforms and callers.
-fn definitions(settings: &Settings) -> Result<(Registry, Access), StartError> {
+/// What the settings say about platforms, callers and SSH.
+fn definitions(settings: &Settings) -> Result<(Registry, Access, SshPolicy), StartError> {
     let mut registry = Registry::embedded()?;
     if let Some(folder) = &settings.platforms_dir {
         registry = registry.with_folder(folder)?;
     }
-    Ok((registry, Access::load(settings)?))
+    Ok((registry, Access::load(settings)?, settings.ssh_policy()?))
 }
 
 /// Keeps the table of clients small for as long as the service runs.

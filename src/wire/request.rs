@@ -12,10 +12,12 @@ use super::field::{Faults, FieldError, Object, Place, list, text, truth, whole_n
 use crate::{
     command::{CheckedCommand, CommandInput, CommandPolicy, FilterWhere, PipeOption, Rule, check},
     device::{Credentials, Device, Host, PrivateKey},
+    host_key::{HostKeyCheck, Pin},
     plan::{DevicePlan, Parse, Plan, PlannedCommand},
     platform::{Platform, Registry},
     profile::SshProfile,
     secret::Secret,
+    ssh_policy::SshPolicy,
     target::TargetPolicy,
 };
 
@@ -93,6 +95,14 @@ pub struct DeviceRequest {
     commands: Option<Vec<CommandRequest>>,
     /// SSH algorithms to offer to this device.
     ssh_profile: Option<SshProfile>,
+    /// The SSH key the device must show before it is told a password: `SHA256:…`, `ssh-rsa SHA256:…` if it has keys of
+    /// several types, or a public key. Without it the service's `known_hosts` decides.
+    #[schema(
+        nullable,
+        max_length = 4096,
+        example = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"
+    )]
+    host_key: Option<String>,
 }
 
 /// One show command: a plain string, or an object with a filter.
@@ -178,7 +188,7 @@ struct Output {
 }
 
 /// What a body is checked against.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RequestRules<'a> {
     /// The platforms known.
     pub registry: &'a Registry,
@@ -186,6 +196,8 @@ pub struct RequestRules<'a> {
     pub policy: &'a CommandPolicy,
     /// What may be connected to.
     pub targets: &'a Arc<TargetPolicy>,
+    /// The operator's word on SSH.
+    pub ssh: Arc<SshPolicy>,
     /// Most devices of one request.
     pub max_devices: usize,
     /// Most commands of one device.
@@ -206,6 +218,7 @@ struct DeviceDraft {
     platform: Option<Arc<Platform>>,
     commands: Option<Vec<Option<CommandDraft>>>,
     profile: Option<SshProfile>,
+    pin: Option<Pin>,
 }
 
 #[derive(Clone)]
@@ -281,9 +294,10 @@ fn read_plan(body: Value, rules: &RequestRules<'_>, faults: &mut Faults) -> Opti
                 .clone(),
         };
         if let Some(device) = draft.device {
-            let profile = draft.profile.or(profile).unwrap_or_default();
+            let profile = draft.profile.or(profile).unwrap_or(rules.ssh.profile);
             let targets = Arc::clone(rules.targets);
-            plans.push(DevicePlan { device, commands, profile, targets });
+            let host_key = HostKeyCheck { pin: draft.pin, rules: Arc::clone(&rules.ssh.host_keys) };
+            plans.push(DevicePlan { device, commands, profile, host_key, targets });
         }
     }
     Some(Plan { devices: plans })
@@ -310,7 +324,8 @@ fn read_device(
     rules: &RequestRules<'_>,
     faults: &mut Faults,
 ) -> DeviceDraft {
-    let mut draft = DeviceDraft { device: None, platform: None, commands: None, profile: None };
+    let mut draft =
+        DeviceDraft { device: None, platform: None, commands: None, profile: None, pin: None };
     let Some(mut object) = Object::read(value, place, faults) else { return draft };
     let host = object.required("hostname", faults).and_then(|found| {
         let place = found.1.clone();
@@ -351,6 +366,7 @@ fn read_device(
         .optional("commands")
         .map(|found| read_commands(found, rules, faults).unwrap_or_default());
     draft.profile = object.optional("ssh_profile").and_then(|found| read_profile(found, faults));
+    draft.pin = object.optional("host_key").and_then(|found| read_pin(found, faults));
     object.finish(faults);
 
     draft.platform = platform.as_ref().map(|(platform, _)| Arc::clone(platform));
@@ -436,6 +452,12 @@ fn read_platform(
 fn read_profile(found: (Value, Place), faults: &mut Faults) -> Option<SshProfile> {
     let words = [("modern", SshProfile::Modern), ("legacy", SshProfile::Legacy)];
     word(found, &words, faults)
+}
+
+fn read_pin(found: (Value, Place), faults: &mut Faults) -> Option<Pin> {
+    let place = found.1.clone();
+    let text = text(found, faults)?;
+    Pin::parse(&text).map_err(|error| faults.value(&place, error)).ok()
 }
 
 fn read_timeout(
