@@ -19,6 +19,7 @@ mod execute;
 mod faults;
 mod host_keys;
 mod hostile;
+mod jump;
 mod logs;
 mod many;
 mod metrics;

@@ -90,6 +90,11 @@ impl Peer {
         peer
     }
 
+    /// The server's process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.server.id()
+    }
+
     /// A new private key that this peer lets in.
     pub(crate) fn new_key(&self, kind: &str, extra: &[&str], passphrase: &str) -> String {
         let path = self.folder.path().join("user-key");
