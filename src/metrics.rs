@@ -239,6 +239,7 @@ impl Metrics {
         let phases = [
             ("queue", timing.queue),
             ("resolve", timing.resolve),
+            ("jump", timing.jump),
             ("connect", timing.connect),
             ("handshake", timing.handshake),
             ("authenticate", timing.authenticate),

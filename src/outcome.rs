@@ -76,6 +76,8 @@ pub struct Timing {
     pub queue: Option<Duration>,
     /// Name to addresses.
     pub resolve: Option<Duration>,
+    /// All of the hosts on the way, up to their logins.
+    pub jump: Option<Duration>,
     /// TCP.
     pub connect: Option<Duration>,
     /// SSH versions and keys.

@@ -2,7 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{command::CheckedCommand, device::Device, profile::SshProfile, target::TargetPolicy};
+use crate::{
+    command::CheckedCommand,
+    device::{Credentials, Device, Host},
+    host_key::HostKeyCheck,
+    profile::SshProfile,
+    target::TargetPolicy,
+};
 
 /// A request that was checked whole: every device known, every command through the gate.
 #[derive(Debug)]
@@ -20,8 +26,27 @@ pub struct DevicePlan {
     pub commands: Vec<PlannedCommand>,
     /// With which algorithms.
     pub profile: SshProfile,
+    /// Which key the device must show.
+    pub host_key: HostKeyCheck,
+    /// The hosts to go through, the first one first.
+    pub jump: Vec<Hop>,
     /// What may be connected to.
     pub targets: Arc<TargetPolicy>,
+}
+
+/// A host on the way to a device, which connects to the next one.
+#[derive(Clone, Debug)]
+pub struct Hop {
+    /// Where it is, as the one before it sees it.
+    pub host: Host,
+    /// TCP port of its SSH server.
+    pub port: u16,
+    /// Who logs in to it.
+    pub credentials: Credentials,
+    /// With which algorithms.
+    pub profile: SshProfile,
+    /// Which key it must show.
+    pub host_key: HostKeyCheck,
 }
 
 /// A command and how long it may take.

@@ -10,6 +10,7 @@ const LAYERS: [&[&str]; 6] = [
         "secret",
         "deadline",
         "profile",
+        "host_key",
         "output",
         "platform",
         "textfsm",
@@ -18,7 +19,7 @@ const LAYERS: [&[&str]; 6] = [
         "target",
     ],
     &["command", "catalog", "device", "outcome"],
-    &["plan"],
+    &["plan", "ssh_policy"],
     &["ssh", "metrics"],
     &["executor"],
     &[
@@ -35,7 +36,7 @@ const LAYERS: [&[&str]; 6] = [
     ],
 ];
 /// Rooms of one layer that may use each other, user first.
-const BESIDE: [(&str, &str); 28] = [
+const BESIDE: [(&str, &str); 29] = [
     ("access", "settings"),
     ("audit", "settings"),
     ("audit", "telemetry"),
@@ -47,6 +48,7 @@ const BESIDE: [(&str, &str); 28] = [
     ("cli", "telemetry"),
     ("cli", "wire"),
     ("device", "command"),
+    ("host_key", "profile"),
     ("outcome", "catalog"),
     ("http", "access"),
     ("http", "audit"),

@@ -13,14 +13,16 @@ use super::{Reader, RequestBounds, Shared, admission::Place, retry::chance};
 use crate::{
     catalog::Os,
     deadline::Deadline,
+    device::Host,
     metrics::{DeviceSession, Metrics},
     outcome::{CommandFailure, CommandOutcome, DeviceOutcome, Timing},
     plan::{DevicePlan, PlannedCommand},
     ssh::{
         error::SessionError,
         lifeline::{Cut, Lifeline},
-        session::{self, Clock, CommandSink, DEADLINE_SLACK, SessionJob, SessionReport},
+        session::{self, Clock, CommandSink, DEADLINE_SLACK, Leg, SessionJob, SessionReport},
     },
+    target::TargetPolicy,
 };
 
 /// A device's turn: its clock, and what it has come to so far.
@@ -104,9 +106,14 @@ impl Shared {
         self.wait(turn).await?;
         counted.started();
         let clock = self.clock(turn);
-        let addresses = self.resolve(&plan, &clock, timing).await?;
+        let started = Instant::now();
+        let addresses =
+            self.resolve(&plan.device.host, plan.device.port, &plan.targets, &clock).await;
+        timing.resolve = Some(started.elapsed());
+        let addresses = addresses?;
+        let jump = self.resolve_jump(&plan, &clock).await?;
         let Some(first) = addresses.first().copied() else { return Ok(SessionReport::default()) };
-        let DevicePlan { device, commands, profile, .. } = plan;
+        let DevicePlan { device, commands, profile, host_key, .. } = plan;
         let commands: Arc<[PlannedCommand]> = commands.into();
         let os = Os::new(&device.os, Some(&device.platform));
         let records = Records {
@@ -122,6 +129,8 @@ impl Shared {
             commands,
             limits: self.limits.session,
             profile,
+            host_key,
+            jump,
             clock,
             allowance: Arc::clone(&turn.request.allowance),
             sink,
@@ -192,24 +201,21 @@ impl Shared {
     /// cannot be pointed at two places.
     async fn resolve(
         &self,
-        plan: &DevicePlan,
+        host: &Host,
+        port: u16,
+        targets: &TargetPolicy,
         clock: &Clock,
-        timing: &mut Timing,
     ) -> Result<Vec<SocketAddr>, SessionError> {
-        let DevicePlan { device, targets, .. } = plan;
         let limit = self.limits.resolve;
-        let host = device.host.to_string();
-        let started = Instant::now();
-        let until = Deadline::after(started, limit).or_earlier(clock.until);
-        let addresses = match device.host.address() {
-            Some(address) => Ok(vec![SocketAddr::new(address, device.port)]),
-            None => timeout_at(until.at().into(), self.look_up(host.clone(), device.port))
-                .await
-                .map_err(|_late| {
-                    clock.judge(SessionError::ResolveTimeout { host: host.clone(), limit })
-                })?,
+        let address = host.address();
+        let host = host.to_string();
+        let until = Deadline::after(Instant::now(), limit).or_earlier(clock.until);
+        let addresses = match address {
+            Some(address) => Ok(vec![SocketAddr::new(address, port)]),
+            None => timeout_at(until.at().into(), self.look_up(host.clone(), port)).await.map_err(
+                |_late| clock.judge(SessionError::ResolveTimeout { host: host.clone(), limit }),
+            )?,
         };
-        timing.resolve = Some(started.elapsed());
         let addresses = match addresses {
             Ok(addresses) if addresses.is_empty() => Err("no address".to_owned()),
             Ok(addresses) => Ok(addresses),
@@ -223,6 +229,25 @@ impl Shared {
                 .map_err(|rule| SessionError::TargetRefused { addr: host.clone(), rule })?;
         }
         Ok(addresses)
+    }
+
+    /// The addresses of the hosts on the way: they are targets as the device is.
+    async fn resolve_jump(
+        &self,
+        plan: &DevicePlan,
+        clock: &Clock,
+    ) -> Result<Vec<Leg>, SessionError> {
+        let mut legs = Vec::new();
+        for (index, hop) in plan.jump.iter().enumerate() {
+            let addresses = self.resolve(&hop.host, hop.port, &plan.targets, clock).await;
+            let addresses = addresses.map_err(|cause| SessionError::JumpFailed {
+                hop: index + 1,
+                of: plan.jump.len(),
+                cause: Box::new(cause),
+            })?;
+            legs.push(Leg { hop: hop.clone(), addresses });
+        }
+        Ok(legs)
     }
 
     /// Asks the system, on a thread of its own: it may take its time.

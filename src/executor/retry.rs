@@ -41,6 +41,9 @@ pub(super) fn chance() -> u64 {
 
 /// True if no login was tried and another attempt may go better.
 fn is_of_connection(error: &SessionError) -> bool {
+    if let SessionError::JumpFailed { cause, .. } = error {
+        return is_of_connection(cause);
+    }
     matches!(
         error,
         SessionError::BannerTimeout { .. }

@@ -33,6 +33,7 @@ use crate::{
     metrics::Metrics,
     platform::Registry,
     settings::Settings,
+    ssh_policy::SshPolicy,
     traces::Traces,
     wire::{field::FieldError, request::RequestRules},
 };
@@ -43,6 +44,8 @@ pub struct App {
     pub registry: Live<Registry>,
     /// Who may do what.
     pub access: Live<Access>,
+    /// The operator's word on SSH.
+    pub ssh: Live<SshPolicy>,
     /// Runs device sessions.
     pub executor: Executor,
     /// Reads outputs.
@@ -76,6 +79,7 @@ impl App {
             registry,
             policy: &grant.commands,
             targets: &grant.targets,
+            ssh: self.ssh.now(),
             max_devices: self.settings.max_devices_per_request,
             max_commands: self.settings.max_commands_per_device,
             timeout_default: std::time::Duration::from_secs(self.settings.device_timeout_default),

@@ -9,6 +9,7 @@ pub mod rate;
 mod rotation;
 mod row;
 mod sources;
+mod ssh;
 mod table;
 mod value;
 
@@ -19,6 +20,7 @@ pub use self::{
     rotation::Rotation,
     row::Row,
     sources::{Loaded, Origin, Sources, variable},
+    ssh::SshFileError,
     table::Settings,
     value::{Auth, LogFormat, LogLevel, SettingValue},
 };

@@ -15,6 +15,7 @@ use super::{
     sources::Reader,
     value::{Auth, LogFormat, LogLevel, SettingValue},
 };
+use crate::{host_key::HostKeyPolicy, profile::SshProfile};
 
 settings! {
     "Where to listen" {
@@ -139,6 +140,16 @@ settings! {
         commands_deny: Vec<String> = Vec::new(), reloads true;
         /// Commands to allow by their exact text that are off by default, `platform: text` or `text`.
         commands_allow: Vec<String> = Vec::new(), reloads true;
+    }
+    "How devices are logged in to" {
+        /// SSH algorithms to offer where a request does not say; `legacy` adds, behind today's, what old gear speaks.
+        ssh_profile: SshProfile = SshProfile::Modern, reloads true;
+        /// File with the SSH keys of devices, in OpenSSH's form. A device that shows another key than the file has is told
+        /// no password.
+        known_hosts: Option<PathBuf> = None, reloads true;
+        /// What becomes of devices whose key neither the request nor `KNOWN_HOSTS` names: `strict` refuses them and is meant
+        /// where `KNOWN_HOSTS` is set; `accept_any` reads them and the answer says `verified: false`.
+        host_key_policy: Option<HostKeyPolicy> = None, reloads true;
     }
     "Metrics" {
         /// Prometheus metrics at `/metrics`.

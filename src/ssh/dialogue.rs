@@ -283,6 +283,11 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         self.may_page = true;
     }
 
+    /// What the bytes come through.
+    pub fn transport(&self) -> &T {
+        &self.transport
+    }
+
     /// Gives the transport back.
     pub fn into_transport(self) -> T {
         self.transport

@@ -129,11 +129,79 @@ pub enum SessionError {
         /// The phase's limit.
         limit: Duration,
     },
+    /// Another key than was named.
+    #[error(
+        "host key: {addr} showed {shown}, but {named_by} has {expected}; no password was sent. If the device's key was changed on purpose, give the new one; if it has keys of several types, give the type too"
+    )]
+    HostKeyChanged {
+        /// The device.
+        addr: SocketAddr,
+        /// Type and fingerprint of the key it showed.
+        shown: String,
+        /// Those of the keys that were named.
+        expected: String,
+        /// Who named them.
+        named_by: &'static str,
+    },
+    /// A key that must not be taken any more.
+    #[error(
+        "host key: {addr} showed {shown}, which known_hosts has revoked; no password was sent. Give the device a new key"
+    )]
+    HostKeyRevoked {
+        /// The device.
+        addr: SocketAddr,
+        /// Type and fingerprint of the key it showed.
+        shown: String,
+    },
+    /// A key that nobody named, where one must be.
+    #[error(
+        "host key: {addr} showed {shown}, and neither the request nor known_hosts names a key for it{hint}; no password was sent. Compare it with the device's own and give it as `host_key`"
+    )]
+    HostKeyUnknown {
+        /// The device.
+        addr: SocketAddr,
+        /// Type and fingerprint of the key it showed.
+        shown: String,
+        /// What else there is to say, beginning with `; `, or nothing.
+        hint: &'static str,
+    },
     /// A fault of our own.
     #[error(
         "internal: the session ended by a fault of Showrunner itself; the log has more under this request id"
     )]
     Internal,
+    /// A host on the way failed.
+    #[error("jump: hop {hop} of {of} failed: {cause}")]
+    JumpFailed {
+        /// Which, from 1.
+        hop: usize,
+        /// How many there are.
+        of: usize,
+        /// Why.
+        cause: Box<SessionError>,
+    },
+    /// A host on the way hung up.
+    #[error(
+        "jump: the connection to hop {hop} broke during {phase}; what had come is in the outputs"
+    )]
+    JumpLost {
+        /// Which, from 1.
+        hop: usize,
+        /// What was going on with the device.
+        phase: Phase,
+    },
+    /// A host on the way does not lead on.
+    #[error(
+        "jump: hop {hop} ({addr}) does not forward connections to {target}; allow it there for this user (in OpenSSH AllowTcpForwarding and PermitOpen)"
+    )]
+    JumpRefused {
+        /// Which, from 1.
+        hop: usize,
+        /// Its address.
+        addr: SocketAddr,
+        /// Where it was asked to connect to.
+        target: SocketAddr,
+    },
     /// The key in the request is no key.
     #[error(
         "authentication: the private key of the request cannot be used ({reason}); give an OpenSSH or PEM key and its passphrase"
@@ -294,7 +362,13 @@ impl SessionError {
             Self::EnableRejected { .. } => "enable_rejected",
             Self::HandshakeFailed { .. } => "handshake_failed",
             Self::HandshakeTimeout { .. } => "handshake_timeout",
+            Self::HostKeyChanged { .. } => "host_key_changed",
+            Self::HostKeyRevoked { .. } => "host_key_revoked",
+            Self::HostKeyUnknown { .. } => "host_key_unknown",
             Self::Internal => "internal_error",
+            Self::JumpFailed { .. } => "jump_failed",
+            Self::JumpLost { .. } => "jump_disconnected",
+            Self::JumpRefused { .. } => "jump_forwarding_refused",
             Self::KeyUnusable { .. } => "key_unusable",
             Self::NoCommonAlgorithm { .. } => "no_common_algorithm",
             Self::NotSsh { .. } => "not_ssh",
@@ -318,6 +392,9 @@ impl SessionError {
     /// True if a phase had not enough time.
     #[must_use]
     pub fn is_lateness(&self) -> bool {
+        if let Self::JumpFailed { cause, .. } = self {
+            return cause.is_lateness();
+        }
         matches!(
             self,
             Self::AuthTimeout { .. }
@@ -334,6 +411,8 @@ impl SessionError {
 /// What a session was doing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Phase {
+    /// A jump host's connection to the next peer.
+    Connect,
     /// SSH version and key exchange.
     Handshake,
     /// User, password, key.
@@ -347,6 +426,7 @@ pub enum Phase {
 impl std::fmt::Display for Phase {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
+            Self::Connect => "connect",
             Self::Handshake => "handshake",
             Self::Authentication => "authentication",
             Self::Login => "login",

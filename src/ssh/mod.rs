@@ -9,5 +9,7 @@ mod dialogue_tests;
 pub mod error;
 pub mod libssh2;
 pub mod lifeline;
+pub mod pump;
+mod route;
 pub mod session;
 pub mod transport;

@@ -5,8 +5,7 @@
 
 use std::{
     fmt,
-    io::ErrorKind,
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,16 +13,17 @@ use std::{
 use super::{
     dialogue::{Dialogue, InBandLogin, Line, Printed, Stopped, Why},
     error::{Phase, SessionError},
-    libssh2::{self, Connection, Fault, Login, Terminal},
+    libssh2::{Fault, Terminal},
     lifeline::{Cut, Lifeline},
 };
 use crate::{
     allowance::Allowance,
     command::CheckedCommand,
     deadline::Deadline,
-    device::{Credentials, Device},
+    device::Device,
+    host_key::HostKeyCheck,
     outcome::{CommandFailure, CommandOutcome, HostKey, Timing},
-    plan::PlannedCommand,
+    plan::{Hop, PlannedCommand},
     platform::{Forbidden, Mode},
     profile::SshProfile,
 };
@@ -82,12 +82,24 @@ pub struct SessionJob {
     pub limits: SessionLimits,
     /// With which algorithms.
     pub profile: SshProfile,
+    /// Which key the device must show.
+    pub host_key: HostKeyCheck,
+    /// The hosts to go through, the first one first.
+    pub jump: Vec<Leg>,
     /// How long in all.
     pub clock: Clock,
     /// Output that may be kept, shared with other sessions.
     pub allowance: Arc<Allowance>,
     /// Takes each command when it is done; without it they are in the report.
     pub sink: Option<CommandSink>,
+}
+
+/// A host on the way, with its addresses, each allowed.
+pub struct Leg {
+    /// The host.
+    pub hop: Hop,
+    /// Where it is.
+    pub addresses: Vec<SocketAddr>,
 }
 
 impl fmt::Debug for SessionJob {
@@ -138,17 +150,15 @@ pub fn run(job: &SessionJob, addresses: &[SocketAddr], lifeline: &Lifeline) -> S
     report
 }
 
-struct Session<'a> {
-    job: &'a SessionJob,
-    lifeline: &'a Lifeline,
-    report: &'a mut SessionReport,
+pub(super) struct Session<'a> {
+    pub(super) job: &'a SessionJob,
+    pub(super) lifeline: &'a Lifeline,
+    pub(super) report: &'a mut SessionReport,
 }
 
 impl Session<'_> {
     fn run(&mut self, addresses: &[SocketAddr]) -> Result<(), SessionError> {
-        let (socket, addr) = self.connect(addresses)?;
-        let connection = self.handshake(socket, addr)?;
-        let connection = self.authenticate(connection, addr)?;
+        let (connection, addr) = self.reach(addresses)?;
         let started = Instant::now();
         let until = self.step(self.job.limits.prompt);
         let terminal = self.open_terminal(connection, addr, until)?;
@@ -166,133 +176,10 @@ impl Session<'_> {
     }
 
     /// Begins a step: the deadline is known to whoever watches from outside.
-    fn step(&self, limit: Duration) -> Deadline {
+    pub(super) fn step(&self, limit: Duration) -> Deadline {
         let until = Deadline::after(Instant::now(), limit).or_earlier(self.job.clock.until);
         self.lifeline.expect_by(until);
         until
-    }
-
-    fn connect(
-        &mut self,
-        addresses: &[SocketAddr],
-    ) -> Result<(TcpStream, SocketAddr), SessionError> {
-        let limit = self.job.limits.connect;
-        let started = Instant::now();
-        let lifeline = self.lifeline;
-        let result = libssh2::connect(addresses, self.step(limit), |socket| lifeline.hold(socket));
-        self.report.timing.connect = Some(started.elapsed());
-        // A session nobody waits for any more ends as cancelled, whatever the socket says.
-        result.map_err(|(addr, error)| {
-            let addr = addr.or(addresses.first().copied());
-            let addr = addr.unwrap_or(SocketAddr::from(([0, 0, 0, 0], self.job.device.port)));
-            match error.kind() {
-                ErrorKind::ConnectionRefused => SessionError::ConnectRefused { addr },
-                ErrorKind::TimedOut | ErrorKind::WouldBlock => {
-                    SessionError::ConnectTimeout { addr, limit }
-                }
-                kind => SessionError::ConnectFailed { addr, reason: kind.to_string() },
-            }
-        })
-    }
-
-    fn handshake(
-        &mut self,
-        socket: TcpStream,
-        addr: SocketAddr,
-    ) -> Result<Connection, SessionError> {
-        let limit = self.job.limits.handshake;
-        let profile = self.job.profile;
-        let started = Instant::now();
-        let until = self.step(limit);
-        let mut connection = Connection::new(socket, profile)
-            .map_err(|error| SessionError::HandshakeFailed { addr, reason: error.to_string() })?;
-        let result = connection.handshake(until);
-        self.report.timing.handshake = Some(started.elapsed());
-        let Err(fault) = result else {
-            self.report.host_key = connection.host_key();
-            return Ok(connection);
-        };
-        let silent = connection.is_silent();
-        Err(match self.fault(fault) {
-            Fault::Late if silent => SessionError::BannerTimeout { addr, limit },
-            Fault::Closed if silent => SessionError::Disconnected {
-                addr,
-                phase: Phase::Handshake,
-                hint: " before its SSH banner; an access list or a full set of VTY lines does that",
-            },
-            _ if !silent && !connection.speaks_ssh() => SessionError::NotSsh { addr },
-            Fault::Late => SessionError::HandshakeTimeout { addr, limit },
-            Fault::Closed => SessionError::Disconnected {
-                addr,
-                phase: Phase::Handshake,
-                hint: match profile {
-                    SshProfile::Modern => {
-                        "; it may know only algorithms of the `legacy` SSH profile"
-                    }
-                    SshProfile::Legacy => "",
-                },
-            },
-            // Key exchange and method errors: nothing in common, or a signature that does not fit.
-            Fault::Failed { code: -5 | -8 | -33 | -51, .. } => SessionError::NoCommonAlgorithm {
-                addr,
-                profile: profile.name(),
-                hint: match profile {
-                    SshProfile::Modern => {
-                        "; if the device is old, ask for \"ssh_profile\": \"legacy\""
-                    }
-                    SshProfile::Legacy => "; update the device's SSH settings",
-                },
-            },
-            Fault::Failed { reason, .. } => SessionError::HandshakeFailed { addr, reason },
-        })
-    }
-
-    fn authenticate(
-        &mut self,
-        mut connection: Connection,
-        addr: SocketAddr,
-    ) -> Result<Connection, SessionError> {
-        let limit = self.job.limits.authenticate;
-        let started = Instant::now();
-        let credentials = &self.job.device.credentials;
-        let result = connection.login(credentials, self.step(limit));
-        self.report.timing.authenticate = Some(started.elapsed());
-        match result {
-            Ok(Login::Done) => Ok(connection),
-            Ok(Login::Rejected(method)) => Err(SessionError::AuthRejected { addr, method }),
-            Ok(Login::NotOffered(offered)) => {
-                let given = given(credentials);
-                Err(SessionError::AuthMethod { addr, offered: known_methods(&offered), given })
-            }
-            Ok(Login::PasswordExpired) => Err(SessionError::PasswordExpired { addr }),
-            Ok(Login::KeyUnusable(reason)) => Err(SessionError::KeyUnusable { reason }),
-            Err(fault) => Err(match self.fault(fault) {
-                Fault::Late => SessionError::AuthTimeout { addr, limit },
-                Fault::Closed => SessionError::Disconnected {
-                    addr,
-                    phase: Phase::Authentication,
-                    hint: "; it may count too many failed logins from this address",
-                },
-                Fault::Failed { reason, .. } => SessionError::HandshakeFailed { addr, reason },
-            }),
-        }
-    }
-
-    fn open_terminal(
-        &self,
-        connection: Connection,
-        addr: SocketAddr,
-        until: Deadline,
-    ) -> Result<Terminal, SessionError> {
-        connection.open_terminal(until).map_err(|fault| match self.fault(fault) {
-            Fault::Late => SessionError::TerminalTimeout { addr, limit: self.job.limits.prompt },
-            Fault::Closed => SessionError::Disconnected {
-                addr,
-                phase: Phase::Login,
-                hint: " before it gave a terminal",
-            },
-            Fault::Failed { reason, .. } => SessionError::ShellRefused { addr, reason },
-        })
     }
 
     /// From the first byte to the prompt that the first command is typed at: that command has been sent.
@@ -316,19 +203,19 @@ impl Session<'_> {
         let enable_line = enable.map(|(rules, _)| Line::Prepared(&rules.command));
         dialogue
             .first_prompt(login, line(0), enable_line, until)
-            .map_err(|stopped| self.no_prompt(addr, &stopped))?;
+            .map_err(|stopped| self.no_prompt(addr, &stopped, dialogue.transport().lost_hop()))?;
         if let Some((_, secret)) = enable.filter(|_| dialogue.mode() == Mode::User) {
-            dialogue
-                .enable(secret, line(0), until)
-                .map_err(|stopped| self.no_prompt(addr, &stopped))?;
+            dialogue.enable(secret, line(0), until).map_err(|stopped| {
+                self.no_prompt(addr, &stopped, dialogue.transport().lost_hop())
+            })?;
             if dialogue.mode() == Mode::User {
                 return Err(SessionError::EnableRejected { addr });
             }
         }
         for (index, sent) in prepared.iter().enumerate() {
-            let printed = dialogue
-                .output(line(index + 1), until)
-                .map_err(|stopped| self.no_prompt(addr, &stopped))?;
+            let printed = dialogue.output(line(index + 1), until).map_err(|stopped| {
+                self.no_prompt(addr, &stopped, dialogue.transport().lost_hop())
+            })?;
             if let Some(marker) = platform.errors().find(&printed.text) {
                 dialogue.expect_pages();
                 self.report.warnings.push(format!(
@@ -356,7 +243,8 @@ impl Session<'_> {
             let is_last = self.lifeline.is_winding_down();
             let next = self.job.line(if is_last { usize::MAX } else { index + 1 });
             let outcome = dialogue.output(next, until);
-            let (mut done, end) = self.command_outcome(planned, outcome, addr);
+            let lost_hop = dialogue.transport().lost_hop();
+            let (mut done, end) = self.command_outcome(planned, outcome, addr, lost_hop);
             done.duration = sent.elapsed();
             self.finished(index, done);
             if let Err(broken) = end {
@@ -380,6 +268,7 @@ impl Session<'_> {
         planned: &PlannedCommand,
         outcome: Result<Printed, Stopped>,
         addr: SocketAddr,
+        lost_hop: Option<usize>,
     ) -> (CommandOutcome, Result<(), Option<SessionError>>) {
         let command = &planned.command;
         let mut done = CommandOutcome {
@@ -415,7 +304,7 @@ impl Session<'_> {
         let error = match stopped.why {
             _ if late && self.job.clock.has_run_out() => Some(self.job.clock.error.clone()),
             _ if late => None,
-            _ => Some(self.broken(addr, &stopped)),
+            _ => Some(self.broken(addr, &stopped, lost_hop)),
         };
         done.failure = Some(match &error {
             Some(error) => CommandFailure { code: error.code(), message: error.to_string() },
@@ -480,7 +369,12 @@ impl Session<'_> {
     }
 
     /// Why there was no prompt to type the first command at.
-    fn no_prompt(&self, addr: SocketAddr, stopped: &Stopped) -> SessionError {
+    fn no_prompt(
+        &self,
+        addr: SocketAddr,
+        stopped: &Stopped,
+        lost_hop: Option<usize>,
+    ) -> SessionError {
         match stopped.why {
             Why::Late => SessionError::PromptTimeout {
                 addr,
@@ -493,14 +387,14 @@ impl Session<'_> {
             },
             Why::Closed => match full_house(stopped) {
                 Some(said) => SessionError::SessionLimit { addr, said },
-                None => self.broken(addr, stopped),
+                None => self.broken(addr, stopped, lost_hop),
             },
-            _ => self.broken(addr, stopped),
+            _ => self.broken(addr, stopped, lost_hop),
         }
     }
 
     /// Why the session cannot go on.
-    fn broken(&self, addr: SocketAddr, stopped: &Stopped) -> SessionError {
+    fn broken(&self, addr: SocketAddr, stopped: &Stopped, lost_hop: Option<usize>) -> SessionError {
         let platform = || self.job.device.platform.title().to_owned();
         match stopped.why {
             Why::EnableRejected => SessionError::EnableRejected { addr },
@@ -509,6 +403,11 @@ impl Session<'_> {
             }
             Why::ForbiddenPrompt(_) => SessionError::ShellPrompt { addr, platform: platform() },
             Why::Question => SessionError::UnexpectedQuestion { addr },
+            Why::Closed | Why::Late if lost_hop.is_some() => {
+                let is_running = self.report.timing.prompt.is_some();
+                let phase = if is_running { Phase::Command } else { Phase::Login };
+                SessionError::JumpLost { hop: lost_hop.unwrap_or_default(), phase }
+            }
             Why::Closed | Why::Late if self.report.timing.prompt.is_some() => {
                 SessionError::Disconnected {
                     addr,
@@ -525,7 +424,7 @@ impl Session<'_> {
     }
 
     /// A socket closed from outside at a deadline looks like a hang-up to libssh2.
-    fn fault(&self, fault: Fault) -> Fault {
+    pub(super) fn fault(&self, fault: Fault) -> Fault {
         match fault {
             Fault::Closed if self.lifeline.was_cut() == Some(Cut::Deadline) => Fault::Late,
             Fault::Failed { .. } if self.lifeline.was_cut().is_some() => Fault::Late,
@@ -549,24 +448,6 @@ fn full_house(stopped: &Stopped) -> Option<&'static str> {
     ]
     .into_iter()
     .find(|words| said.contains(words))
-}
-
-fn given(credentials: &Credentials) -> &'static str {
-    match (&credentials.private_key, &credentials.password) {
-        (Some(_), Some(_)) => "a private key and a password",
-        (Some(_), None) => "a private key",
-        _ => "a password",
-    }
-}
-
-/// The device's list of methods without anything that is no method's name.
-fn known_methods(offered: &str) -> String {
-    let known: Vec<_> =
-        ["publickey", "password", "keyboard-interactive", "hostbased", "gssapi-with-mic"]
-            .into_iter()
-            .filter(|known| offered.split(',').any(|one| one == *known))
-            .collect();
-    if known.is_empty() { "methods unknown here".to_owned() } else { known.join(", ") }
 }
 
 /// A device's own words, made harmless and short.

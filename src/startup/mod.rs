@@ -19,7 +19,8 @@ use crate::{
     live::Live,
     metrics::Metrics,
     platform::{DefinitionError, Registry},
-    settings::{Settings, Sources},
+    settings::{Settings, Sources, SshFileError},
+    ssh_policy::SshPolicy,
     telemetry::Levels,
     tls::{Tls, TlsError},
     traces::Traces,
@@ -57,6 +58,9 @@ pub enum StartError {
     /// Nobody knows who may do what.
     #[error(transparent)]
     Access(#[from] AccessError),
+    /// A file of SSH settings is none.
+    #[error(transparent)]
+    Ssh(#[from] SshFileError),
 }
 
 /// What a service begins with.
@@ -89,7 +93,7 @@ impl Application {
         let Start { settings, sources, metrics, levels } = start;
         process::raise_descriptor_limit();
         process::keep_memory_private();
-        let (registry, access) = definitions(&settings)?;
+        let (registry, access, ssh) = definitions(&settings)?;
         let tls = Tls::load(&settings)?;
         let (listener, port) = server::listen(settings.host, settings.port)?;
         warn_of_openness(&settings, &access, tls.is_some());
@@ -97,6 +101,7 @@ impl Application {
         let app = Data::new(App {
             registry: Live::new(registry),
             access: Live::new(access),
+            ssh: Live::new(ssh),
             executor: Executor::new(settings.executor_limits(), metrics.clone(), reader.clone()),
             reader,
             limits: Live::new(Limits::new(&settings, &metrics)),
@@ -196,13 +201,13 @@ fn warn_of_openness(settings: &Settings, access: &Access, with_tls: bool) {
     }
 }
 
-/// What the settings say about platforms and callers.
-fn definitions(settings: &Settings) -> Result<(Registry, Access), StartError> {
+/// What the settings say about platforms, callers and SSH.
+fn definitions(settings: &Settings) -> Result<(Registry, Access, SshPolicy), StartError> {
     let mut registry = Registry::embedded()?;
     if let Some(folder) = &settings.platforms_dir {
         registry = registry.with_folder(folder)?;
     }
-    Ok((registry, Access::load(settings)?))
+    Ok((registry, Access::load(settings)?, settings.ssh_policy()?))
 }
 
 /// Keeps the table of clients small for as long as the service runs.

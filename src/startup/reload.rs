@@ -34,13 +34,14 @@ fn reload(
     present: &Settings,
 ) -> Result<Settings, String> {
     let settings = sources.load().map_err(|error| error.to_string())?.settings;
-    let (registry, access) = definitions(&settings).map_err(|error| error.to_string())?;
+    let (registry, access, ssh) = definitions(&settings).map_err(|error| error.to_string())?;
     let read = Tls::load(&settings).map_err(|error| error.to_string())?;
     if let (Some(tls), Some(read)) = (tls, &read) {
         tls.take_over(read);
     }
     app.registry.replace(registry);
     app.access.replace(access);
+    app.ssh.replace(ssh);
     app.reader.catalog().reload();
     levels.set(&settings.log_level);
     let rates = |settings: &Settings| (settings.rate_limit_default, settings.rate_limit_execute);

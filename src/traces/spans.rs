@@ -75,7 +75,7 @@ pub(super) fn new_id(digits: usize) -> String {
 /// Waiting and resolving are laid from the beginning, everything else from the end back: between them a device may
 /// wait for another session of its own.
 pub(super) fn of_device(trace_id: &str, parent_id: &str, outcome: &DeviceOutcome) -> Vec<Span> {
-    let Timing { queue, resolve, connect, handshake, authenticate, prompt, commands, logout } =
+    let Timing { queue, resolve, jump, connect, handshake, authenticate, prompt, commands, logout } =
         outcome.timing;
     let ended = outcome.ended;
     let before = |at: SystemTime, took: Duration| at.checked_sub(took).unwrap_or(at);
@@ -118,12 +118,13 @@ pub(super) fn of_device(trace_id: &str, parent_id: &str, outcome: &DeviceOutcome
             at += took;
         }
     }
-    let last = [connect, handshake, authenticate, prompt, commands, logout];
+    let last = [jump, connect, handshake, authenticate, prompt, commands, logout];
     let parses = outcome.commands.iter().filter_map(|command| command.parse_duration);
     // Outputs are parsed when the session is over.
     let over = before(ended, parses.sum());
     at = before(over, last.into_iter().flatten().sum()).max(at);
     for (name, took) in [
+        ("device.jump", jump),
         ("device.connect", connect),
         ("device.handshake", handshake),
         ("device.authenticate", authenticate),

@@ -3,6 +3,7 @@
 //! Not here: HTTP itself (`http`). What these types mean is decided below, in `request`, `plan` and `outcome`.
 
 pub mod field;
+pub mod jump;
 pub mod parse;
 pub mod request;
 pub mod response;

@@ -8,15 +8,20 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::field::{Faults, FieldError, Object, Place, list, text, truth, whole_number, word};
+use super::{
+    field::{Faults, FieldError, Object, Place, list, text, truth, whole_number, word},
+    jump::{self, JumpRequest},
+};
 use crate::{
     command::{CheckedCommand, CommandInput, CommandPolicy, FilterWhere, PipeOption, Rule, check},
     config_tree::is_configuration,
     device::{Credentials, Device, Host, PrivateKey},
-    plan::{DevicePlan, Parse, Plan, PlannedCommand},
+    host_key::{HostKeyCheck, Pin},
+    plan::{DevicePlan, Hop, Parse, Plan, PlannedCommand},
     platform::{Platform, Registry},
     profile::SshProfile,
     secret::Secret,
+    ssh_policy::SshPolicy,
     target::TargetPolicy,
 };
 
@@ -94,6 +99,16 @@ pub struct DeviceRequest {
     commands: Option<Vec<CommandRequest>>,
     /// SSH algorithms to offer to this device.
     ssh_profile: Option<SshProfile>,
+    /// The SSH key the device must show before it is told a password: `SHA256:…`, `ssh-rsa SHA256:…` if it has keys of
+    /// several types, or a public key. Without it the service's `known_hosts` decides.
+    #[schema(
+        nullable,
+        max_length = 4096,
+        example = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"
+    )]
+    host_key: Option<String>,
+    /// Up to three SSH hosts to go through, the first one first. Names are looked up by the service, not by these hosts.
+    jump: Option<Vec<JumpRequest>>,
 }
 
 /// One show command: a plain string, or an object with a filter.
@@ -179,7 +194,7 @@ struct Output {
 }
 
 /// What a body is checked against.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RequestRules<'a> {
     /// The platforms known.
     pub registry: &'a Registry,
@@ -187,6 +202,8 @@ pub struct RequestRules<'a> {
     pub policy: &'a CommandPolicy,
     /// What may be connected to.
     pub targets: &'a Arc<TargetPolicy>,
+    /// The operator's word on SSH.
+    pub ssh: Arc<SshPolicy>,
     /// Most devices of one request.
     pub max_devices: usize,
     /// Most commands of one device.
@@ -202,11 +219,14 @@ const ALWAYS_REFUSED: [Rule; 4] =
     [Rule::Empty, Rule::ForbiddenCharacter, Rule::PrintableAscii, Rule::TooLong];
 
 /// A device as far as it could be read, for its commands to be checked.
+#[derive(Default)]
 struct DeviceDraft {
     device: Option<Device>,
     platform: Option<Arc<Platform>>,
     commands: Option<Vec<Option<CommandDraft>>>,
     profile: Option<SshProfile>,
+    pin: Option<Pin>,
+    jump: Vec<Hop>,
 }
 
 #[derive(Clone)]
@@ -282,9 +302,17 @@ fn read_plan(body: Value, rules: &RequestRules<'_>, faults: &mut Faults) -> Opti
                 .clone(),
         };
         if let Some(device) = draft.device {
-            let profile = draft.profile.or(profile).unwrap_or_default();
+            let profile = draft.profile.or(profile).unwrap_or(rules.ssh.profile);
             let targets = Arc::clone(rules.targets);
-            plans.push(DevicePlan { device, commands, profile, targets });
+            let host_key = HostKeyCheck { pin: draft.pin, rules: Arc::clone(&rules.ssh.host_keys) };
+            plans.push(DevicePlan {
+                device,
+                commands,
+                profile,
+                host_key,
+                jump: draft.jump,
+                targets,
+            });
         }
     }
     Some(Plan { devices: plans })
@@ -311,26 +339,10 @@ fn read_device(
     rules: &RequestRules<'_>,
     faults: &mut Faults,
 ) -> DeviceDraft {
-    let mut draft = DeviceDraft { device: None, platform: None, commands: None, profile: None };
+    let mut draft = DeviceDraft::default();
     let Some(mut object) = Object::read(value, place, faults) else { return draft };
-    let host = object.required("hostname", faults).and_then(|found| {
-        let place = found.1.clone();
-        let text = text(found, faults)?;
-        Host::parse(&text).map_err(|error| faults.value(&place, error)).ok()
-    });
-    let port = match object.optional("port") {
-        None => Some(22),
-        Some(found) => {
-            let place = found.1.clone();
-            whole_number(found, faults).and_then(|port| match u16::try_from(port) {
-                Ok(port) if port > 0 => Some(port),
-                _ => {
-                    faults.value(&place, "Port must be between 1 and 65535");
-                    None
-                }
-            })
-        }
-    };
+    let host = object.required("hostname", faults).and_then(|found| read_host(found, faults));
+    let port = object.optional("port").map_or(Some(22), |found| read_port(found, faults));
     let username =
         object.required("username", faults).and_then(|found| read_username(found, faults));
     let has_key = object.has("private_key");
@@ -352,6 +364,9 @@ fn read_device(
         .optional("commands")
         .map(|found| read_commands(found, rules, faults).unwrap_or_default());
     draft.profile = object.optional("ssh_profile").and_then(|found| read_profile(found, faults));
+    draft.pin = object.optional("host_key").and_then(|found| read_pin(found, faults));
+    let jump = object.optional("jump").map(|found| jump::read(found, rules, faults));
+    draft.jump = jump.flatten().unwrap_or_default();
     object.finish(faults);
 
     draft.platform = platform.as_ref().map(|(platform, _)| Arc::clone(platform));
@@ -373,7 +388,22 @@ fn read_device(
     draft
 }
 
-fn read_username(found: (Value, Place), faults: &mut Faults) -> Option<String> {
+pub(super) fn read_host(found: (Value, Place), faults: &mut Faults) -> Option<Host> {
+    let place = found.1.clone();
+    let text = text(found, faults)?;
+    Host::parse(&text).map_err(|error| faults.value(&place, error)).ok()
+}
+
+pub(super) fn read_port(found: (Value, Place), faults: &mut Faults) -> Option<u16> {
+    let place = found.1.clone();
+    let port = u16::try_from(whole_number(found, faults)?).ok().filter(|port| *port > 0);
+    if port.is_none() {
+        faults.value(&place, "Port must be between 1 and 65535");
+    }
+    port
+}
+
+pub(super) fn read_username(found: (Value, Place), faults: &mut Faults) -> Option<String> {
     let place = found.1.clone();
     let username = text(found, faults)?;
     let fault = if username.is_empty() {
@@ -389,7 +419,7 @@ fn read_username(found: (Value, Place), faults: &mut Faults) -> Option<String> {
     None
 }
 
-fn read_secret(
+pub(super) fn read_secret(
     found: (Value, Place),
     what: &str,
     most: usize,
@@ -434,9 +464,15 @@ fn read_platform(
     None
 }
 
-fn read_profile(found: (Value, Place), faults: &mut Faults) -> Option<SshProfile> {
+pub(super) fn read_profile(found: (Value, Place), faults: &mut Faults) -> Option<SshProfile> {
     let words = [("modern", SshProfile::Modern), ("legacy", SshProfile::Legacy)];
     word(found, &words, faults)
+}
+
+pub(super) fn read_pin(found: (Value, Place), faults: &mut Faults) -> Option<Pin> {
+    let place = found.1.clone();
+    let text = text(found, faults)?;
+    Pin::parse(&text).map_err(|error| faults.value(&place, error)).ok()
 }
 
 fn read_timeout(

@@ -89,7 +89,10 @@ pub struct TimingResult {
     /// Name to addresses.
     #[schema(nullable)]
     pub resolve_ms: Option<u64>,
-    /// TCP.
+    /// All of the jump hosts, up to their logins.
+    #[schema(nullable)]
+    pub jump_ms: Option<u64>,
+    /// TCP, or what a jump host takes for it.
     #[schema(nullable)]
     pub connect_ms: Option<u64>,
     /// SSH versions and keys.
@@ -243,6 +246,7 @@ impl From<Timing> for TimingResult {
         Self {
             queue_ms: timing.queue.map(millis),
             resolve_ms: timing.resolve.map(millis),
+            jump_ms: timing.jump.map(millis),
             connect_ms: timing.connect.map(millis),
             handshake_ms: timing.handshake.map(millis),
             authenticate_ms: timing.authenticate.map(millis),

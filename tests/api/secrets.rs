@@ -77,6 +77,13 @@ async fn no_secret_of_any_request_appears_in_log_answer_metric_audit_or_process_
         device("cisco_ios", DeviceOptions { auth: AuthKind::PublicKey, ..options() }).await;
     let keyed = with(with(gone.clone(), "port", by_key.addr().port()), "private_key", key);
     devices.push(with(keyed, "private_key_passphrase", markers.next()));
+    let hop = |password: String| {
+        json!([{
+            "hostname": "127.0.0.1", "port": ios.addr().port(), "username": "demo", "password": password
+        }])
+    };
+    let behind = with(gone.clone(), "password", markers.next());
+    devices.push(with(behind, "jump", hop(markers.next())));
     let valid = json!({"devices": devices, "commands": ["show version"], "timeout": 5});
 
     // Bodies that are wrong in a field that holds or stands beside a secret.
@@ -91,6 +98,11 @@ async fn no_secret_of_any_request_appears_in_log_answer_metric_audit_or_process_
             let device = with(with(gone.clone(), "password", markers.next()), wrong, value);
             bodies.push(json!({"devices": [device], "commands": ["show version"]}).to_string());
         }
+    }
+    for value in [json!([markers.next()]), hop(format!("{}\n", markers.next())), hop(String::new())]
+    {
+        let device = with(with(gone.clone(), "password", markers.next()), "jump", value);
+        bodies.push(json!({"devices": [device], "commands": ["show version"]}).to_string());
     }
     let in_place = |text: &str, marker: String| text.replace('@', &marker);
     for text in [
@@ -120,8 +132,14 @@ async fn no_secret_of_any_request_appears_in_log_answer_metric_audit_or_process_
         }
     }
     assert!(answers.contains("\"successful_devices\":3"), "{answers}");
-    for code in ["auth_rejected", "enable_rejected", "auth_timeout", "key_unusable", "disconnected"]
-    {
+    for code in [
+        "auth_rejected",
+        "enable_rejected",
+        "auth_timeout",
+        "key_unusable",
+        "disconnected",
+        "jump_failed",
+    ] {
         assert!(answers.contains(&format!("\"{code}\"")), "{code} is not in the answers");
     }
     for (key, kind) in [(markers.next(), json_type), (api_key.clone(), "text/plain")] {

@@ -41,6 +41,11 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn start(user: &str, shell: &Path) -> Self {
+        Self::start_with(user, shell, |_folder| String::new())
+    }
+
+    /// The same, with lines of configuration that are made when the server's folder is there.
+    pub(crate) fn start_with(user: &str, shell: &Path, more: impl FnOnce(&Path) -> String) -> Self {
         let folder = TempDir::new().unwrap();
         // sshd reads authorized keys as the user.
         fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
@@ -68,9 +73,10 @@ impl Peer {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nUsePAM no\nStrictModes no\n\
-             PasswordAuthentication yes\nKbdInteractiveAuthentication no\nPidFile none\nMaxStartups 100\n",
+             PasswordAuthentication yes\nKbdInteractiveAuthentication no\nPidFile none\nMaxStartups 100\n{}",
             path("host").display(),
-            path("keys").display()
+            path("keys").display(),
+            more(folder.path())
         );
         fs::write(path("config"), config).unwrap();
         let server = Command::new("/usr/sbin/sshd")
@@ -82,6 +88,11 @@ impl Peer {
         let peer = Self { server, port, user: user.to_owned(), password, folder };
         until(|| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
         peer
+    }
+
+    /// The server's process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.server.id()
     }
 
     /// A new private key that this peer lets in.
@@ -157,7 +168,7 @@ impl Drop for Router {
     }
 }
 
-fn run(command: &mut Command) {
+pub(crate) fn run(command: &mut Command) {
     let status = command.status().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(status.success(), "{command:?}: {status}");
 }

@@ -1,0 +1,80 @@
+//! What the settings say of SSH, with the files that they name.
+
+use std::{fs, path::PathBuf, sync::Arc};
+
+use figment::value::Value;
+
+use super::{Settings, value::SettingValue};
+use crate::{
+    host_key::{HostKeyPolicy, HostKeyRules, KnownHosts},
+    profile::SshProfile,
+    ssh_policy::SshPolicy,
+};
+
+/// A file of SSH settings that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {reason}", .path.display())]
+pub struct SshFileError {
+    /// The file.
+    path: PathBuf,
+    /// What is wrong with it.
+    reason: String,
+}
+
+impl Settings {
+    /// The operator's word on SSH.
+    ///
+    /// # Errors
+    /// A file cannot be read, or a line of it.
+    pub fn ssh_policy(&self) -> Result<SshPolicy, SshFileError> {
+        let known_hosts = self.known_hosts.as_ref().map(|path| {
+            let failed = |reason: String| SshFileError { path: path.clone(), reason };
+            let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+            KnownHosts::parse(&text).map_err(|error| failed(error.to_string()))
+        });
+        // Whoever mounts a file means it.
+        let meant =
+            if known_hosts.is_some() { HostKeyPolicy::Strict } else { HostKeyPolicy::AcceptAny };
+        let host_keys = HostKeyRules {
+            policy: self.host_key_policy.unwrap_or(meant),
+            known_hosts: known_hosts.transpose()?.unwrap_or_default(),
+        };
+        Ok(SshPolicy { profile: self.ssh_profile, host_keys: Arc::new(host_keys) })
+    }
+}
+
+impl SettingValue for HostKeyPolicy {
+    fn want() -> String {
+        "`strict` or `accept_any`".to_owned()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        match value.as_str()?.trim() {
+            "strict" => Some(Self::Strict),
+            "accept_any" => Some(Self::AcceptAny),
+            _ => None,
+        }
+    }
+
+    fn written(&self) -> Option<toml::Value> {
+        let word = match self {
+            Self::Strict => "strict",
+            Self::AcceptAny => "accept_any",
+        };
+        Some(toml::Value::String(word.to_owned()))
+    }
+}
+
+impl SettingValue for SshProfile {
+    fn want() -> String {
+        "`modern` or `legacy`".to_owned()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        Self::by_name(value.as_str()?.trim())
+    }
+
+    fn written(&self) -> Option<toml::Value> {
+        Some(toml::Value::String(self.name().to_owned()))
+    }
+}

@@ -1,0 +1,311 @@
+//! The way to a device: connect, shake hands, compare keys, log in; first with every jump host, then with the device.
+//!
+//! One peer after the other is reached in the same steps; a failure says at which of them. Not here: what is done at
+//! the device's terminal (`session`).
+
+use std::{io::ErrorKind, net::SocketAddr, time::Instant};
+
+use super::{
+    error::{Phase, SessionError},
+    libssh2::{self, Connection, Fault, Login, NoTunnel, Path, Terminal},
+    session::{Leg, Session},
+};
+use crate::{
+    deadline::Deadline,
+    device::Credentials,
+    host_key::{Distrust, Expected, HostKeyCheck},
+    outcome::{HostKey, Timing},
+    profile::SshProfile,
+};
+
+/// Whom to log in to, with what.
+struct Peer<'a> {
+    host: &'a str,
+    port: u16,
+    addresses: &'a [SocketAddr],
+    credentials: &'a Credentials,
+    profile: SshProfile,
+    host_key: &'a HostKeyCheck,
+}
+
+/// A peer that was logged in to, and its address.
+type Reached = (Connection, SocketAddr);
+
+impl Session<'_> {
+    /// Logs in to the device, over the hosts on the way.
+    pub(super) fn reach(&mut self, addresses: &[SocketAddr]) -> Result<Reached, SessionError> {
+        let job = self.job;
+        let started = Instant::now();
+        let mut way = None;
+        for (index, leg) in job.jump.iter().enumerate() {
+            let reached = self.reach_peer(&Peer::of_leg(leg), way.take(), index);
+            // What is said of keys and phases is said of the device.
+            self.report.host_key = None;
+            self.report.timing = Timing { jump: Some(started.elapsed()), ..Timing::default() };
+            way = Some(reached.map_err(|cause| match cause {
+                SessionError::JumpRefused { .. } | SessionError::JumpLost { .. } => cause,
+                cause => SessionError::JumpFailed {
+                    hop: index + 1,
+                    of: job.jump.len(),
+                    cause: Box::new(cause),
+                },
+            })?);
+        }
+        let device = Peer {
+            host: job.device.host.as_str(),
+            port: job.device.port,
+            addresses,
+            credentials: &job.device.credentials,
+            profile: job.profile,
+            host_key: &job.host_key,
+        };
+        self.reach_peer(&device, way, job.jump.len())
+    }
+
+    /// Logs in to a peer, over `way` if there are `n_hops` hosts before it.
+    fn reach_peer(
+        &mut self,
+        peer: &Peer<'_>,
+        way: Option<Reached>,
+        n_hops: usize,
+    ) -> Result<Reached, SessionError> {
+        let (path, addr) = match way {
+            None => self.connect(peer)?,
+            Some(way) => self.connect_through(peer, way, n_hops)?,
+        };
+        let connection = self.handshake(peer, path, addr)?;
+        let connection = self.authenticate(peer, connection, addr)?;
+        Ok((connection, addr))
+    }
+
+    fn connect(&mut self, peer: &Peer<'_>) -> Result<(Path, SocketAddr), SessionError> {
+        let limit = self.job.limits.connect;
+        let started = Instant::now();
+        let lifeline = self.lifeline;
+        let until = self.step(limit);
+        let result = libssh2::connect(peer.addresses, until, |socket| lifeline.hold(socket));
+        self.report.timing.connect = Some(started.elapsed());
+        // A session nobody waits for any more ends as cancelled, whatever the socket says.
+        let (socket, addr) = result.map_err(|(addr, error)| {
+            let addr = addr.unwrap_or_else(|| peer.first_address());
+            match error.kind() {
+                ErrorKind::ConnectionRefused => SessionError::ConnectRefused { addr },
+                ErrorKind::TimedOut | ErrorKind::WouldBlock => {
+                    SessionError::ConnectTimeout { addr, limit }
+                }
+                kind => SessionError::ConnectFailed { addr, reason: kind.to_string() },
+            }
+        })?;
+        let path = Path::direct(socket).map_err(|error| SessionError::ConnectFailed {
+            addr,
+            reason: error.kind().to_string(),
+        })?;
+        Ok((path, addr))
+    }
+
+    /// Has the last host on the way connect to `peer`.
+    fn connect_through(
+        &mut self,
+        peer: &Peer<'_>,
+        (carrier, hop_addr): Reached,
+        hop: usize,
+    ) -> Result<(Path, SocketAddr), SessionError> {
+        let limit = self.job.limits.connect;
+        let started = Instant::now();
+        let until = self.step(limit);
+        let result = carrier.open_tunnel(peer.addresses, until);
+        self.report.timing.connect = Some(started.elapsed());
+        let addr = peer.first_address();
+        result.map_err(|failure| match failure {
+            NoTunnel::Refused => SessionError::JumpRefused { hop, addr: hop_addr, target: addr },
+            NoTunnel::Unreachable => SessionError::ConnectFailed {
+                addr,
+                reason: format!("hop {hop} could not connect to it"),
+            },
+            NoTunnel::Fault(fault) => match self.fault(fault) {
+                Fault::Late => SessionError::ConnectTimeout { addr, limit },
+                _ => SessionError::JumpLost { hop, phase: Phase::Connect },
+            },
+        })
+    }
+
+    fn handshake(
+        &mut self,
+        peer: &Peer<'_>,
+        path: Path,
+        addr: SocketAddr,
+    ) -> Result<Connection, SessionError> {
+        let limit = self.job.limits.handshake;
+        let profile = peer.profile;
+        let expected = peer.host_key.expected(peer.host, peer.port);
+        let started = Instant::now();
+        let until = self.step(limit);
+        let mut connection = Connection::new(path, profile, &expected.algorithms(profile))
+            .map_err(|error| SessionError::HandshakeFailed { addr, reason: error.to_string() })?;
+        let result = connection.handshake(until);
+        self.report.timing.handshake = Some(started.elapsed());
+        let Err(fault) = result else {
+            self.trust(&connection, &expected, addr)?;
+            return Ok(connection);
+        };
+        let silent = connection.is_silent();
+        let fault = self.fault(fault);
+        if let (Fault::Closed, Some(hop)) = (&fault, connection.lost_hop()) {
+            return Err(SessionError::JumpLost { hop, phase: Phase::Handshake });
+        }
+        Err(match fault {
+            Fault::Late if silent => SessionError::BannerTimeout { addr, limit },
+            Fault::Closed if silent => SessionError::Disconnected {
+                addr,
+                phase: Phase::Handshake,
+                hint: " before its SSH banner; an access list or a full set of VTY lines does that",
+            },
+            _ if !silent && !connection.speaks_ssh() => SessionError::NotSsh { addr },
+            Fault::Late => SessionError::HandshakeTimeout { addr, limit },
+            Fault::Closed => SessionError::Disconnected {
+                addr,
+                phase: Phase::Handshake,
+                hint: match profile {
+                    SshProfile::Modern => {
+                        "; it may know only algorithms of the `legacy` SSH profile"
+                    }
+                    SshProfile::Legacy => "",
+                },
+            },
+            // Key exchange and method errors: nothing in common, or a signature that does not fit.
+            Fault::Failed { code: -5 | -8 | -33 | -51, .. } => SessionError::NoCommonAlgorithm {
+                addr,
+                profile: profile.name(),
+                hint: match profile {
+                    SshProfile::Modern => {
+                        "; if the device is old, ask for \"ssh_profile\": \"legacy\""
+                    }
+                    SshProfile::Legacy => "; update the device's SSH settings",
+                },
+            },
+            Fault::Failed { reason, .. } => SessionError::HandshakeFailed { addr, reason },
+        })
+    }
+
+    /// Compares the key that the peer showed with those that were named. Nothing secret has been sent yet.
+    fn trust(
+        &mut self,
+        connection: &Connection,
+        expected: &Expected,
+        addr: SocketAddr,
+    ) -> Result<(), SessionError> {
+        let (algorithm, key) =
+            connection.host_key().ok_or_else(|| SessionError::HandshakeFailed {
+                addr,
+                reason: "it showed no host key that can be read".to_owned(),
+            })?;
+        let judged = expected.judge(&key);
+        let (fingerprint, verified) = (key.fingerprint(), judged == Ok(true));
+        self.report.host_key = Some(HostKey { algorithm, fingerprint, verified });
+        let shown = key.to_string();
+        judged.map(drop).map_err(|distrust| match distrust {
+            Distrust::Changed { expected, named_by } => {
+                SessionError::HostKeyChanged { addr, shown, expected, named_by }
+            }
+            Distrust::Revoked => SessionError::HostKeyRevoked { addr, shown },
+            Distrust::Unknown { has_authority } => SessionError::HostKeyUnknown {
+                addr,
+                shown,
+                hint: if has_authority {
+                    "; certificates of an authority are not read"
+                } else {
+                    ""
+                },
+            },
+        })
+    }
+
+    fn authenticate(
+        &mut self,
+        peer: &Peer<'_>,
+        mut connection: Connection,
+        addr: SocketAddr,
+    ) -> Result<Connection, SessionError> {
+        let limit = self.job.limits.authenticate;
+        let started = Instant::now();
+        let credentials = peer.credentials;
+        let result = connection.login(credentials, self.step(limit));
+        self.report.timing.authenticate = Some(started.elapsed());
+        match result {
+            Ok(Login::Done) => Ok(connection),
+            Ok(Login::Rejected(method)) => Err(SessionError::AuthRejected { addr, method }),
+            Ok(Login::NotOffered(offered)) => {
+                let given = given(credentials);
+                Err(SessionError::AuthMethod { addr, offered: known_methods(&offered), given })
+            }
+            Ok(Login::PasswordExpired) => Err(SessionError::PasswordExpired { addr }),
+            Ok(Login::KeyUnusable(reason)) => Err(SessionError::KeyUnusable { reason }),
+            Err(fault) => Err(match (self.fault(fault), connection.lost_hop()) {
+                (Fault::Closed, Some(hop)) => {
+                    SessionError::JumpLost { hop, phase: Phase::Authentication }
+                }
+                (Fault::Late, _) => SessionError::AuthTimeout { addr, limit },
+                (Fault::Closed, None) => SessionError::Disconnected {
+                    addr,
+                    phase: Phase::Authentication,
+                    hint: "; it may count too many failed logins from this address",
+                },
+                (Fault::Failed { reason, .. }, _) => SessionError::HandshakeFailed { addr, reason },
+            }),
+        }
+    }
+
+    pub(super) fn open_terminal(
+        &self,
+        connection: Connection,
+        addr: SocketAddr,
+        until: Deadline,
+    ) -> Result<Terminal, SessionError> {
+        connection.open_terminal(until).map_err(|fault| match self.fault(fault) {
+            Fault::Late => SessionError::TerminalTimeout { addr, limit: self.job.limits.prompt },
+            Fault::Closed => SessionError::Disconnected {
+                addr,
+                phase: Phase::Login,
+                hint: " before it gave a terminal",
+            },
+            Fault::Failed { reason, .. } => SessionError::ShellRefused { addr, reason },
+        })
+    }
+}
+
+impl<'a> Peer<'a> {
+    fn of_leg(leg: &'a Leg) -> Self {
+        let hop = &leg.hop;
+        Self {
+            host: hop.host.as_str(),
+            port: hop.port,
+            addresses: &leg.addresses,
+            credentials: &hop.credentials,
+            profile: hop.profile,
+            host_key: &hop.host_key,
+        }
+    }
+
+    fn first_address(&self) -> SocketAddr {
+        let unknown = SocketAddr::from(([0, 0, 0, 0], self.port));
+        self.addresses.first().copied().unwrap_or(unknown)
+    }
+}
+
+fn given(credentials: &Credentials) -> &'static str {
+    match (&credentials.private_key, &credentials.password) {
+        (Some(_), Some(_)) => "a private key and a password",
+        (Some(_), None) => "a private key",
+        _ => "a password",
+    }
+}
+
+/// The device's list of methods without anything that is no method's name.
+fn known_methods(offered: &str) -> String {
+    let known: Vec<_> =
+        ["publickey", "password", "keyboard-interactive", "hostbased", "gssapi-with-mic"]
+            .into_iter()
+            .filter(|known| offered.split(',').any(|one| one == *known))
+            .collect();
+    if known.is_empty() { "methods unknown here".to_owned() } else { known.join(", ") }
+}

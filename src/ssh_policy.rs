@@ -1,0 +1,14 @@
+//! The operator's word on SSH: what goes for every device of every request, where the request may say nothing else.
+
+use std::sync::Arc;
+
+use crate::{host_key::HostKeyRules, profile::SshProfile};
+
+/// Settled once from the settings, shared by all requests.
+#[derive(Clone, Debug, Default)]
+pub struct SshPolicy {
+    /// Algorithms to offer where a request does not say.
+    pub profile: SshProfile,
+    /// Which host keys are taken.
+    pub host_keys: Arc<HostKeyRules>,
+}

@@ -1,0 +1,117 @@
+//! The hosts on the way to a device, as a request writes them down.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{
+    field::{Faults, Object, Place, list},
+    request::{
+        RequestRules, read_host, read_pin, read_port, read_profile, read_secret, read_username,
+    },
+};
+use crate::{
+    device::{Credentials, PrivateKey},
+    host_key::HostKeyCheck,
+    plan::Hop,
+    profile::SshProfile,
+};
+
+/// Hosts on the way to one device.
+const MOST_HOPS: usize = 3;
+
+/// A host on the way to a device: logged in to with SSH, it connects to the next one.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "describes the body; `read` below reads it, to report every fault")]
+pub struct JumpRequest {
+    /// Address (IPv4, or IPv6 without brackets) or DNS name.
+    #[schema(min_length = 1, max_length = 255, example = "192.0.2.10")]
+    hostname: String,
+    /// TCP port of its SSH server.
+    #[serde(default)]
+    #[schema(default = 22, minimum = 1, maximum = 65535)]
+    port: u16,
+    /// Login name there.
+    #[schema(min_length = 1, max_length = 255, example = "hop")]
+    username: String,
+    /// Login password there; may be left out if a private key is given.
+    #[schema(max_length = 1024, format = Password)]
+    password: Option<String>,
+    /// Private key in OpenSSH or PEM form.
+    #[schema(format = Password, nullable)]
+    private_key: Option<String>,
+    /// What the private key is encrypted with.
+    #[schema(format = Password, nullable)]
+    private_key_passphrase: Option<String>,
+    /// SSH algorithms to offer there.
+    ssh_profile: Option<SshProfile>,
+    /// The SSH key it must show, as with devices.
+    #[schema(nullable, max_length = 4096)]
+    host_key: Option<String>,
+}
+
+/// Reads the hosts on the way; `None` if anything is wrong with them.
+pub(super) fn read(
+    found: (Value, Place),
+    rules: &RequestRules<'_>,
+    faults: &mut Faults,
+) -> Option<Vec<Hop>> {
+    let (hops, place) = list(found, faults)?;
+    if hops.len() > MOST_HOPS {
+        faults.value(&place, format_args!("At most {MOST_HOPS} jump hosts are gone through"));
+        return None;
+    }
+    let hops = hops.into_iter().enumerate();
+    // Every fault of every hop, and only then whether there was one.
+    let hops: Vec<_> =
+        hops.map(|(index, hop)| read_hop(hop, place.item(index), rules, faults)).collect();
+    hops.into_iter().collect()
+}
+
+fn read_hop(
+    value: Value,
+    place: Place,
+    rules: &RequestRules<'_>,
+    faults: &mut Faults,
+) -> Option<Hop> {
+    let mut object = Object::read(value, place, faults)?;
+    let host = object.required("hostname", faults).and_then(|found| read_host(found, faults));
+    let port = object.optional("port").map_or(Some(22), |found| read_port(found, faults));
+    let username =
+        object.required("username", faults).and_then(|found| read_username(found, faults));
+    let password = if object.has("private_key") {
+        object.optional("password")
+    } else {
+        object.required("password", faults)
+    };
+    let mut secret = |found: Option<(Value, Place)>, what, most| {
+        // What is there but wrong has been reported, and is not "not given".
+        found.map(|found| read_secret(found, what, most, faults).ok_or(())).transpose()
+    };
+    let password = secret(password, "Password", 1024);
+    let key = secret(object.optional("private_key"), "Private key", 32 * 1024);
+    let passphrase = secret(object.optional("private_key_passphrase"), "Passphrase", 1024);
+    let profile = object.optional("ssh_profile").map(|found| read_profile(found, faults).ok_or(()));
+    let profile = profile.transpose();
+    let pin = object.optional("host_key").map(|found| read_pin(found, faults).ok_or(()));
+    let pin = pin.transpose();
+    object.finish(faults);
+    let (password, key, passphrase) = (password.ok()?, key.ok()?, passphrase.ok()?);
+    let (profile, pin) = (profile.ok()?, pin.ok()?);
+    let private_key = key.map(|text| PrivateKey { text, passphrase });
+    Some(Hop {
+        host: host?,
+        port: port?,
+        credentials: Credentials {
+            username: username?,
+            password,
+            private_key,
+            enable_password: None,
+        },
+        profile: profile.unwrap_or(rules.ssh.profile),
+        host_key: HostKeyCheck { pin, rules: Arc::clone(&rules.ssh.host_keys) },
+    })
+}

@@ -1,0 +1,206 @@
+//! Jump hosts: real OpenSSH servers on the way to simulated devices, and what goes wrong on the way.
+
+use std::{fs, path::Path};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use showrunner::simulator::{DeviceOptions, FakeDevice, Fault};
+
+use crate::{
+    support::{Service, device, entry, faulty, with},
+    vtysh::{Peer, sshd_is_here},
+};
+
+async fn ios() -> FakeDevice {
+    device("cisco_ios", DeviceOptions::default()).await
+}
+
+fn hop(peer: &Peer) -> Value {
+    json!({
+        "hostname": "127.0.0.1", "port": peer.port, "username": peer.user, "password": peer.password
+    })
+}
+
+fn behind(device: &FakeDevice, hops: &[Value]) -> Value {
+    with(entry(device, "ios"), "jump", hops.to_vec())
+}
+
+/// Ends what serves this peer's connections, as when the machine goes.
+fn cut_off(peer: &Peer) {
+    fn end(process: i32) {
+        let children = format!("/proc/{process}/task/{process}/children");
+        let children = fs::read_to_string(children).unwrap_or_default();
+        children.split_whitespace().for_each(|child| end(child.parse().unwrap()));
+        let _ = kill_process(Pid::from_raw(process).unwrap(), Signal::KILL);
+    }
+    end(i32::try_from(peer.pid()).unwrap());
+}
+
+#[tokio::test]
+async fn a_device_is_read_through_one_host_and_through_two() {
+    if !sshd_is_here() {
+        eprintln!("SKIPPED a_device_is_read_through_one_host_and_through_two: needs sshd and root");
+        return;
+    }
+    let (service, ios) = (Service::start(), ios().await);
+    let (one, two) = (
+        Peer::start("jump-one", Path::new("/bin/sh")),
+        Peer::start("jump-two", Path::new("/bin/sh")),
+    );
+    let commands = ["show version", "show running-config", "show ip interface brief"];
+    let direct = service.read(entry(&ios, "ios"), &commands).await;
+    let key = two.new_key("ed25519", &[], "");
+    let mut with_key = hop(&two);
+    with_key["private_key"] = json!(key);
+    with_key.as_object_mut().unwrap().remove("password");
+    let pinned = fs::read_to_string(one.folder.path().join("host.pub")).unwrap();
+    let first = with(hop(&one), "host_key", pinned.trim());
+    for hops in [vec![first.clone()], vec![first, with_key]] {
+        let pin = ios.fingerprint();
+        let result = service.read(with(behind(&ios, &hops), "host_key", pin), &commands).await;
+        assert_eq!(result["success"], true, "{result}");
+        assert_eq!(result["host_key"]["verified"], true, "{result}");
+        assert!(result["timing"]["jump_ms"].is_u64(), "{result}");
+        for index in 0..commands.len() {
+            let output = &result["commands"][index]["output"];
+            assert_eq!(*output, direct["commands"][index]["output"], "{result}");
+        }
+    }
+    assert_eq!(ios.clean_logouts(), 3);
+}
+
+#[tokio::test]
+async fn much_output_comes_through_whole() {
+    if !sshd_is_here() {
+        eprintln!("SKIPPED much_output_comes_through_whole: needs sshd and root");
+        return;
+    }
+    let service = Service::start();
+    let huge = faulty("cisco_ios", &[Fault::HugeOutput]).await;
+    let peer = Peer::start("jump-much", Path::new("/bin/sh"));
+    let result = service.read(behind(&huge, &[hop(&peer), hop(&peer)]), &["show version"]).await;
+    let direct = service.read(entry(&huge, "ios"), &["show version"]).await;
+    for result in [&result, &direct] {
+        assert_eq!(result["commands"][0]["truncated"], true, "{}", result["error"]);
+    }
+    let output = |result: &Value| result["commands"][0]["output"].as_str().unwrap().len();
+    assert_eq!(output(&result), output(&direct));
+}
+
+#[tokio::test]
+async fn a_host_on_the_way_that_fails_says_which_and_why() {
+    if !sshd_is_here() {
+        eprintln!("SKIPPED a_host_on_the_way_that_fails_says_which_and_why: needs sshd and root");
+        return;
+    }
+    let (service, ios) = (Service::start(), ios().await);
+    let good = Peer::start("jump-good", Path::new("/bin/sh"));
+    let closed = Peer::start_with("jump-closed", Path::new("/bin/sh"), |_folder| {
+        "AllowTcpForwarding no\n".to_owned()
+    });
+    let wrong = with(hop(&good), "password", "wrong");
+    let nobody = with(hop(&good), "port", 1);
+    let stranger =
+        with(hop(&good), "host_key", "SHA256:asg/xZ452L6G/hFZ0PppVISqUWAw+bRyZZDKa3jkr10");
+    for (hops, code, words) in [
+        (vec![hop(&closed)], "jump_forwarding_refused", "hop 1"),
+        (vec![hop(&good), hop(&closed)], "jump_forwarding_refused", "hop 2"),
+        (vec![wrong.clone(), hop(&good)], "jump_failed", "hop 1 of 2 failed: authentication"),
+        (vec![hop(&good), wrong], "jump_failed", "hop 2 of 2 failed: authentication"),
+        (vec![nobody.clone()], "jump_failed", "hop 1 of 1 failed: connect"),
+        (vec![hop(&good), nobody], "jump_failed", "hop 2 of 2 failed: connect"),
+        (vec![hop(&good), stranger], "jump_failed", "hop 2 of 2 failed: host key"),
+    ] {
+        let result = service.read(behind(&ios, &hops), &["show version"]).await;
+        assert_eq!(result["error_code"], code, "{result}");
+        assert!(result["error"].as_str().unwrap().contains(words), "{words}: {result}");
+        assert_eq!(result["host_key"], Value::Null, "{result}");
+    }
+    assert_eq!(ios.login_attempts(), 0);
+    // The device itself, as if it were near.
+    let gone = with(behind(&ios, &[hop(&good)]), "port", 1);
+    let result = service.read(gone, &["show version"]).await;
+    assert_eq!(result["error_code"], "connection_failed", "{result}");
+    let wrong = with(behind(&ios, &[hop(&good)]), "password", "wrong");
+    let result = service.read(wrong, &["show version"]).await;
+    assert_eq!(result["error_code"], "auth_rejected", "{result}");
+}
+
+#[tokio::test]
+async fn a_host_on_the_way_that_dies_in_a_command_is_named_and_leaves_nothing_behind() {
+    if !sshd_is_here() {
+        eprintln!(
+            "SKIPPED a_host_on_the_way_that_dies_in_a_command_is_named_and_leaves_nothing_behind: needs sshd and root"
+        );
+        return;
+    }
+    let service = Service::start();
+    for (dies, words) in [(0, "hop 1"), (1, "hop 2")] {
+        let frozen = faulty("cisco_ios", &[Fault::FrozenCommand]).await;
+        let peers = [
+            Peer::start("jump-first", Path::new("/bin/sh")),
+            Peer::start("jump-second", Path::new("/bin/sh")),
+        ];
+        let device = behind(&frozen, &[hop(&peers[0]), hop(&peers[1])]);
+        let body = json!({"devices": [device], "commands": ["show version"], "timeout": 60});
+        let running = service.begin(&body);
+        for _ in 0..2000 {
+            if frozen.received_lines().iter().any(|line| line == "show version") {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        cut_off(&peers[dies]);
+        let result = running.await.unwrap()["results"][0].clone();
+        assert_eq!(result["error_code"], "jump_disconnected", "{result}");
+        assert_eq!(result["commands"][0]["error_code"], "jump_disconnected", "{result}");
+        assert!(result["error"].as_str().unwrap().contains(words), "{result}");
+        assert!(result["duration_ms"].as_u64().unwrap() < 50_000, "{result}");
+        service.wait_for("sessions_running", 0).await;
+    }
+}
+
+#[tokio::test]
+async fn what_may_be_connected_to_goes_for_every_host_on_the_way() {
+    let service = Service::start_with(&[("SHOWRUNNER_TARGETS_DENY", "127.0.0.9")]);
+    let ios = ios().await;
+    let hop = json!({"hostname": "127.0.0.9", "username": "u", "password": "p"});
+    let result = service.read(behind(&ios, &[hop]), &["show version"]).await;
+    assert_eq!(result["error_code"], "jump_failed", "{result}");
+    assert!(result["error"].as_str().unwrap().contains("target: 127.0.0.9"), "{result}");
+    let hop = json!({"hostname": "127.0.0.1", "port": 1, "username": "u", "password": "p"});
+    let denied = with(behind(&ios, &[hop]), "hostname", "127.0.0.9");
+    let result = service.read(denied, &["show version"]).await;
+    assert_eq!(result["error_code"], "target_refused", "{result}");
+}
+
+#[tokio::test]
+async fn every_fault_of_a_jump_is_named_with_its_place() {
+    let service = Service::start();
+    let hop = json!({"hostname": "", "port": 0, "user": "u"});
+    let device = json!({
+        "hostname": "192.0.2.1", "username": "u", "password": "p", "os": "ios",
+        "jump": [hop, {"hostname": "r", "username": "u", "password": ""}]
+    });
+    let (status, answer) =
+        service.execute(&json!({"devices": [device], "commands": ["show version"]})).await;
+    assert_eq!(status, 422, "{answer}");
+    let places: Vec<String> = answer["detail"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| format!("{}{}", fault["loc"][4], fault["loc"][5]).replace('"', ""))
+        .collect();
+    assert_eq!(
+        places,
+        ["0hostname", "0port", "0username", "0password", "0user", "1password"],
+        "{answer}"
+    );
+    let four = vec![json!({}); 4];
+    let device = json!({
+        "hostname": "192.0.2.1", "username": "u", "password": "p", "os": "ios", "jump": four
+    });
+    let (status, answer) =
+        service.execute(&json!({"devices": [device], "commands": ["show version"]})).await;
+    assert_eq!((status, answer["detail"].as_array().unwrap().len()), (422, 1), "{answer}");
+}
