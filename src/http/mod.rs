@@ -4,11 +4,13 @@ mod access_log;
 mod authorize;
 mod client;
 mod error;
+mod examples;
 mod health;
 mod json;
 mod openapi;
 mod parsers;
 mod rate_limit;
+mod refusals;
 mod request_id;
 mod routes;
 mod stream;
@@ -17,6 +19,7 @@ use self::error::ApiError;
 pub use self::{
     access_log::middleware as access_log_middleware,
     authorize::middleware as authorize_middleware,
+    examples::FIRST_EXAMPLE_PORT,
     health::Draining,
     openapi::document,
     rate_limit::{Limits, middleware as rate_limit_middleware},
@@ -52,6 +55,8 @@ pub struct App {
     pub draining: Draining,
     /// What is counted.
     pub metrics: Metrics,
+    /// The port of the first simulated device in the document's examples.
+    pub first_example_port: u16,
     /// The settings the service started with.
     pub settings: Settings,
 }

@@ -66,6 +66,8 @@ pub struct Start {
     pub metrics: Metrics,
     /// Which log lines are written.
     pub levels: Levels,
+    /// The port of the first simulated device in the examples of the `OpenAPI` document.
+    pub first_example_port: u16,
 }
 
 /// A service that is listening.
@@ -84,7 +86,7 @@ impl Application {
     /// # Errors
     /// Says what is wrong and where; nothing was started then.
     pub fn build(start: Start) -> Result<Self, StartError> {
-        let Start { settings, sources, metrics, levels } = start;
+        let Start { settings, sources, metrics, levels, first_example_port } = start;
         raise_descriptor_limit();
         keep_memory_private();
         let (registry, access) = definitions(&settings)?;
@@ -127,6 +129,7 @@ impl Application {
             audit: audit.clone(),
             draining,
             metrics,
+            first_example_port,
             settings,
         });
         rt::spawn(reload::run(app.clone(), sources, levels, tls.clone()));
@@ -207,7 +210,10 @@ impl Application {
 }
 
 /// The library and the operator's own templates; what is broken among these is named and stops nothing.
-fn templates(settings: &Settings) -> Result<Catalog, StartError> {
+///
+/// # Errors
+/// The packed library or the operator's folder cannot be read.
+pub fn templates(settings: &Settings) -> Result<Catalog, StartError> {
     let catalog = Catalog::open(settings.templates_dir.clone())?;
     if let Some(library) = catalog.library() {
         let (name, version, n_templates) = (&library.name, &library.version, library.templates);
@@ -256,7 +262,10 @@ fn monitoring(app: Data<App>, host: IpAddr, port: u16) -> Result<Server, StartEr
 }
 
 /// What the settings say about platforms and callers.
-fn definitions(settings: &Settings) -> Result<(Registry, Access), StartError> {
+///
+/// # Errors
+/// A definition, a list or the file of keys is broken.
+pub fn definitions(settings: &Settings) -> Result<(Registry, Access), StartError> {
     let mut registry = Registry::embedded()?;
     if let Some(folder) = &settings.platforms_dir {
         registry = registry.with_folder(folder)?;
@@ -274,7 +283,7 @@ async fn forget_idle_clients(limits: Live<Limits>) {
 }
 
 /// A session holds up to four descriptors; many systems start programs with 1024 although they allow more.
-fn raise_descriptor_limit() {
+pub fn raise_descriptor_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     // Refused only where the hard limit is lower, which it is not: it is the one that is asked for.
@@ -282,7 +291,7 @@ fn raise_descriptor_limit() {
 }
 
 /// Passwords pass through this memory: nobody gets a copy of it, neither with a crash nor with a debugger.
-fn keep_memory_private() {
+pub fn keep_memory_private() {
     use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     if setrlimit(Resource::Core, none).is_err()
