@@ -8,5 +8,7 @@
 
 mod browser;
 mod command_line;
+mod deployment;
+mod docs;
 mod document;
 mod support;
