@@ -101,6 +101,12 @@ impl Access {
         found.map_or(Admission::Unknown, |key| Admission::Granted(Arc::clone(&key.grant)))
     }
 
+    /// What everybody may do who needs no key, and what no key can widen.
+    #[must_use]
+    pub fn everybody(&self) -> &Grant {
+        &self.everybody
+    }
+
     /// How many keys are known; `None` if none is asked for.
     #[must_use]
     pub fn n_keys(&self) -> Option<usize> {

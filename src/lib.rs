@@ -8,6 +8,7 @@ pub mod allowance;
 pub mod audit;
 pub mod catalog;
 pub mod cli;
+pub mod codes;
 pub mod command;
 pub mod config_tree;
 pub mod deadline;

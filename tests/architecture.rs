@@ -7,6 +7,7 @@ use std::{fs, path::Path};
 const LAYERS: [&[&str]; 6] = [
     &[
         "allowance",
+        "codes",
         "secret",
         "deadline",
         "profile",
@@ -36,11 +37,12 @@ const LAYERS: [&[&str]; 6] = [
     ],
 ];
 /// Rooms of one layer that may use each other, user first.
-const BESIDE: [(&str, &str); 29] = [
+const BESIDE: [(&str, &str); 30] = [
     ("access", "settings"),
     ("audit", "settings"),
     ("audit", "telemetry"),
     ("cli", "access"),
+    ("cli", "audit"),
     ("cli", "http"),
     ("cli", "settings"),
     ("cli", "simulator"),

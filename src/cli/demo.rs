@@ -1,6 +1,6 @@
 //! `showrunner demo`: the service and a fleet of simulated devices in one process, and a request to paste.
 
-use std::process::ExitCode;
+use std::{net::IpAddr, process::ExitCode};
 
 use super::finish;
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
 pub(super) fn run(
     mut settings: Settings,
     mut sources: Sources,
+    device_host: IpAddr,
     first_device_port: u16,
 ) -> ExitCode {
     let metrics = Metrics::new();
@@ -22,16 +23,17 @@ pub(super) fn run(
         Ok(log) => log,
         Err(error) => return finish(Err(format!("the log cannot be written: {error}"))),
     };
-    // The devices are on this machine and speak SSH on loopback only.
+    // The devices are on this machine.
     settings.targets_allow_loopback = true;
     sources.arguments.push(("targets_allow_loopback".to_owned(), "true".to_owned()));
     let levels = log.levels();
     let served = actix_web::rt::System::new().block_on(async {
-        let fleet = Fleet::spawn_demo(first_device_port).await.map_err(|error| {
+        let fleet = Fleet::spawn_demo(device_host, first_device_port).await.map_err(|error| {
             format!("the simulated devices cannot listen from port {first_device_port} on: {error}; try --first-device-port")
         })?;
         let host = settings.host;
-        let start = Start { settings, sources, metrics, levels };
+        let first_example_port = fleet.devices().first().map_or(first_device_port, |one| one.addr.port());
+        let start = Start { settings, sources, metrics, levels, first_example_port };
         let app = Application::build(start).map_err(|error| error.to_string())?;
         greet(&fleet, &format!("http://{host}:{}", app.port()));
         app.run_until_stopped().await.map_err(|error| error.to_string())

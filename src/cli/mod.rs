@@ -1,15 +1,27 @@
-//! The command line door: `serve`, `demo`, `health`, `config`, `check-config`, `new-key`, `openapi`.
+//! The command line door: the service, and its work without a service.
 //!
-//! The only room that prints. Every setting is an argument too. Exit codes: 0 done, 1 failed, 2 wrong arguments or
-//! settings.
+//! The only room that prints. Every setting is an argument too. Exit codes: 0 done, 1 failed, 2 wrong arguments, settings
+//! or a refused request, 3 a device, a command or a parse failed.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
+mod answer;
 mod demo;
+mod devices;
 mod health;
+mod run;
+mod secrets;
+mod sheet;
+mod supported;
 
-use std::process::ExitCode;
+use std::{
+    io::{Read as _, Write as _, stdin, stdout},
+    net::IpAddr,
+    path::Path,
+    process::ExitCode,
+};
 
 use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::{
     access::NewKey,
@@ -20,13 +32,22 @@ use crate::{
     telemetry,
 };
 
-/// Runs read-only show commands on network devices for anyone who can send an HTTP POST.
+/// Runs read-only show commands on network devices: as a service, or here and now.
 #[derive(Parser)]
-#[command(name = "showrunner", version, about, max_term_width = 100)]
+#[command(name = "showrunner", version, about, max_term_width = 100, after_help = EXAMPLES)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  showrunner demo                                        try everything without a network
+  showrunner run --os ios --host 10.0.0.1 --user reader \"show version\"
+  showrunner run --devices lab.csv --parsed --output csv \"show ip interface brief\"
+  showrunner serve --port 9000                           every setting is an argument: --help lists them
+
+Exit codes: 0 done, 1 failed, 2 wrong arguments or a refused request, 3 a device or a command failed";
 
 #[derive(Subcommand)]
 enum Command {
@@ -34,9 +55,38 @@ enum Command {
     Serve,
     /// Serves together with a small fleet of simulated devices, to try everything without a network
     Demo {
+        /// Address of the simulated devices; they let everybody in who can reach them
+        #[arg(long, default_value = "127.0.0.1")]
+        device_host: IpAddr,
         /// First port of the simulated devices
-        #[arg(long, default_value_t = 2201)]
+        #[arg(long, default_value_t = http::FIRST_EXAMPLE_PORT)]
         first_device_port: u16,
+    },
+    /// Runs show commands on devices and prints what came of them, without a service
+    Run(run::What),
+    /// Prints what `run` would send to which device; connects to nothing
+    Validate(run::What),
+    /// Reads records out of an output that is in a file or at standard input
+    Parse(supported::ParseWhat),
+    /// Lists the platforms that --os can name
+    Platforms {
+        /// How to print them
+        #[arg(long, short, value_enum, default_value_t)]
+        output: supported::Rows,
+    },
+    /// Lists the commands whose outputs can be parsed
+    Parsers {
+        /// Of this platform, with the fields of their records; without it, how many there are of each
+        #[arg(long, value_name = "PLATFORM")]
+        os: Option<String>,
+        /// How to print them
+        #[arg(long, short, value_enum, default_value_t)]
+        output: supported::Rows,
+    },
+    /// Says what an error code means and what to do
+    Explain {
+        /// The code, such as `auth_rejected`
+        code: String,
     },
     /// Asks a running service whether it is well; for container health checks
     Health {
@@ -55,39 +105,88 @@ enum Command {
     },
     /// Prints the `OpenAPI` document
     Openapi,
+    /// Prints a script that completes arguments: `showrunner completions bash > /etc/bash_completion.d/showrunner`
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+    /// Prints version and licences, the template library's included
+    About {
+        /// In full
+        #[arg(long)]
+        licences: bool,
+    },
 }
+
+/// Subcommands whose own arguments have the names of settings, which they then do not take.
+const WITH_OWN_NAMES: [&str; 2] = ["run", "validate"];
+/// The names.
+const OWN_NAMES: [&str; 2] = ["host", "port"];
 
 /// Runs the program.
 #[must_use]
 pub fn run() -> ExitCode {
-    let matches = with_settings(Arguments::command()).get_matches();
+    let matches = whole_command().get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let sources = Sources { arguments: settings_of(&matches) };
-    let loaded = match sources.load() {
-        Ok(loaded) => loaded,
-        Err(error) => {
-            eprintln!("showrunner: {error}");
-            return ExitCode::from(2);
-        }
-    };
     match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(loaded.settings, sources),
-        Command::Demo { first_device_port } => {
-            demo::run(loaded.settings, sources, first_device_port)
+        // What needs no settings works whatever they are.
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut whole_command(), "showrunner", &mut stdout());
+            ExitCode::SUCCESS
+        }
+        Command::Explain { code } => supported::explain(&code),
+        Command::NewKey { name } => new_key(&name),
+        command => match sources.load() {
+            Ok(loaded) => run_with(command, loaded, sources),
+            Err(error) => refuse(&error.to_string()),
+        },
+    }
+}
+
+fn run_with(command: Command, loaded: Loaded, sources: Sources) -> ExitCode {
+    match command {
+        Command::Demo { device_host, first_device_port } => {
+            demo::run(loaded.settings, sources, device_host, first_device_port)
+        }
+        Command::Run(what) => run::run(loaded, &what),
+        Command::Validate(what) => run::validate(loaded, &what),
+        Command::Parse(what) => supported::parse(&loaded.settings, &what),
+        Command::Platforms { output } => supported::platforms(&loaded.settings, output),
+        Command::Parsers { os, output } => {
+            supported::parsers(&loaded.settings, os.as_deref(), output)
         }
         Command::Health { url } => health::run(&loaded.settings, url.as_deref()),
         Command::Config => print(&document::effective(&loaded)),
         Command::CheckConfig => check_config(&loaded),
-        Command::NewKey { name } => new_key(&name),
-        Command::Openapi => print(&http::document(&loaded.settings.title)),
+        Command::Openapi => {
+            print(&http::document(&loaded.settings.title, http::FIRST_EXAMPLE_PORT))
+        }
+        Command::About { licences } => supported::about(&loaded.settings, licences),
+        Command::Serve
+        | Command::Completions { .. }
+        | Command::Explain { .. }
+        | Command::NewKey { .. } => serve(loaded.settings, sources),
     }
 }
 
-/// Makes an argument of every setting; short help leaves them out.
-fn with_settings(command: clap::Command) -> clap::Command {
+fn whole_command() -> clap::Command {
+    let command = Arguments::command();
+    let names: Vec<String> =
+        command.get_subcommands().map(|one| one.get_name().to_owned()).collect();
+    let command = with_settings(command, &[]);
+    names.into_iter().fold(command, |command, name| {
+        let own: &[&str] = if WITH_OWN_NAMES.contains(&name.as_str()) { &OWN_NAMES } else { &[] };
+        command.mut_subcommand(name, |one| with_settings(one, own))
+    })
+}
+
+/// Makes an argument of every setting but those `without`; short help leaves them out.
+fn with_settings(command: clap::Command, without: &[&str]) -> clap::Command {
     let file = ("config_file", "TOML file with settings", "a path".to_owned());
     let rows = Settings::rows().into_iter().map(|row| (row.name, row.sentence, row.want));
-    std::iter::once(file).chain(rows).fold(command, |command, (name, sentence, want)| {
+    let rows = std::iter::once(file).chain(rows).filter(|(name, ..)| !without.contains(name));
+    rows.fold(command, |command, (name, sentence, want)| {
         command.arg(
             Arg::new(name)
                 .long(name.replace('_', "-"))
@@ -95,22 +194,48 @@ fn with_settings(command: clap::Command) -> clap::Command {
                 .help(format!("{sentence} [{want}]"))
                 .help_heading("Settings, also SHOWRUNNER_* variables")
                 .hide_short_help(true)
-                .allow_hyphen_values(true)
-                .global(true),
+                .allow_hyphen_values(true),
         )
     })
 }
 
+/// Settings stand before the subcommand or behind it; the latter win.
 fn settings_of(matches: &ArgMatches) -> Vec<(String, String)> {
+    let behind = matches.subcommand().map(|(_, matches)| matches);
+    let value = |name: &str| {
+        let given =
+            |matches: &ArgMatches| matches.try_get_one::<String>(name).ok().flatten().cloned();
+        behind.and_then(given).or_else(|| given(matches))
+    };
     let names = Settings::rows().into_iter().map(|row| row.name).chain(["config_file"]);
-    names
-        .filter_map(|name| Some((name.to_owned(), matches.get_one::<String>(name)?.clone())))
-        .collect()
+    names.filter_map(|name| Some((name.to_owned(), value(name)?))).collect()
 }
 
+/// Prints a text with one line end behind it; nothing of an empty one.
 fn print(text: &str) -> ExitCode {
-    println!("{}", text.trim_end());
+    let text = text.trim_end_matches('\n');
+    if !text.is_empty() {
+        // Whoever reads this may have read enough (`| head`): that is no failure.
+        let _ = writeln!(stdout(), "{text}");
+    }
     ExitCode::SUCCESS
+}
+
+fn refuse(reason: &str) -> ExitCode {
+    eprintln!("showrunner: {reason}");
+    ExitCode::from(2)
+}
+
+/// A file's text; `-` is standard input.
+fn read_text(path: &Path) -> Result<String, String> {
+    let mut text = String::new();
+    let read = if path == Path::new("-") {
+        stdin().read_to_string(&mut text).map(drop)
+    } else {
+        std::fs::read_to_string(path).map(|read| text = read)
+    };
+    read.map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(text)
 }
 
 fn new_key(name: &str) -> ExitCode {
@@ -120,10 +245,7 @@ fn new_key(name: &str) -> ExitCode {
             eprintln!("The entry for SHOWRUNNER_API_KEYS_FILE:\n");
             print(&entry)
         }
-        Err(rule) => {
-            eprintln!("showrunner: {rule}");
-            ExitCode::from(2)
-        }
+        Err(rule) => refuse(&rule),
     }
 }
 
@@ -131,10 +253,7 @@ fn new_key(name: &str) -> ExitCode {
 fn check_config(loaded: &Loaded) -> ExitCode {
     match Application::check(&loaded.settings) {
         Ok(()) => print("the settings are right"),
-        Err(error) => {
-            eprintln!("showrunner: {error}");
-            ExitCode::from(2)
-        }
+        Err(error) => refuse(&error.to_string()),
     }
 }
 
@@ -144,7 +263,9 @@ fn serve(settings: Settings, sources: Sources) -> ExitCode {
         Ok(log) => log,
         Err(error) => return finish(Err(format!("the log cannot be written: {error}"))),
     };
-    let start = Start { settings, sources, metrics, levels: log.levels() };
+    let first_example_port = http::FIRST_EXAMPLE_PORT;
+    let levels = log.levels();
+    let start = Start { settings, sources, metrics, levels, first_example_port };
     let served = actix_web::rt::System::new().block_on(async {
         Application::build(start)
             .map_err(|error| error.to_string())?

@@ -5,11 +5,13 @@ mod authorize;
 mod body;
 mod client;
 mod error;
+mod examples;
 mod health;
 mod json;
 mod openapi;
 mod parsers;
 mod rate_limit;
+mod refusals;
 mod request_id;
 mod routes;
 mod stream;
@@ -19,6 +21,7 @@ pub use self::{
     access_log::middleware as access_log_middleware,
     authorize::middleware as authorize_middleware,
     body::BodyBudget,
+    examples::FIRST_EXAMPLE_PORT,
     health::Draining,
     openapi::document,
     rate_limit::{Limits, middleware as rate_limit_middleware},
@@ -62,6 +65,8 @@ pub struct App {
     pub draining: Draining,
     /// What is counted.
     pub metrics: Metrics,
+    /// The port of the first simulated device in the document's examples.
+    pub first_example_port: u16,
     /// The settings the service started with.
     pub settings: Settings,
 }

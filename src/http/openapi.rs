@@ -1,22 +1,55 @@
-//! The `OpenAPI` document and its examples, which work as they are against `showrunner demo`.
+//! The `OpenAPI` document: what the handlers and types say of themselves, and what is the same for many calls.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
 };
 use utoipa_swagger_ui::Config;
 
-use super::{error, health, parsers, routes};
+use super::{error, examples, health, parsers, refusals, routes};
 use crate::wire::{parse, request, response, stream};
 
-/// The document as JSON, with the service's title.
+/// The document as JSON, with the service's title and examples for simulated devices from `first_port` on.
 #[must_use]
-pub fn document(title: &str) -> String {
+pub fn document(title: &str, first_port: u16) -> String {
     let mut document = ApiDoc::openapi();
     title.clone_into(&mut document.info.title);
     // Our own types always serialise; an empty document would be seen by the first test.
-    document.to_pretty_json().unwrap_or_default()
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    refusals::describe(&mut document);
+    name_stream_lines(&mut document);
+    examples::in_order(&mut document);
+    examples::from_port(first_port, &mut document);
+    serde_json::to_string_pretty(&document).unwrap_or_default()
+}
+
+/// Gives each kind of line a name of its own: programs that write clients need one.
+fn name_stream_lines(document: &mut Value) {
+    let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut)
+    else {
+        return;
+    };
+    let Some(line) = schemas.get_mut("StreamLine") else { return };
+    let kinds = line.get_mut("oneOf").map(Value::take);
+    let (mut refs, mut mapping) = (Vec::new(), Map::new());
+    let mut named = Map::new();
+    for kind in kinds.as_ref().and_then(Value::as_array).into_iter().flatten() {
+        let of = |at: &str| kind.pointer(at).and_then(Value::as_str);
+        let (Some(word), Some(schema)) =
+            (of("/allOf/1/properties/type/enum/0"), of("/allOf/0/$ref"))
+        else {
+            continue;
+        };
+        let name = format!("Streamed{}", schema.rsplit('/').next().unwrap_or_default());
+        let place = format!("#/components/schemas/{name}");
+        refs.push(json!({"$ref": place}));
+        mapping.insert(word.to_owned(), place.into());
+        named.insert(name, kind.clone());
+    }
+    line["oneOf"] = refs.into();
+    line["discriminator"] = json!({"propertyName": "type", "mapping": mapping});
+    schemas.extend(named);
 }
 
 /// Swagger UI reads the document from the service itself and shows the main call ready to try.
@@ -24,78 +57,10 @@ pub(super) fn swagger_config() -> Config<'static> {
     Config::new(["/openapi.json"])
         .try_it_out_enabled(true)
         .default_models_expand_depth(0)
+        .default_model_expand_depth(3)
+        .use_base_layout()
         .display_request_duration(true)
         .doc_expansion("list")
-}
-
-/// One simulated IOS device.
-pub(super) fn example_one() -> Value {
-    json!({
-        "devices": [
-            {"hostname": "127.0.0.1", "port": 2201, "username": "demo", "password": "demo", "os": "ios"}
-        ],
-        "commands": ["show version", "show ip interface brief"]
-    })
-}
-
-/// Three simulated devices and a filter that each understands in its own words.
-pub(super) fn example_many() -> Value {
-    json!({
-        "devices": [
-            {"hostname": "127.0.0.1", "port": 2201, "username": "demo", "password": "demo", "os": "ios"},
-            {"hostname": "127.0.0.1", "port": 2203, "username": "demo", "password": "demo", "os": "nxos"},
-            {"hostname": "127.0.0.1", "port": 2206, "username": "demo", "password": "demo", "os": "eos"}
-        ],
-        "commands": [
-            {"command": "show version", "pipe_option": "include", "pipe_value": "[Uu]ptime"}
-        ],
-        "timeout": 30
-    })
-}
-
-/// Two devices of different makers, each with commands of its own.
-pub(super) fn example_own_commands() -> Value {
-    json!({
-        "devices": [
-            {"hostname": "127.0.0.1", "port": 2205, "username": "demo", "password": "demo", "os": "asa",
-             "enable_password": "demo", "commands": ["show version"]},
-            {"hostname": "127.0.0.1", "port": 2207, "username": "demo", "password": "demo", "os": "junos",
-             "commands": ["show version", "show interfaces terse | match ge-"]}
-        ]
-    })
-}
-
-/// Three simulated devices whose outputs become records.
-pub(super) fn example_parsed() -> Value {
-    json!({
-        "devices": [
-            {"hostname": "127.0.0.1", "port": 2201, "username": "demo", "password": "demo", "os": "ios",
-             "commands": ["show ip interface brief", "show version"]},
-            {"hostname": "127.0.0.1", "port": 2203, "username": "demo", "password": "demo", "os": "nxos",
-             "commands": ["show version"]}
-        ],
-        "output_format": "parsed"
-    })
-}
-
-/// An output of IOS.
-pub(super) fn example_parse() -> Value {
-    json!({
-        "os": "ios",
-        "command": "show ip interface brief",
-        "output": "Interface              IP-Address      OK? Method Status                Protocol\n\
-                   GigabitEthernet0/0     192.0.2.1       YES NVRAM  up                    up\n\
-                   GigabitEthernet0/1     unassigned      YES NVRAM  administratively down down\n"
-    })
-}
-
-/// A template in the request itself.
-pub(super) fn example_own_template() -> Value {
-    json!({
-        "template": "Value SENSOR (\\S+)\nValue CELSIUS (\\d+)\n\nStart\n  ^${SENSOR}\\s+${CELSIUS} C -> Record\n",
-        "output": "inlet   24 C\noutlet  39 C\n",
-        "explain": true
-    })
 }
 
 #[derive(OpenApi)]
@@ -103,12 +68,16 @@ pub(super) fn example_own_template() -> Value {
     info(
         title = "Showrunner",
         description = "Runs read-only `show` commands on network devices.\n\n\
-            Send devices, credentials and commands; get the raw text of every device back. Commands pass a grammar \
-            that lets only reads through, nothing is kept, and one device's failure never touches another's result.",
-        license(name = "GPL-3.0-or-later", identifier = "GPL-3.0-or-later"),
-        contact()
+            Send devices, credentials and commands; get what every device printed back, as text and, where a template \
+            is known, as records. Commands pass a grammar that lets only reads through, nothing is kept, and one \
+            device's failure never touches another's result.\n\n\
+            **Try it:** with `showrunner demo` running, open *execute* below, click *Execute*, and see what a \
+            simulated router answers. On your own devices give `hostname`, `username`, `password` and `os`, which is \
+            any name of *platforms*.",
+        license(name = "GPL-3.0-or-later", identifier = "GPL-3.0-or-later")
     ),
-    paths(routes::execute, routes::validate, parsers::parse, routes::platforms, parsers::parsers, health::health, health::live, health::ready),
+    paths(routes::execute, routes::validate, parsers::parse, routes::platforms, parsers::parsers, health::health, health::live,
+        health::ready, routes::metrics),
     components(schemas(
         request::ExecuteRequest,
         request::DeviceRequest,
@@ -124,8 +93,8 @@ pub(super) fn example_own_template() -> Value {
     modifiers(&ApiKeys),
     security((), ("api_key" = []), ("bearer" = [])),
     tags(
-        (name = "Show commands", description = "The main job"),
-        (name = "What is supported", description = "Platforms and their names"),
+        (name = "Show commands", description = "Run them, check them, parse what they printed"),
+        (name = "What is supported", description = "Platforms with their names, commands with their fields"),
         (name = "Operation", description = "For load balancers and monitoring"),
     )
 )]

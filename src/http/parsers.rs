@@ -9,12 +9,7 @@ use actix_web::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{
-    App,
-    body::read_json,
-    error::{ApiError, ErrorBody, InvalidBody},
-    openapi, request_id,
-};
+use super::{App, body::read_json, error::ApiError, examples, request_id};
 use crate::{
     catalog::Os,
     wire::{
@@ -44,16 +39,11 @@ impl App {
     tag = "Show commands",
     operation_id = "parse",
     request_body(content = ParseRequest, examples(
-        ("An output of IOS" = (value = json!(openapi::example_parse()))),
-        ("With a template of your own" = (value = json!(openapi::example_own_template()))),
+        ("ios" = (summary = "An output of IOS", value = json!(examples::parse()))),
+        ("own_template" = (summary = "With a template of your own", value = json!(examples::own_template()))),
     )),
     responses(
         (status = 200, description = "The records, or why there are none", body = ParseResponse),
-        (status = 400, description = "The body is not JSON or did not arrive whole", body = ErrorBody),
-        (status = 413, description = "The body is too large", body = ErrorBody),
-        (status = 415, description = "The body was not sent as JSON", body = ErrorBody),
-        (status = 422, description = "The request is not valid: every fault with its place; a broken template with its line", body = InvalidBody),
-        (status = 429, description = "This client has sent too many requests; `Retry-After` says when to come back", body = ErrorBody),
     )
 )]
 pub(super) async fn parse(
@@ -102,8 +92,6 @@ fn wrong_query(name: &str, msg: &str) -> ApiError {
     )),
     responses(
         (status = 200, description = "Commands, templates and fields", body = ParsersResponse),
-        (status = 422, description = "There is no such platform", body = InvalidBody),
-        (status = 429, description = "This client has sent too many requests; `Retry-After` says when to come back", body = ErrorBody),
     )
 )]
 pub(super) async fn parsers(

@@ -14,8 +14,8 @@ use super::{
     App,
     authorize::Caller,
     body::read_json,
-    error::{self, ApiError, ErrorBody, InvalidBody},
-    health, openapi, parsers, request_id, stream,
+    error::{self, ApiError},
+    examples, health, openapi, parsers, request_id, stream,
 };
 use crate::{
     catalog::{Catalog, Os},
@@ -108,25 +108,24 @@ async fn only_post() -> Result<HttpResponse, ApiError> {
         description = "For streams: a line for each device, or one for each command and then one for its device",
     )),
     request_body(content = ExecuteRequest, examples(
-        ("One device" = (value = json!(openapi::example_one()))),
-        ("Many devices with a filter" = (value = json!(openapi::example_many()))),
-        ("Commands per device" = (value = json!(openapi::example_own_commands()))),
-        ("Records" = (value = json!(openapi::example_parsed()))),
+        ("one_device" = (summary = "One device", value = json!(examples::one()))),
+        ("many_devices" = (summary = "Many devices with a filter",
+            description = "The filter is put into each platform's own words.", value = json!(examples::many()))),
+        ("own_commands" = (summary = "Commands for each device",
+            description = "A device's own commands take the place of the shared ones.", value = json!(examples::own_commands()))),
+        ("key" = (summary = "Login by private key",
+            description = "Put in a key of your own: the key of this example is none.", value = json!(examples::key()))),
+        ("parsed" = (summary = "Records",
+            description = "`parsed` has an object for each row of the output.", value = json!(examples::parsed()))),
+        ("streaming" = (summary = "Results as they come",
+            description = "Choose `application/x-ndjson` as the media type of the answer.", value = json!(examples::streaming()))),
     )),
     responses(
         (status = 200, description = "One result for each device, in the request's order", content(
-            (ExecuteResponse = "application/json"),
+            (ExecuteResponse = "application/json", example = json!(examples::answer())),
             (StreamLine = "application/x-ndjson"),
             (StreamLine = "text/event-stream"),
         )),
-        (status = 400, description = "The body is not JSON or did not arrive whole", body = ErrorBody),
-        (status = 401, description = "An API key is needed, and there is none that is known", body = ErrorBody),
-        (status = 413, description = "The body is too large", body = ErrorBody),
-        (status = 415, description = "The body was not sent as JSON", body = ErrorBody),
-        (status = 422, description = "The request is not valid: every fault with its place; a refused command names the rule", body = InvalidBody),
-        (status = 408, description = "The body did not arrive in time", body = ErrorBody),
-        (status = 429, description = "This client has sent too many requests; `Retry-After` says when to come back", body = ErrorBody),
-        (status = 503, description = "Too many devices wait already: ask again after `Retry-After` seconds", body = ErrorBody),
     )
 )]
 pub(super) async fn execute(
@@ -147,26 +146,21 @@ pub(super) async fn execute(
     Ok(Json(ExecuteResponse::new(outcomes, request_id::current())))
 }
 
-/// Says what `/api/v1/execute` would send, without connecting to anything.
+/// Says what would be sent where, without connecting to anything.
 ///
-/// Takes the same body. The answer lists, for each device, every line that would be written to it.
+/// Takes the body of `/api/v1/execute`. The answer lists, for each device, every line that would be written to it.
 #[utoipa::path(
     post,
     path = "/api/v1/validate",
     tag = "Show commands",
     operation_id = "validate",
     request_body(content = ExecuteRequest, examples(
-        ("One device" = (value = json!(openapi::example_one()))),
+        ("one_device" = (summary = "One device", value = json!(examples::one()))),
+        ("many_devices" = (summary = "Many devices with a filter", value = json!(examples::many()))),
+        ("own_commands" = (summary = "Commands for each device", value = json!(examples::own_commands()))),
     )),
     responses(
         (status = 200, description = "What would be sent", body = ValidateResponse),
-        (status = 400, description = "The body is not JSON or did not arrive whole", body = ErrorBody),
-        (status = 401, description = "An API key is needed, and there is none that is known", body = ErrorBody),
-        (status = 413, description = "The body is too large", body = ErrorBody),
-        (status = 415, description = "The body was not sent as JSON", body = ErrorBody),
-        (status = 422, description = "The request is not valid: every fault with its place; a refused command names the rule", body = InvalidBody),
-        (status = 408, description = "The body did not arrive in time", body = ErrorBody),
-        (status = 429, description = "This client has sent too many requests; `Retry-After` says when to come back", body = ErrorBody),
     )
 )]
 pub(super) async fn validate(
@@ -186,7 +180,9 @@ pub(super) async fn validate(
     Ok(Json(ValidateResponse { valid: true, devices, request_id: request_id::current() }))
 }
 
-/// The platforms that `os` can name.
+/// Lists the platforms with all their names.
+///
+/// Each of them is a value for `os`.
 #[utoipa::path(
     get,
     path = "/api/v1/platforms",
@@ -201,7 +197,16 @@ pub(super) async fn platforms(app: Data<App>) -> Json<PlatformsResponse> {
 }
 
 /// What has been counted since the start, in Prometheus' text form.
-async fn metrics(app: Data<App>) -> HttpResponse {
+///
+/// Where the settings give metrics a port of their own, they are there and not here.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "Operation",
+    operation_id = "metrics",
+    responses((status = 200, description = "Counters, gauges and histograms", body = String, content_type = "text/plain"))
+)]
+pub(super) async fn metrics(app: Data<App>) -> HttpResponse {
     HttpResponse::Ok().content_type(Metrics::MEDIA_TYPE).body(app.metrics.text())
 }
 
@@ -224,7 +229,7 @@ async fn index(app: Data<App>) -> Json<Value> {
 }
 
 async fn openapi_json(app: Data<App>) -> HttpResponse {
-    let document = openapi::document(&app.settings.title);
+    let document = openapi::document(&app.settings.title, app.first_example_port);
     HttpResponse::Ok().content_type(header::ContentType::json()).body(document)
 }
 

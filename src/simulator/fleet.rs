@@ -1,6 +1,6 @@
 //! The small fleet of `showrunner demo`: one device of each common platform, on loopback ports in a row.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::{
     persona::Persona,
@@ -43,20 +43,18 @@ pub struct FleetDevice {
 }
 
 impl Fleet {
-    /// Starts the fleet on `first_port` and the ports behind it; 0 takes any free ones.
+    /// Starts the fleet on `first_port` of `host` and the ports behind it; 0 takes any free ones.
     ///
     /// # Errors
     /// A port is taken.
-    pub async fn spawn_demo(first_port: u16) -> std::io::Result<Self> {
+    pub async fn spawn_demo(host: IpAddr, first_port: u16) -> std::io::Result<Self> {
         let mut devices = Vec::new();
         let mut port = first_port;
         for (platform, persona, in_user_mode) in MEMBERS {
             let persona = Persona::embedded(persona)
                 .ok_or_else(|| std::io::Error::other(format!("no persona {persona}")))?;
-            let mut options = DeviceOptions {
-                listen: SocketAddr::from(([127, 0, 0, 1], port)),
-                ..DeviceOptions::default()
-            };
+            let mut options =
+                DeviceOptions { listen: SocketAddr::new(host, port), ..DeviceOptions::default() };
             if in_user_mode {
                 options.enable_password = Some(options.password.clone());
             }

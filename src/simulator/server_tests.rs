@@ -250,7 +250,7 @@ async fn old_algorithms_are_the_only_ones_of_an_old_device() {
 
 #[tokio::test]
 async fn every_device_of_the_fleet_has_a_port_of_its_own_and_shows_its_prompt() {
-    let fleet = Fleet::spawn_demo(0).await.unwrap();
+    let fleet = Fleet::spawn_demo([127, 0, 0, 1].into(), 0).await.unwrap();
     let ports: BTreeSet<u16> = fleet.devices().iter().map(|member| member.addr.port()).collect();
     assert_eq!(ports.len(), fleet.devices().len());
     assert!(ports.len() >= 7);

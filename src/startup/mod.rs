@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use actix_web::{dev::Server, rt, web::Data};
 
+pub use self::process::{keep_memory_private, raise_descriptor_limit};
 use self::stop::Stop;
 use crate::{
     access::{Access, AccessError},
@@ -73,6 +74,8 @@ pub struct Start {
     pub metrics: Metrics,
     /// Which log lines are written.
     pub levels: Levels,
+    /// The port of the first simulated device in the examples of the `OpenAPI` document.
+    pub first_example_port: u16,
 }
 
 /// A service that is listening.
@@ -90,9 +93,9 @@ impl Application {
     /// # Errors
     /// Says what is wrong and where; nothing was started then.
     pub fn build(start: Start) -> Result<Self, StartError> {
-        let Start { settings, sources, metrics, levels } = start;
-        process::raise_descriptor_limit();
-        process::keep_memory_private();
+        let Start { settings, sources, metrics, levels, first_example_port } = start;
+        raise_descriptor_limit();
+        keep_memory_private();
         let (registry, access, ssh) = definitions(&settings)?;
         let tls = Tls::load(&settings)?;
         let (listener, port) = server::listen(settings.host, settings.port)?;
@@ -110,6 +113,7 @@ impl Application {
             traces: Traces::start(&settings, &metrics).map_err(StartError::Traces)?,
             draining: Draining::default(),
             metrics,
+            first_example_port,
             settings,
         });
         let own_port = app.settings.metrics_port.filter(|_| app.settings.enable_metrics);
@@ -162,7 +166,10 @@ impl Application {
 }
 
 /// The library and the operator's own templates; what is broken among these is named and stops nothing.
-fn templates(settings: &Settings) -> Result<Catalog, StartError> {
+///
+/// # Errors
+/// The packed library or the operator's folder cannot be read.
+pub fn templates(settings: &Settings) -> Result<Catalog, StartError> {
     let catalog = Catalog::open(settings.templates_dir.clone())?;
     if let Some(library) = catalog.library() {
         let (name, version, n_templates) = (&library.name, &library.version, library.templates);
@@ -202,7 +209,10 @@ fn warn_of_openness(settings: &Settings, access: &Access, with_tls: bool) {
 }
 
 /// What the settings say about platforms, callers and SSH.
-fn definitions(settings: &Settings) -> Result<(Registry, Access, SshPolicy), StartError> {
+///
+/// # Errors
+/// A definition, a list or the file of keys is broken.
+pub fn definitions(settings: &Settings) -> Result<(Registry, Access, SshPolicy), StartError> {
     let mut registry = Registry::embedded()?;
     if let Some(folder) = &settings.platforms_dir {
         registry = registry.with_folder(folder)?;

@@ -5,14 +5,14 @@ use rustix::process::{
 };
 
 /// A session holds up to four descriptors; many systems start programs with 1024 although they allow more.
-pub(super) fn raise_descriptor_limit() {
+pub fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     // Refused only where the hard limit is lower, which it is not: it is the one that is asked for.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 /// Passwords pass through this memory: nobody gets a copy of it, neither with a crash nor with a debugger.
-pub(super) fn keep_memory_private() {
+pub fn keep_memory_private() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     if setrlimit(Resource::Core, none).is_err()
         || set_dumpable_behavior(DumpableBehavior::NotDumpable).is_err()

@@ -1,0 +1,166 @@
+//! What came of a request at the command line: a table for people, JSON, NDJSON or CSV for programs.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::sheet::Sheet;
+use crate::wire::{
+    response::{CommandResult, DeviceResult, ExecuteResponse},
+    stream::{DeviceLine, StreamLine, SummaryLine},
+};
+
+/// How an answer is printed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
+pub(super) enum Form {
+    /// For people: outputs under a line for each, records as tables
+    #[default]
+    Table,
+    /// One JSON object, as the service answers
+    Json,
+    /// A line of JSON for each device when it is done, and a summary line
+    Ndjson,
+    /// A row for each record, or for each output
+    Csv,
+}
+
+/// The answer as far as it has come.
+pub(super) struct Answer {
+    form: Form,
+    results: Vec<(usize, DeviceResult)>,
+    summary: Option<SummaryLine>,
+    is_good: bool,
+}
+
+impl Answer {
+    pub(super) fn new(form: Form) -> Self {
+        Self { form, results: Vec::new(), summary: None, is_good: true }
+    }
+
+    /// Takes a device's result; gives what is to be printed of it now.
+    pub(super) fn take(&mut self, line: DeviceLine) -> String {
+        let DeviceLine { index, result } = &line;
+        self.is_good &= result.success && result.commands.iter().all(|command| command.success);
+        if self.form == Form::Ndjson {
+            return json(&StreamLine::Device(Box::new(line)));
+        }
+        let index = *index;
+        self.results.push((index, line.result));
+        String::new()
+    }
+
+    /// Takes the summary; gives a line about it for a person.
+    pub(super) fn end(&mut self, summary: SummaryLine) -> String {
+        let SummaryLine { total_devices, successful_devices, duration_ms, .. } = &summary;
+        let text = format!(
+            "{successful_devices} of {total_devices} devices read in {}.{} s\n",
+            duration_ms / 1000,
+            duration_ms % 1000 / 100
+        );
+        self.summary = Some(summary);
+        text
+    }
+
+    /// True if every command of every device was run.
+    pub(super) fn is_good(&self) -> bool {
+        self.is_good
+    }
+
+    /// What is to be printed at the end, devices in the request's order.
+    pub(super) fn rest(mut self) -> String {
+        self.results.sort_by_key(|(index, _)| *index);
+        let results: Vec<DeviceResult> =
+            self.results.into_iter().map(|(_, result)| result).collect();
+        match (self.form, self.summary) {
+            (Form::Ndjson, Some(summary)) => json(&StreamLine::Summary(summary)),
+            (Form::Json, Some(summary)) => json(&ExecuteResponse {
+                results,
+                total_devices: summary.total_devices,
+                successful_devices: summary.successful_devices,
+                failed_devices: summary.failed_devices,
+                request_id: summary.request_id,
+            }),
+            (Form::Csv, _) => csv(&results),
+            (Form::Table, _) => table(&results),
+            (Form::Json | Form::Ndjson, None) => String::new(),
+        }
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    // Our own types always serialise.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn records(command: &CommandResult) -> Option<&Vec<Value>> {
+    let records = command.parsed.as_ref()?.as_array()?;
+    records.iter().all(Value::is_object).then_some(records)
+}
+
+fn table(results: &[DeviceResult]) -> String {
+    let mut text = String::new();
+    for device in results {
+        let name = format!("{}:{} ({})", device.hostname, device.port, device.os);
+        for command in &device.commands {
+            let _ = writeln!(text, "── {name}  {}", command.command);
+            match records(command) {
+                Some(records) => {
+                    let mut sheet = Sheet::default();
+                    sheet.add_records(&[], records);
+                    text.push_str(&sheet.table());
+                }
+                None => text.push_str(command.output.trim_end_matches('\n')),
+            }
+            let trouble = [&command.error, &command.parse_error];
+            for error in trouble.into_iter().flatten() {
+                let _ = write!(text, "\n!! {error}");
+            }
+            let _ = writeln!(text, "{}", if text.ends_with('\n') { "" } else { "\n" });
+        }
+        if let (Some(error), Some(code)) = (&device.error, device.error_code) {
+            let _ = writeln!(text, "!! {name}  {error} [{code}]\n");
+        }
+    }
+    text
+}
+
+/// Records where there are some, else outputs: never both in one sheet.
+fn csv(results: &[DeviceResult]) -> String {
+    let commands = || results.iter().flat_map(|device| &device.commands);
+    let with_records = commands().any(|command| records(command).is_some());
+    let first = ["hostname", "port", "os", "command", "error_code", "error"];
+    let mut sheet = Sheet::new(first);
+    if !with_records {
+        sheet.names.push("output".to_owned());
+    }
+    for device in results {
+        let head = |command: &str, code: Option<&str>, error: Option<&String>| {
+            let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+            let port = device.port.to_string();
+            let (code, error) = (text(code), text(error.map(String::as_str)));
+            vec![device.hostname.clone(), port, device.os.clone(), command.to_owned(), code, error]
+        };
+        for command in &device.commands {
+            let error = command.error.as_ref();
+            match records(command) {
+                Some(records) => {
+                    let head = head(&command.command, command.error_code, error);
+                    sheet.add_records(&head, records);
+                }
+                None if with_records => {
+                    let error = error.or(command.parse_error.as_ref());
+                    sheet.rows.push(head(&command.command, command.error_code, error));
+                }
+                None => {
+                    let mut row = head(&command.command, command.error_code, error);
+                    row.push(command.output.clone());
+                    sheet.rows.push(row);
+                }
+            }
+        }
+        if device.commands.is_empty() {
+            sheet.rows.push(head("", device.error_code, device.error.as_ref()));
+        }
+    }
+    sheet.csv()
+}

@@ -1,0 +1,207 @@
+//! What the program can do, without a service or a device: `platforms`, `parsers`, `parse`, `about`, `explain`.
+
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use super::{print, read_text, refuse, sheet::Sheet};
+use crate::{
+    catalog::{Catalog, Os},
+    codes,
+    platform::Registry,
+    settings::Settings,
+    startup,
+    wire::parse::{ParseJob, ParseResponse},
+};
+
+/// Longest parse of one output.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// How rows are printed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
+pub(super) enum Rows {
+    /// Aligned columns
+    #[default]
+    Table,
+    /// JSON
+    Json,
+    /// CSV
+    Csv,
+}
+
+/// What to parse.
+#[derive(clap::Args)]
+pub(super) struct ParseWhat {
+    /// File with the output; standard input without it
+    file: Option<PathBuf>,
+    /// The platform that printed it
+    #[arg(long, value_name = "PLATFORM")]
+    os: Option<String>,
+    /// The command that printed it
+    #[arg(long, short)]
+    command: Option<String>,
+    /// File with a `TextFSM` template to use instead of the one that is known for the command
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
+    /// Prints the whole answer as JSON, with the template's rule for each line
+    #[arg(long)]
+    explain: bool,
+    /// How to print the records
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Rows,
+}
+
+/// Every platform with its names.
+pub(super) fn platforms(settings: &Settings, rows: Rows) -> ExitCode {
+    let registry = match startup::definitions(settings) {
+        Ok((registry, ..)) => registry,
+        Err(error) => return refuse(&error.to_string()),
+    };
+    let row = |platform: &crate::platform::Platform| json!({"name": platform.name(), "title": platform.title(), "aliases": platform.aliases()});
+    print_rows(&registry.iter().map(|one| row(one)).collect::<Vec<_>>(), rows)
+}
+
+/// The commands of a platform that can be parsed, or how many each platform has.
+pub(super) fn parsers(settings: &Settings, os: Option<&str>, rows: Rows) -> ExitCode {
+    let (registry, catalog) = match known(settings) {
+        Ok(known) => known,
+        Err(reason) => return refuse(&reason),
+    };
+    let listed: Vec<Value> = if let Some(given) = os {
+        let os = os_of(&registry, given);
+        if registry.find(given).is_none() && !catalog.knows(&os) {
+            return refuse(&format!("{given} is no platform; `showrunner platforms` lists them"));
+        }
+        let fields = |fields: Vec<(String, bool)>| {
+            fields.into_iter().map(|(name, _)| name).collect::<Value>()
+        };
+        catalog
+            .list(&os)
+            .into_iter()
+            .map(|one| json!({"command": one.command, "template": one.template, "fields": fields(one.fields)}))
+            .collect()
+    } else {
+        let counts = catalog.platforms().into_iter();
+        counts.map(|(os, commands)| json!({"os": os, "commands": commands})).collect()
+    };
+    print_rows(&listed, rows)
+}
+
+/// Reads records out of an output. Exit code 3: there are none, and the reason is said.
+pub(super) fn parse(settings: &Settings, what: &ParseWhat) -> ExitCode {
+    let answer = match parsed(settings, what) {
+        Ok(answer) => answer,
+        Err(reason) => return refuse(&reason),
+    };
+    if what.explain {
+        // Our own types always serialise.
+        print(&serde_json::to_string_pretty(&answer).unwrap_or_default());
+    } else if let Some(Value::Array(records)) = &answer.parsed {
+        print_rows(records, what.output);
+    } else if let Some(tree) = &answer.parsed {
+        print(&tree.to_string());
+    }
+    match answer.parse_error {
+        None => ExitCode::SUCCESS,
+        Some(reason) => {
+            eprintln!("showrunner: {reason}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn parsed(settings: &Settings, what: &ParseWhat) -> Result<ParseResponse, String> {
+    let (registry, catalog) = known(settings)?;
+    let file = what.file.as_deref().unwrap_or(Path::new("-"));
+    let template = what.template.as_deref().map(read_text).transpose()?;
+    let mut body = json!({
+        "os": what.os, "command": what.command, "output": read_text(file)?, "template": template, "explain": what.explain
+    });
+    if let Some(fields) = body.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
+    let is_known = |os: &str| registry.find(os).is_some() || catalog.knows(&os_of(&registry, os));
+    let job = ParseJob::read(body, is_known).map_err(|faults| super::run::said(&faults))?;
+    let until = Instant::now() + LIMIT;
+    let is_late = || Instant::now() > until;
+    let reading = if let Some(template) = &job.template {
+        catalog.read_with(template, &job.output, job.explain, &is_late)?
+    } else {
+        let os = os_of(&registry, &job.os);
+        catalog.read_line(&os, &job.command, &job.output, job.explain, &is_late)
+    };
+    Ok(ParseResponse::new(reading, job.explain, uuid::Uuid::now_v7().to_string()))
+}
+
+/// Version and licences, the template library's included.
+pub(super) fn about(settings: &Settings, with_licences: bool) -> ExitCode {
+    let catalog = match startup::templates(settings) {
+        Ok(catalog) => catalog,
+        Err(error) => return refuse(&error.to_string()),
+    };
+    let mut text = format!(
+        "showrunner {}\n{}\nLicence: {}\n",
+        env!("CARGO_PKG_VERSION"),
+        env!("CARGO_PKG_DESCRIPTION"),
+        env!("CARGO_PKG_LICENSE")
+    );
+    if let Some(library) = catalog.library() {
+        let first = library.licence.lines().map(str::trim).find(|line| !line.is_empty());
+        let _ = writeln!(
+            text,
+            "\nTemplate library: {} {}, {} templates\nLicence: {}",
+            library.name,
+            library.version,
+            library.templates,
+            first.unwrap_or_default(),
+        );
+        if with_licences {
+            let _ = write!(text, "\n{}", library.licence);
+        } else {
+            text.push_str("`showrunner about --licences` prints all in full.\n");
+        }
+    } else {
+        text.push_str("\nTemplate library: none; run `make templates` and build again\n");
+    }
+    if with_licences {
+        let _ = write!(text, "\n{}", include_str!("../../LICENSE"));
+    }
+    print(&text)
+}
+
+/// What is known of an error code.
+pub(super) fn explain(code: &str) -> ExitCode {
+    let Some(known) = codes::find(code) else {
+        return refuse(&format!("{code} is no error code; docs/errors.md lists them all"));
+    };
+    let status = known.status.map(|status| format!("HTTP status {status}. ")).unwrap_or_default();
+    print(&format!(
+        "{}\n\nCause.   {status}{}\nCure.    {}\nExample. {}",
+        known.code, known.cause, known.cure, known.example
+    ))
+}
+
+fn known(settings: &Settings) -> Result<(Registry, Catalog), String> {
+    let (registry, ..) = startup::definitions(settings).map_err(|error| error.to_string())?;
+    let catalog = startup::templates(settings).map_err(|error| error.to_string())?;
+    Ok((registry, catalog))
+}
+
+fn os_of(registry: &Registry, given: &str) -> Os {
+    Os::new(given, registry.find(given).map(|platform| &**platform))
+}
+
+fn print_rows(records: &[Value], rows: Rows) -> ExitCode {
+    let mut sheet = Sheet::default();
+    sheet.add_records(&[], records);
+    match rows {
+        Rows::Table => print(&sheet.table()),
+        Rows::Csv => print(&sheet.csv()),
+        Rows::Json => print(&serde_json::to_string_pretty(records).unwrap_or_default()),
+    }
+}

@@ -1,0 +1,259 @@
+//! `showrunner run` and its kin: the service's work without a service.
+
+use std::{
+    fs,
+    io::Write as _,
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::Value;
+use showrunner::codes;
+
+use crate::support::{Demo, bare, good, is_here, script, skip, text};
+
+impl Demo {
+    /// Runs on the device whose documented port is `port`, with its password in the environment.
+    fn run(&self, port: u16, os: &str, arguments: &[&str]) -> Output {
+        let port = (self.first_port + port - 2201).to_string();
+        let mut command = bare();
+        command.args(["run", "--host", "127.0.0.1", "--user", "demo", "--port", &port, "--os", os]);
+        command.env("DEVICE_PASSWORD", "demo").args(arguments).output().unwrap()
+    }
+}
+
+fn with_input(command: &mut Command, input: &str) -> Output {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn run_reads_a_device_and_its_exit_code_says_what_came_of_it() {
+    let demo = Demo::start();
+    let read = demo.run(2201, "ios", &["show version | include uptime"]);
+    let printed = good(&read);
+    assert!(printed.contains("(ios)  show version | include uptime\nedge1 uptime is"), "{printed}");
+    assert!(text(&read.stderr).starts_with("1 of 1 devices read in "));
+    for (port, os, arguments, code, want) in [
+        (2201, "ios", vec!["reload"], 2, "rule read_verb"),
+        (2201, "ios", vec!["show version", "configure terminal"], 2, "commands.1: "),
+        (
+            2201,
+            "iso",
+            vec!["show version"],
+            2,
+            "devices.0.os: Input should be the name of a known platform; nearest known: ",
+        ),
+        (2201, "ios", vec![], 2, "commands: Field required"),
+        (2201, "ios", vec!["show nonsense"], 3, "% Invalid input detected"),
+        (2201, "ios", vec!["--timeout", "1000", "show version"], 2, "Timeout must be between"),
+        (1, "ios", vec!["show version"], 3, "[connection_refused]"),
+    ] {
+        let answer = if port == 1 {
+            let mut command = bare();
+            let device =
+                ["run", "--host", "127.0.0.1", "--port", "1", "--user", "demo", "--os", os];
+            command.args(device).args(&arguments).env("DEVICE_PASSWORD", "demo").output().unwrap()
+        } else {
+            demo.run(port, os, &arguments)
+        };
+        let said = text(&answer.stdout) + &text(&answer.stderr);
+        assert_eq!(answer.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(said.contains(want), "{arguments:?}: {said}");
+    }
+    let refused = demo.run(2201, "ios", &["--targets-deny", "127.0.0.0/8", "show version"]);
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(
+        text(&refused.stdout).contains("[target_refused]"),
+        "the settings' lists hold here too"
+    );
+}
+
+#[test]
+fn run_prints_the_same_in_every_form() {
+    let demo = Demo::start();
+    let forms = |form: &str| {
+        good(&demo.run(2201, "ios", &["--parsed", "--output", form, "show ip interface brief"]))
+    };
+    let whole: Value = serde_json::from_str(&forms("json")).unwrap();
+    let records = whole["results"][0]["commands"][0]["parsed"].as_array().unwrap().clone();
+    assert!(records.len() > 2 && records[0]["interface"].is_string(), "{whole}");
+    let lines: Vec<Value> =
+        forms("ndjson").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[0]["commands"][0]["parsed"], whole["results"][0]["commands"][0]["parsed"]);
+    assert_eq!((&lines[1]["type"], &lines[1]["total_devices"]), (&"summary".into(), &1.into()));
+    let sheet = forms("csv");
+    let mut sheet = csv::Reader::from_reader(sheet.as_bytes());
+    let at = sheet.headers().unwrap().iter().position(|name| name == "interface").unwrap();
+    let cells: Vec<String> = sheet.records().map(|row| row.unwrap()[at].to_owned()).collect();
+    let names: Vec<&str> =
+        records.iter().map(|record| record["interface"].as_str().unwrap()).collect();
+    assert_eq!(cells, names);
+    let table = forms("table");
+    assert!(
+        table.contains("INTERFACE") && names.iter().all(|name| table.contains(name)),
+        "{table}"
+    );
+    let raw = good(&demo.run(2201, "ios", &["--output", "csv", "show clock"]));
+    assert!(raw.starts_with("hostname,port,os,command,error_code,error,output\n"), "{raw}");
+}
+
+#[test]
+fn devices_come_from_csv_and_yaml() {
+    let demo = Demo::start();
+    let folder = tempfile::tempdir().unwrap();
+    let csv = "hostname,port,os,username,password,commands\n127.0.0.1,2201,ios,demo,demo,\n127.0.0.1,2206,eos,,,show version\n";
+    let yaml = "devices:\n  - {hostname: 127.0.0.1, port: 2201, os: ios, username: demo}\n  - {hostname: 127.0.0.1, port: 2206, os: eos, commands: [show version]}\ncommands: [show clock]\n";
+    for (name, list) in [("lab.csv", csv), ("lab.yaml", yaml)] {
+        let path = folder.path().join(name);
+        fs::write(&path, demo.meant(list)).unwrap();
+        let mut command = bare();
+        command.args([
+            "run",
+            "--user",
+            "demo",
+            "--output",
+            "json",
+            "--password-file",
+            "-",
+            "--devices",
+        ]);
+        command.arg(&path);
+        if name == "lab.csv" {
+            command.arg("show clock");
+        }
+        let answer = good(&with_input(&mut command, "demo\n"));
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        assert_eq!(answer["successful_devices"], 2, "{name}: {answer}");
+        let commands = |index: usize| answer["results"][index]["commands"][0]["command"].clone();
+        assert_eq!((commands(0), commands(1)), ("show clock".into(), "show version".into()));
+    }
+}
+
+#[test]
+fn a_password_is_asked_for_at_the_terminal_and_never_shown() {
+    const NAME: &str = "a_password_is_asked_for_at_the_terminal_and_never_shown";
+    if !is_here("python3") {
+        return skip(NAME, "no python3");
+    }
+    let demo = Demo::start();
+    let port = demo.first_port.to_string();
+    let output = Command::new("python3")
+        .arg(script("prompt.py"))
+        .args([env!("CARGO_BIN_EXE_showrunner"), "run", "--os", "ios", "--host", "127.0.0.1"])
+        .args(["--port", &port, "--user", "demo", "show version | include uptime"])
+        .env_remove("DEVICE_PASSWORD")
+        .output()
+        .unwrap();
+    let printed = good(&output);
+    let (asked, rest) = printed.split_once("Password: ").unwrap();
+    assert_eq!(asked, "");
+    assert!(!rest.contains("demo") && rest.contains("edge1 uptime is"), "{printed}");
+}
+
+#[test]
+fn no_argument_takes_a_secret() {
+    for of in ["run", "validate"] {
+        let help = good(&bare().args([of, "-h"]).output().unwrap());
+        assert!(!help.contains("--password ") && !help.contains("--enable-password"), "{help}");
+        let refused = bare().args([of, "--password", "hunter2"]).output().unwrap();
+        assert_eq!(refused.status.code(), Some(2));
+    }
+    let answer = bare()
+        .args(["run", "--host", "127.0.0.1", "--user", "x", "--os", "ios", "show version"])
+        .env("DEVICE_PASSWORD", "hunter2\n")
+        .output()
+        .unwrap();
+    assert_eq!(answer.status.code(), Some(2));
+    assert!(!(text(&answer.stdout) + &text(&answer.stderr)).contains("hunter2"));
+}
+
+#[test]
+fn validate_says_what_would_be_sent_and_needs_no_password() {
+    let arguments = ["validate", "--host", "192.0.2.1", "--user", "x", "--os", "junos"];
+    let mut command = bare();
+    let lines =
+        command.args(arguments).arg("show interfaces terse | include lo0").output().unwrap();
+    let printed = good(&lines);
+    assert!(printed.starts_with("192.0.2.1:22 (Juniper Junos"), "{printed}");
+    assert!(printed.contains("\n  show interfaces terse | match lo0\n"), "{printed}");
+    let refused = bare().args(arguments).arg("request system reboot").output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+}
+
+#[test]
+fn parse_reads_a_file_and_standard_input() {
+    let output = "Interface              IP-Address      OK? Method Status                Protocol\nGigabitEthernet0/0     192.0.2.1       YES NVRAM  up                    up\n";
+    let template = "Value SENSOR (\\S+)\nValue CELSIUS (\\d+)\n\nStart\n  ^${SENSOR}\\s+${CELSIUS} C -> Record\n";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.textfsm");
+    fs::write(&path, template).unwrap();
+    let own = with_input(
+        bare().args(["parse", "--output", "csv", "--template"]).arg(&path),
+        "inlet   24 C\noutlet  39 C\n",
+    );
+    assert_eq!(good(&own), "sensor,celsius\ninlet,24\noutlet,39\n");
+    let unknown = with_input(bare().args(["parse", "--os", "ios", "--command", "show x"]), output);
+    assert_eq!(unknown.status.code(), Some(3));
+    assert!(text(&unknown.stderr).starts_with("showrunner: "));
+    let broken = with_input(bare().args(["parse", "--os", "no_such"]), output);
+    assert_eq!(broken.status.code(), Some(2));
+    if good(&bare().arg("about").output().unwrap()).contains("Template library: none") {
+        return skip("parse_reads_a_file_and_standard_input", "no template library");
+    }
+    let known = ["parse", "--os", "ios", "--command", "sh ip int br", "--output", "json"];
+    let records = good(&with_input(bare().args(known), output));
+    let records: Value = serde_json::from_str(&records).unwrap();
+    assert_eq!(records[0]["ip_address"], "192.0.2.1");
+    let explained = good(&with_input(bare().args(&known[..5]).arg("--explain"), output));
+    let explained: Value = serde_json::from_str(&explained).unwrap();
+    assert_eq!(explained["explanation"][0]["line"], 2, "{explained}");
+    let fields = good(&bare().args(["parsers", "--os", "ios", "-o", "json"]).output().unwrap());
+    let fields: Value = serde_json::from_str(&fields).unwrap();
+    let brief =
+        fields.as_array().unwrap().iter().find(|one| one["command"] == "show ip interface brief");
+    assert!(brief.unwrap()["fields"].as_array().unwrap().contains(&"ip_address".into()));
+}
+
+#[test]
+fn what_the_program_is_and_knows_is_a_command_away() {
+    let about = good(&bare().args(["about", "--licences"]).output().unwrap());
+    assert!(about.starts_with(concat!("showrunner ", env!("CARGO_PKG_VERSION"), "\n")));
+    assert!(about.contains("GNU GENERAL PUBLIC LICENSE"));
+    let platforms = good(&bare().args(["platforms", "-o", "json"]).output().unwrap());
+    let platforms: Value = serde_json::from_str(&platforms).unwrap();
+    assert!(platforms.as_array().unwrap().iter().any(|one| one["name"] == "cisco_ios"));
+    for known in codes::all() {
+        let said = good(&bare().args(["explain", known.code]).output().unwrap());
+        assert!(said.contains(known.cure), "{said}");
+    }
+    assert_eq!(bare().args(["explain", "x"]).output().unwrap().status.code(), Some(2));
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let completions = good(&bare().args(["completions", shell]).output().unwrap());
+        assert!(
+            completions.contains("check-config") && completions.contains("password-file"),
+            "{shell}"
+        );
+    }
+}
+
+#[test]
+fn settings_are_taken_before_and_behind_the_subcommand() {
+    for arguments in [["--connect-timeout", "7", "config"], ["config", "--connect-timeout", "7"]] {
+        let printed = good(&bare().args(arguments).output().unwrap());
+        assert!(printed.contains("connect_timeout = 7"), "{arguments:?}: {printed}");
+    }
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_is_no_failure() {
+    let mut child = bare().args(["about", "--licences"]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
