@@ -86,6 +86,7 @@ impl Shared {
             timing: Timing { queue: Some(turn.waited), resolve: timing.resolve, ..report.timing },
             attempts: turn.attempts,
             host_key: report.host_key,
+            algorithms: report.algorithms,
             warnings: report.warnings,
         };
         counted.ended(&outcome);

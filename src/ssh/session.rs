@@ -22,7 +22,7 @@ use crate::{
     deadline::Deadline,
     device::Device,
     host_key::HostKeyCheck,
-    outcome::{CommandFailure, CommandOutcome, HostKey, Timing},
+    outcome::{Algorithms, CommandFailure, CommandOutcome, HostKey, Timing},
     plan::{Hop, PlannedCommand},
     platform::{Forbidden, Mode},
     profile::SshProfile,
@@ -131,6 +131,8 @@ pub struct SessionReport {
     pub timing: Timing,
     /// The key the device showed.
     pub host_key: Option<HostKey>,
+    /// What was agreed on with the device.
+    pub algorithms: Option<Algorithms>,
     /// What did not go as planned without doing harm.
     pub warnings: Vec<String>,
 }
