@@ -9,6 +9,7 @@ mod dialogue_tests;
 pub mod error;
 pub mod libssh2;
 pub mod lifeline;
+mod log_lines;
 pub mod offer;
 pub mod pump;
 mod route;

@@ -192,10 +192,9 @@ impl Session<'_> {
         until: Deadline,
     ) -> SessionError {
         let profile = peer.profile;
-        let hung_up = matches!(fault, Fault::Closed);
         let seen = connection.offer().cloned().or_else(|| {
             // It went by too fast. A peer behind jump hosts is not asked again.
-            let may_ask = self.job.jump.is_empty() && !hung_up;
+            let may_ask = self.job.jump.is_empty();
             let hold = |socket| self.lifeline.hold(socket);
             may_ask.then(|| socket::ask_offer(addr, until, hold)).flatten()
         });

@@ -246,6 +246,15 @@ impl Session<'_> {
             let next = self.job.line(if is_last { usize::MAX } else { index + 1 });
             let outcome = dialogue.output(next, until);
             let lost_hop = dialogue.transport().lost_hop();
+            if let Ok(Printed { logged, .. }) = &outcome
+                && let Some(line) = logged.lines().rfind(|line| !line.trim().is_empty())
+            {
+                self.report.warnings.push(format!(
+                    "the device logged to the terminal behind `{}`; that is not in its output: {}",
+                    planned.command.display(),
+                    excerpt(line),
+                ));
+            }
             let (mut done, end) = self.command_outcome(planned, outcome, addr, lost_hop);
             done.duration = sent.elapsed();
             self.finished(index, done);
