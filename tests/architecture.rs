@@ -19,7 +19,7 @@ const LAYERS: [&[&str]; 6] = [
         "target",
     ],
     &["command", "catalog", "device", "outcome"],
-    &["plan", "ssh_policy"],
+    &["plan", "ssh_policy", "jump"],
     &["ssh", "metrics"],
     &["executor"],
     &[
@@ -36,7 +36,7 @@ const LAYERS: [&[&str]; 6] = [
     ],
 ];
 /// Rooms of one layer that may use each other, user first.
-const BESIDE: [(&str, &str); 26] = [
+const BESIDE: [(&str, &str); 29] = [
     ("access", "settings"),
     ("audit", "settings"),
     ("audit", "telemetry"),
@@ -49,6 +49,9 @@ const BESIDE: [(&str, &str); 26] = [
     ("cli", "wire"),
     ("device", "command"),
     ("host_key", "profile"),
+    ("plan", "jump"),
+    ("plan", "ssh_policy"),
+    ("ssh_policy", "jump"),
     ("outcome", "catalog"),
     ("http", "access"),
     ("http", "audit"),

@@ -4,6 +4,7 @@
 //! value and what would be right.
 
 pub mod document;
+mod jumps;
 pub mod rate;
 mod rotation;
 mod row;

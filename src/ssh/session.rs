@@ -22,8 +22,9 @@ use crate::{
     deadline::Deadline,
     device::Device,
     host_key::HostKeyCheck,
+    jump::Hop,
     outcome::{Algorithms, CommandFailure, CommandOutcome, HostKey, Timing},
-    plan::{Hop, PlannedCommand},
+    plan::PlannedCommand,
     platform::{Forbidden, Mode},
     profile::SshProfile,
 };
