@@ -16,6 +16,7 @@ pub mod device;
 pub mod executor;
 pub mod host_key;
 pub mod http;
+pub mod jump;
 pub mod live;
 pub mod metrics;
 pub mod outcome;

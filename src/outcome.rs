@@ -65,6 +65,8 @@ pub struct DeviceOutcome {
     pub attempts: u32,
     /// The key the device showed, if it came to that.
     pub host_key: Option<HostKey>,
+    /// What was agreed on with the device, if it came to that.
+    pub algorithms: Option<Algorithms>,
     /// What did not go as planned without doing harm.
     pub warnings: Vec<String>,
 }
@@ -90,6 +92,21 @@ pub struct Timing {
     pub commands: Option<Duration>,
     /// Logout.
     pub logout: Option<Duration>,
+}
+
+/// The algorithms of a session.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Algorithms {
+    /// The profile that was offered.
+    pub profile: &'static str,
+    /// Key exchange method.
+    pub key_exchange: String,
+    /// Host key algorithm.
+    pub host_key: String,
+    /// Cipher towards the device.
+    pub cipher: String,
+    /// Message authentication code towards the device; `None` if the cipher brings its own.
+    pub mac: Option<String>,
 }
 
 /// The key a device showed.

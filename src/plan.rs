@@ -3,11 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    command::CheckedCommand,
-    device::{Credentials, Device, Host},
-    host_key::HostKeyCheck,
-    profile::SshProfile,
-    target::TargetPolicy,
+    command::CheckedCommand, device::Device, host_key::HostKeyCheck, jump::Hop,
+    profile::SshProfile, ssh_policy::SshPolicy, target::TargetPolicy,
 };
 
 /// A request that was checked whole: every device known, every command through the gate.
@@ -28,25 +25,19 @@ pub struct DevicePlan {
     pub profile: SshProfile,
     /// Which key the device must show.
     pub host_key: HostKeyCheck,
-    /// The hosts to go through, the first one first.
-    pub jump: Vec<Hop>,
+    /// The hosts to go through.
+    pub jump: Jump,
     /// What may be connected to.
     pub targets: Arc<TargetPolicy>,
 }
 
-/// A host on the way to a device, which connects to the next one.
+/// The hosts on the way to a device.
 #[derive(Clone, Debug)]
-pub struct Hop {
-    /// Where it is, as the one before it sees it.
-    pub host: Host,
-    /// TCP port of its SSH server.
-    pub port: u16,
-    /// Who logs in to it.
-    pub credentials: Credentials,
-    /// With which algorithms.
-    pub profile: SshProfile,
-    /// Which key it must show.
-    pub host_key: HostKeyCheck,
+pub enum Jump {
+    /// Those that the request names, the first one first; none if it says so.
+    Said(Vec<Hop>),
+    /// Those that the operator's rules say, once the device's addresses are known.
+    ByRule(Arc<SshPolicy>),
 }
 
 /// A command and how long it may take.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{host_key::HostKeyRules, profile::SshProfile};
+use crate::{host_key::HostKeyRules, jump::JumpRules, profile::SshProfile};
 
 /// Settled once from the settings, shared by all requests.
 #[derive(Clone, Debug, Default)]
@@ -11,4 +11,6 @@ pub struct SshPolicy {
     pub profile: SshProfile,
     /// Which host keys are taken.
     pub host_keys: Arc<HostKeyRules>,
+    /// Which devices are behind which hosts.
+    pub jumps: JumpRules,
 }

@@ -20,7 +20,7 @@ const LAYERS: [&[&str]; 6] = [
         "target",
     ],
     &["command", "catalog", "device", "outcome"],
-    &["plan", "ssh_policy"],
+    &["plan", "ssh_policy", "jump"],
     &["ssh", "metrics"],
     &["executor"],
     &[
@@ -37,7 +37,7 @@ const LAYERS: [&[&str]; 6] = [
     ],
 ];
 /// Rooms of one layer that may use each other, user first.
-const BESIDE: [(&str, &str); 30] = [
+const BESIDE: [(&str, &str); 33] = [
     ("access", "settings"),
     ("audit", "settings"),
     ("audit", "telemetry"),
@@ -51,6 +51,9 @@ const BESIDE: [(&str, &str); 30] = [
     ("cli", "wire"),
     ("device", "command"),
     ("host_key", "profile"),
+    ("plan", "jump"),
+    ("plan", "ssh_policy"),
+    ("ssh_policy", "jump"),
     ("outcome", "catalog"),
     ("http", "access"),
     ("http", "audit"),

@@ -16,7 +16,7 @@ use crate::{
     device::Host,
     metrics::{DeviceSession, Metrics},
     outcome::{CommandFailure, CommandOutcome, DeviceOutcome, Timing},
-    plan::{DevicePlan, PlannedCommand},
+    plan::{DevicePlan, Jump, PlannedCommand},
     ssh::{
         error::SessionError,
         lifeline::{Cut, Lifeline},
@@ -87,6 +87,7 @@ impl Shared {
             timing: Timing { queue: Some(turn.waited), resolve: timing.resolve, ..report.timing },
             attempts: turn.attempts,
             host_key: report.host_key,
+            algorithms: report.algorithms,
             warnings: report.warnings,
         };
         counted.ended(&outcome);
@@ -108,10 +109,10 @@ impl Shared {
         let clock = self.clock(turn);
         let started = Instant::now();
         let addresses =
-            self.resolve(&plan.device.host, plan.device.port, &plan.targets, &clock).await;
+            self.resolve(&plan.device.host, plan.device.port, Some(&plan.targets), &clock).await;
         timing.resolve = Some(started.elapsed());
         let addresses = addresses?;
-        let jump = self.resolve_jump(&plan, &clock).await?;
+        let jump = self.resolve_jump(&plan, &addresses, &clock).await?;
         let Some(first) = addresses.first().copied() else { return Ok(SessionReport::default()) };
         let DevicePlan { device, commands, profile, host_key, .. } = plan;
         let commands: Arc<[PlannedCommand]> = commands.into();
@@ -203,7 +204,7 @@ impl Shared {
         &self,
         host: &Host,
         port: u16,
-        targets: &TargetPolicy,
+        targets: Option<&TargetPolicy>,
         clock: &Clock,
     ) -> Result<Vec<SocketAddr>, SessionError> {
         let limit = self.limits.resolve;
@@ -223,26 +224,35 @@ impl Shared {
         };
         let addresses = addresses
             .map_err(|reason| SessionError::ResolveFailed { host: host.clone(), reason })?;
-        for address in &addresses {
-            targets
-                .check(*address)
-                .map_err(|rule| SessionError::TargetRefused { addr: host.clone(), rule })?;
+        // What the operator has named himself is not asked about.
+        if let Some(targets) = targets {
+            for address in &addresses {
+                targets
+                    .check(*address)
+                    .map_err(|rule| SessionError::TargetRefused { addr: host.clone(), rule })?;
+            }
         }
         Ok(addresses)
     }
 
-    /// The addresses of the hosts on the way: they are targets as the device is.
+    /// The hosts on the way and their addresses: those that a caller names are targets as the device is.
     async fn resolve_jump(
         &self,
         plan: &DevicePlan,
+        addresses: &[SocketAddr],
         clock: &Clock,
     ) -> Result<Vec<Leg>, SessionError> {
+        let hops = match &plan.jump {
+            Jump::Said(hops) => hops,
+            Jump::ByRule(ssh) => ssh.jumps.way_to(&plan.device.host, addresses),
+        };
         let mut legs = Vec::new();
-        for (index, hop) in plan.jump.iter().enumerate() {
-            let addresses = self.resolve(&hop.host, hop.port, &plan.targets, clock).await;
+        for (index, hop) in hops.iter().enumerate() {
+            let targets = (!hop.is_own).then_some(&*plan.targets);
+            let addresses = self.resolve(&hop.host, hop.port, targets, clock).await;
             let addresses = addresses.map_err(|cause| SessionError::JumpFailed {
                 hop: index + 1,
-                of: plan.jump.len(),
+                of: hops.len(),
                 cause: Box::new(cause),
             })?;
             legs.push(Leg { hop: hop.clone(), addresses });

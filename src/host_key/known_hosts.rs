@@ -172,6 +172,12 @@ impl Names {
     }
 }
 
+/// True if a pattern with `*` and `?` covers a name, in letters of either case.
+#[must_use]
+pub fn covers(pattern: &str, name: &str) -> bool {
+    matches(pattern.to_ascii_lowercase().as_bytes(), name.to_ascii_lowercase().as_bytes())
+}
+
 /// `*` for any text, `?` for one character. Goes back to the last `*` only: no pattern takes long.
 fn matches(pattern: &[u8], name: &[u8]) -> bool {
     let (mut at, mut in_name) = (0, 0);

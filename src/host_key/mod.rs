@@ -10,7 +10,7 @@ use std::{fmt, sync::Arc};
 
 use sha2::{Digest as _, Sha256};
 
-pub use self::known_hosts::{Known, KnownHosts, KnownHostsError};
+pub use self::known_hosts::{Known, KnownHosts, KnownHostsError, covers};
 use crate::profile::SshProfile;
 
 /// The types of keys that servers show.

@@ -5,6 +5,7 @@
 
 pub mod document;
 mod endpoint;
+mod jumps;
 pub mod rate;
 mod rotation;
 mod row;

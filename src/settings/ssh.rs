@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, sync::Arc};
 
 use figment::value::Value;
 
-use super::{Settings, value::SettingValue};
+use super::{Settings, jumps, value::SettingValue};
 use crate::{
     host_key::{HostKeyPolicy, HostKeyRules, KnownHosts},
     profile::SshProfile,
@@ -39,7 +39,13 @@ impl Settings {
             policy: self.host_key_policy.unwrap_or(meant),
             known_hosts: known_hosts.transpose()?.unwrap_or_default(),
         };
-        Ok(SshPolicy { profile: self.ssh_profile, host_keys: Arc::new(host_keys) })
+        let host_keys = Arc::new(host_keys);
+        let jumps = self.jumps_file.as_ref().map(|path| {
+            jumps::read(path, &host_keys)
+                .map_err(|reason| SshFileError { path: path.clone(), reason })
+        });
+        let jumps = jumps.transpose()?.unwrap_or_default();
+        Ok(SshPolicy { profile: self.ssh_profile, host_keys, jumps })
     }
 }
 

@@ -150,6 +150,9 @@ settings! {
         /// What becomes of devices whose key neither the request nor `KNOWN_HOSTS` names: `strict` refuses them and is meant
         /// where `KNOWN_HOSTS` is set; `accept_any` reads them and the answer says `verified: false`.
         host_key_policy: Option<HostKeyPolicy> = None, reloads true;
+        /// TOML file with jump hosts and rules on which devices are behind them, for requests that say nothing of the way;
+        /// `docs/ssh.md` describes it.
+        jumps_file: Option<PathBuf> = None, reloads true;
     }
     "Metrics" {
         /// Prometheus metrics at `/metrics`.

@@ -10,7 +10,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::transport::{Arrived, Transport};
+use super::{
+    log_lines,
+    transport::{Arrived, Transport},
+};
 use crate::{
     command::ShowCommand,
     deadline::Deadline,
@@ -29,6 +32,8 @@ const QUIET_AT_A_QUESTION: Duration = Duration::from_millis(700);
 const QUIET_AT_A_LOGIN: Duration = Duration::from_millis(30);
 /// How long a device may show nothing at all before it is given a line end to show its prompt.
 const QUIET_BEFORE_A_NUDGE: Duration = Duration::from_secs(3);
+/// How long a log message must be the last that came before a line end asks for the prompt that it came behind.
+const QUIET_BEHIND_A_LOG: Duration = Duration::from_millis(700);
 /// Line ends given to a device that shows nothing.
 const MOST_NUDGES: usize = 2;
 /// Logout lines behind the first, for devices that leave one level at a time.
@@ -85,6 +90,8 @@ pub struct Printed {
     pub text: String,
     /// The text was longer than the limit and has lost its end.
     pub truncated: bool,
+    /// Log messages that came behind the prompt; they are not in the text.
+    pub logged: String,
 }
 
 /// How a step ended that did not end at a prompt.
@@ -122,6 +129,8 @@ pub struct Dialogue<'p, T> {
     buffer: Box<[u8]>,
     /// What stays the same in this device's prompts.
     name: Option<String>,
+    /// The last prompt that was confirmed.
+    prompt: String,
     mode: Mode,
     echo: Echo,
     /// A pager may be waiting in an output: what is typed ahead would be a key for it.
@@ -165,6 +174,7 @@ enum OnQuiet<'r> {
     EndWithoutEcho { mode: Mode, name: String },
     LogOutAgain,
     Nudge,
+    NudgeBehindLog,
     SendSecret,
     Stop(Why),
 }
@@ -177,6 +187,7 @@ struct Step<'s> {
     preamble: Preamble,
     next: Option<Line<'s>>,
     next_if_user: Option<Line<'s>>,
+    nudges: usize,
     /// Set once `next` was sent: where in `lines` the prompt's line will stand, and the prompt.
     sent: Option<Sent>,
     /// Where the output ended and in which mode, once that is known.
@@ -212,6 +223,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             most_bytes,
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
             name: None,
+            prompt: String::new(),
             mode: Mode::Privileged,
             echo: Echo::Unknown,
             may_page: platform.pager().is_some() && platform.session().prepare.is_empty(),
@@ -348,6 +360,9 @@ impl<'p, T: Transport> Dialogue<'p, T> {
     fn next_move<'s>(&self, step: &Step<'s>) -> Option<(Duration, OnQuiet<'p>)> {
         if self.terminal.tail_is_empty() {
             let silent = step.login.is_some() && step.sent.is_none() && self.nudges < MOST_NUDGES;
+            if step.login.is_none() && step.next.is_some() && self.is_behind_log(step) {
+                return Some((QUIET_BEHIND_A_LOG, OnQuiet::NudgeBehindLog));
+            }
             return silent.then_some((QUIET_BEFORE_A_NUDGE, OnQuiet::Nudge));
         }
         let tail = self.terminal.short_tail()?;
@@ -383,6 +398,13 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             }
             Tail::Text => self.at_a_text(step, line),
         }
+    }
+
+    /// True if the prompt came and a log message behind it, and the device waits at an empty line.
+    fn is_behind_log(&self, step: &Step<'_>) -> bool {
+        step.sent.is_none()
+            && step.nudges < MOST_NUDGES
+            && log_lines::begin(&step.lines, &self.prompt).is_some()
     }
 
     fn at_a_prompt(
@@ -496,6 +518,10 @@ impl<'p, T: Transport> Dialogue<'p, T> {
                 self.nudges += 1;
                 self.write_line(step, "", until)
             }
+            OnQuiet::NudgeBehindLog => {
+                step.nudges += 1;
+                self.write_line(step, "", until)
+            }
             OnQuiet::SendSecret => {
                 step.secret_sent = true;
                 self.hidden_typed = true;
@@ -562,14 +588,20 @@ impl<'p, T: Transport> Dialogue<'p, T> {
                 self.echo = Echo::Seen;
             }
             self.name.get_or_insert(sent.name);
+            self.prompt = sent.prompt;
         }
         step.lines.truncate(end.at);
+        let logged = match log_lines::begin(&step.lines, &self.prompt) {
+            Some(at) => step.lines.split_off(at),
+            None => Vec::new(),
+        };
         self.preamble.blank = self.echo == Echo::Missing;
         self.preamble.repeated_echo = step
             .next
             .filter(|_| self.platform.session().repeats_echo)
             .map(|next| (next.as_str().to_owned(), 2));
-        self.printed(step.lines, step.truncated)
+        let logged = String::from_utf8_lossy(&logged).into_owned();
+        Printed { logged, ..self.printed(step.lines, step.truncated) }
     }
 
     fn printed(&self, lines: Vec<u8>, truncated: bool) -> Printed {
@@ -578,7 +610,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
         };
         let text = self.platform.output().strip(text);
-        Printed { text, truncated }
+        Printed { text, truncated, logged: String::new() }
     }
 
     /// The step's deadline has passed.
@@ -663,6 +695,7 @@ impl<'s> Step<'s> {
             preamble: Preamble::default(),
             next,
             next_if_user: None,
+            nudges: 0,
             sent: None,
             end: None,
             login: None,
@@ -761,7 +794,8 @@ impl Fed<'_, '_> {
                 // The echo stands on a line of its own, the prompt on the one before.
                 let before = self.step.lines.get(sent.at..).unwrap_or_default();
                 let before = String::from_utf8_lossy(before);
-                if before.trim() == sent.prompt {
+                let is_logged = log_lines::begin(before.as_bytes(), &sent.prompt) == Some(0);
+                if before.trim() == sent.prompt || is_logged {
                     return Some(End { at: sent.at, mode: sent.mode });
                 }
             }

@@ -219,8 +219,8 @@ pub enum SessionError {
         addr: SocketAddr,
         /// The profile of the request.
         profile: &'static str,
-        /// What may help.
-        hint: &'static str,
+        /// Both sides' lists and what may help, beginning with `; `.
+        hint: String,
     },
     /// Something else answers on this port.
     #[error("handshake: what listens at {addr} does not speak SSH; check the port")]

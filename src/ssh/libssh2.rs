@@ -7,25 +7,26 @@
 use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
-    os::fd::{AsFd, OwnedFd},
-    time::{Duration, Instant},
+    os::fd::OwnedFd,
 };
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    io::{Errno, FdFlags},
-    net::{AddressFamily, RecvFlags, Shutdown, SocketType},
+    net::{RecvFlags, Shutdown},
 };
 use ssh2::{BlockDirections, ErrorCode, KeyboardInteractivePrompt, MethodType, Session};
 
 use super::{
+    offer::{self, Offer, Reading},
     pump::{Carrier, Over, Pump},
+    socket,
     transport::{Arrived, Broken, Transport},
 };
 use crate::{
     deadline::Deadline,
     device::{Credentials, PrivateKey},
     host_key::PublicKey,
+    outcome::Algorithms,
     profile::SshProfile,
 };
 
@@ -34,6 +35,8 @@ const WOULD_BLOCK: i32 = -37;
 const KEY_EXCHANGE: i32 = -5;
 /// A list of algorithms is longer, a version line is shorter.
 const LEAST_KEXINIT_BYTES: u64 = 200;
+/// More than any offer has.
+const OFFER_BYTES: usize = 16 * 1024;
 /// The peer refused to open a channel.
 const CHANNEL_FAILURE: i32 = -21;
 const TERMINAL_COLUMNS: u32 = 511;
@@ -89,6 +92,8 @@ pub struct Connection {
     path: Path,
     /// The first bytes the peer sent, as far as they were there at once.
     greeting: Vec<u8>,
+    /// What the peer offers, if that was seen.
+    offer: Option<Offer>,
     /// Bytes that were there to be read during the handshake, at the least.
     arrived: u64,
 }
@@ -112,7 +117,7 @@ impl Connection {
             session.method_pref(kind, names)?;
         }
         session.set_tcp_stream(path.socket.try_clone()?);
-        Ok(Self { session, path, greeting: Vec::new(), arrived: 0 })
+        Ok(Self { session, path, greeting: Vec::new(), offer: None, arrived: 0 })
     }
 
     /// Exchanges versions and keys.
@@ -127,6 +132,7 @@ impl Connection {
                 Err(error) if error.code() == ErrorCode::Session(WOULD_BLOCK) => {
                     self.path.wait(&self.session, until)?;
                     self.greet()?;
+                    self.look_for_offer();
                 }
                 Err(error) => {
                     // One code for "it hung up" and "nothing in common": without its list it hung up.
@@ -157,6 +163,42 @@ impl Connection {
             return Err(Fault::Failed { code: 0, reason });
         }
         Ok(())
+    }
+
+    /// Reads the peer's offer before libssh2 does, which does not repeat it.
+    fn look_for_offer(&mut self) {
+        if self.offer.is_some() {
+            return;
+        }
+        let mut bytes = [0; OFFER_BYTES];
+        let length = self.path.peek(&mut bytes).unwrap_or_default();
+        let bytes = bytes.get(..length).unwrap_or_default();
+        let is_behind_version = self.session.banner_bytes().is_some();
+        let reading =
+            if is_behind_version { offer::read_packet(bytes) } else { offer::read(bytes) };
+        if let Reading::Done(offer) = reading {
+            self.offer = Some(offer);
+        }
+    }
+
+    /// What the peer offers; `None` if it went by unseen.
+    #[must_use]
+    pub fn offer(&self) -> Option<&Offer> {
+        self.offer.as_ref()
+    }
+
+    /// The algorithms that were agreed on.
+    #[must_use]
+    pub fn algorithms(&self, profile: SshProfile) -> Option<Algorithms> {
+        let method = |kind| self.session.methods(kind).map(str::to_owned);
+        let cipher = method(MethodType::CryptCs)?;
+        Some(Algorithms {
+            profile: profile.name(),
+            key_exchange: method(MethodType::Kex)?,
+            host_key: method(MethodType::HostKey)?,
+            mac: method(MethodType::MacCs).filter(|_| !offer::is_authenticating(&cipher)),
+            cipher,
+        })
     }
 
     /// True if the peer has sent nothing at all.
@@ -404,60 +446,6 @@ fn done(result: Result<(), ssh2::Error>) -> Result<bool, Fault> {
     }
 }
 
-/// Connects to the first address that answers, each within its share of the time left. `hold` gets a hand on each
-/// socket before it is connected, to end the attempt from outside; false from it gives up.
-///
-/// # Errors
-/// The last address tried, and what the system said of it.
-pub fn connect(
-    addresses: &[SocketAddr],
-    until: Deadline,
-    hold: impl Fn(TcpStream) -> bool,
-) -> Result<(TcpStream, SocketAddr), (Option<SocketAddr>, io::Error)> {
-    let mut last = (None, io::Error::from(io::ErrorKind::AddrNotAvailable));
-    for (tried, addr) in addresses.iter().enumerate() {
-        let now = Instant::now();
-        let Some(left) = until.left(now) else {
-            return Err((Some(*addr), io::ErrorKind::TimedOut.into()));
-        };
-        let shares = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX).max(1);
-        match connect_one(*addr, Deadline::after(now, left / shares), &hold) {
-            Ok(socket) => return Ok((socket, *addr)),
-            Err(error) => last = (Some(*addr), error),
-        }
-    }
-    Err(last)
-}
-
-fn connect_one(
-    addr: SocketAddr,
-    until: Deadline,
-    hold: impl Fn(TcpStream) -> bool,
-) -> io::Result<TcpStream> {
-    let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
-    rustix::io::fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
-    let socket = TcpStream::from(socket);
-    socket.set_nonblocking(true)?;
-    if !hold(socket.try_clone()?) {
-        return Err(io::ErrorKind::ConnectionAborted.into());
-    }
-    match rustix::net::connect(&socket, &addr) {
-        Ok(()) => return Ok(socket),
-        Err(Errno::INPROGRESS | Errno::INTR) => {}
-        Err(error) => return Err(error.into()),
-    }
-    wait_for(&socket, PollFlags::OUT, until).map_err(|fault| match fault {
-        Fault::Late => io::Error::from(io::ErrorKind::TimedOut),
-        Fault::Closed => io::ErrorKind::ConnectionAborted.into(),
-        Fault::Failed { reason, .. } => io::Error::other(reason),
-    })?;
-    rustix::net::sockopt::socket_error(&socket)??;
-    // A socket that was shut from outside has no error and no peer either.
-    socket.peer_addr()?;
-    Ok(socket)
-}
-
 /// The way to a peer: a socket, and what moves the bytes behind it if there are jump hosts on the way.
 pub struct Path {
     socket: OwnedFd,
@@ -587,21 +575,32 @@ fn interest(session: &Session) -> PollFlags {
     }
 }
 
-fn wait_for(socket: impl AsFd, interest: PollFlags, until: Deadline) -> Result<(), Fault> {
-    loop {
-        let left = until.left(Instant::now()).ok_or(Fault::Late)?;
-        let left = Timespec::try_from(left.max(Duration::from_millis(1))).ok();
-        match poll(&mut [PollFd::new(&socket, interest)], left.as_ref()) {
-            Ok(0) | Err(Errno::INTR) => {}
-            Ok(_) => return Ok(()),
-            Err(error) => {
-                return Err(Fault::Failed {
-                    code: error.raw_os_error(),
-                    reason: error.to_string(),
-                });
-            }
-        }
+fn wait_for(socket: &OwnedFd, interest: PollFlags, until: Deadline) -> Result<(), Fault> {
+    socket::wait_for(socket, interest, until).map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut => Fault::Late,
+        _ => Fault::Failed {
+            code: error.raw_os_error().unwrap_or_default(),
+            reason: error.to_string(),
+        },
+    })
+}
+
+/// The algorithms of the profiles that the library was built without.
+#[must_use]
+pub fn missing_algorithms() -> Vec<&'static str> {
+    let Ok(session) = Session::new() else { return Vec::new() };
+    let profile = SshProfile::Legacy;
+    let mut missing = Vec::new();
+    for (kind, names) in [
+        (MethodType::Kex, profile.key_exchange()),
+        (MethodType::HostKey, profile.host_keys()),
+        (MethodType::CryptCs, profile.ciphers()),
+        (MethodType::MacCs, profile.macs()),
+    ] {
+        let known = session.supported_algs(kind).unwrap_or_default();
+        missing.extend(names.split(',').filter(|name| !known.contains(name)));
     }
+    missing
 }
 
 /// Answers a device's questions in keyboard-interactive authentication: hidden ones with the password.
@@ -629,19 +628,8 @@ mod tests {
 
     #[test]
     fn every_algorithm_of_the_profiles_is_compiled_in() {
-        let session = Session::new().unwrap();
-        for profile in [SshProfile::Modern, SshProfile::Legacy] {
-            for (kind, names) in [
-                (MethodType::Kex, profile.key_exchange()),
-                (MethodType::HostKey, profile.host_keys()),
-                (MethodType::CryptCs, profile.ciphers()),
-                (MethodType::MacCs, profile.macs()),
-            ] {
-                let known = session.supported_algs(kind).unwrap();
-                for name in names.split(',') {
-                    assert!(known.contains(&name), "{profile:?} {name}: {known:?}");
-                }
-            }
-        }
+        assert_eq!(missing_algorithms(), [""; 0]);
+        // The legacy profile has all of the modern one.
+        assert!(SshProfile::Legacy.ciphers().starts_with(SshProfile::Modern.ciphers()));
     }
 }

@@ -17,7 +17,7 @@ pub struct Lifeline(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    socket: Option<TcpStream>,
+    sockets: Vec<TcpStream>,
     deadline: Option<Deadline>,
     cut: Option<Cut>,
     winding_down: bool,
@@ -39,8 +39,16 @@ impl Lifeline {
         if state.cut.is_some() {
             return false;
         }
-        state.socket = Some(socket);
+        state.sockets.push(socket);
         true
+    }
+
+    /// Of all the sockets that were tried, this one is used: the others are let go.
+    pub fn hold_only(&self, socket: TcpStream) {
+        let mut state = self.lock();
+        if state.cut.is_none() {
+            state.sockets = vec![socket];
+        }
     }
 
     /// Says by when the present step must be over.
@@ -67,7 +75,7 @@ impl Lifeline {
     pub fn cut(&self, why: Cut) {
         let mut state = self.lock();
         state.cut.get_or_insert(why);
-        if let Some(socket) = state.socket.take() {
+        for socket in state.sockets.drain(..) {
             // Closed without a farewell: a peer that floods or sleeps would keep it half open for minutes.
             let _ = rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO));
             // An error means that the peer was faster.
@@ -78,7 +86,7 @@ impl Lifeline {
     /// Lets the socket go: the session has ended by itself, and a later [`cut`](Self::cut) finds nothing to cut.
     pub fn release(&self) {
         let mut state = self.lock();
-        state.socket = None;
+        state.sockets.clear();
         state.deadline = None;
     }
 

@@ -7,8 +7,9 @@ use std::{io::ErrorKind, net::SocketAddr, time::Instant};
 
 use super::{
     error::{Phase, SessionError},
-    libssh2::{self, Connection, Fault, Login, NoTunnel, Path, Terminal},
+    libssh2::{Connection, Fault, Login, NoTunnel, Path, Terminal},
     session::{Leg, Session},
+    socket,
 };
 use crate::{
     deadline::Deadline,
@@ -41,6 +42,7 @@ impl Session<'_> {
             let reached = self.reach_peer(&Peer::of_leg(leg), way.take(), index);
             // What is said of keys and phases is said of the device.
             self.report.host_key = None;
+            self.report.algorithms = None;
             self.report.timing = Timing { jump: Some(started.elapsed()), ..Timing::default() };
             way = Some(reached.map_err(|cause| match cause {
                 SessionError::JumpRefused { .. } | SessionError::JumpLost { .. } => cause,
@@ -83,7 +85,7 @@ impl Session<'_> {
         let started = Instant::now();
         let lifeline = self.lifeline;
         let until = self.step(limit);
-        let result = libssh2::connect(peer.addresses, until, |socket| lifeline.hold(socket));
+        let result = socket::connect(peer.addresses, until, |socket| lifeline.hold(socket));
         self.report.timing.connect = Some(started.elapsed());
         // A session nobody waits for any more ends as cancelled, whatever the socket says.
         let (socket, addr) = result.map_err(|(addr, error)| {
@@ -96,6 +98,9 @@ impl Session<'_> {
                 kind => SessionError::ConnectFailed { addr, reason: kind.to_string() },
             }
         })?;
+        if let Ok(socket) = socket.try_clone() {
+            lifeline.hold_only(socket);
+        }
         let path = Path::direct(socket).map_err(|error| SessionError::ConnectFailed {
             addr,
             reason: error.kind().to_string(),
@@ -145,6 +150,7 @@ impl Session<'_> {
         let result = connection.handshake(until);
         self.report.timing.handshake = Some(started.elapsed());
         let Err(fault) = result else {
+            self.report.algorithms = connection.algorithms(profile);
             self.trust(&connection, &expected, addr)?;
             return Ok(connection);
         };
@@ -152,6 +158,15 @@ impl Session<'_> {
         let fault = self.fault(fault);
         if let (Fault::Closed, Some(hop)) = (&fault, connection.lost_hop()) {
             return Err(SessionError::JumpLost { hop, phase: Phase::Handshake });
+        }
+        let is_disagreement = match &fault {
+            // Key exchange and method errors: nothing in common, or a signature that does not fit.
+            Fault::Failed { code, .. } => [-5, -8, -33, -51].contains(code),
+            Fault::Closed => !silent && connection.speaks_ssh(),
+            Fault::Late => false,
+        };
+        if is_disagreement {
+            return Err(self.disagreement(peer, &connection, fault, addr, until));
         }
         Err(match fault {
             Fault::Late if silent => SessionError::BannerTimeout { addr, limit },
@@ -162,29 +177,56 @@ impl Session<'_> {
             },
             _ if !silent && !connection.speaks_ssh() => SessionError::NotSsh { addr },
             Fault::Late => SessionError::HandshakeTimeout { addr, limit },
-            Fault::Closed => SessionError::Disconnected {
+            Fault::Closed => SessionError::Disconnected { addr, phase: Phase::Handshake, hint: "" },
+            Fault::Failed { reason, .. } => SessionError::HandshakeFailed { addr, reason },
+        })
+    }
+
+    /// Why a peer that speaks SSH and we could not agree: by its offer, if that was seen.
+    fn disagreement(
+        &self,
+        peer: &Peer<'_>,
+        connection: &Connection,
+        fault: Fault,
+        addr: SocketAddr,
+        until: Deadline,
+    ) -> SessionError {
+        let profile = peer.profile;
+        let seen = connection.offer().cloned().or_else(|| {
+            // It went by too fast. A peer behind jump hosts is not asked again.
+            let may_ask = self.job.jump.is_empty();
+            let hold = |socket| self.lifeline.hold(socket);
+            may_ask.then(|| socket::ask_offer(addr, until, hold)).flatten()
+        });
+        let said = seen.as_ref().and_then(|offer| offer.explain(profile));
+        match (said, fault) {
+            (Some(hint), _) => {
+                SessionError::NoCommonAlgorithm { addr, profile: profile.name(), hint }
+            }
+            (None, Fault::Closed) => SessionError::Disconnected {
                 addr,
                 phase: Phase::Handshake,
                 hint: match profile {
-                    SshProfile::Modern => {
+                    SshProfile::Modern if seen.is_none() => {
                         "; it may know only algorithms of the `legacy` SSH profile"
                     }
-                    SshProfile::Legacy => "",
+                    _ => "",
                 },
             },
-            // Key exchange and method errors: nothing in common, or a signature that does not fit.
-            Fault::Failed { code: -5 | -8 | -33 | -51, .. } => SessionError::NoCommonAlgorithm {
+            (None, Fault::Failed { reason, .. }) if seen.is_some() => {
+                SessionError::HandshakeFailed { addr, reason }
+            }
+            (None, _) => SessionError::NoCommonAlgorithm {
                 addr,
                 profile: profile.name(),
                 hint: match profile {
                     SshProfile::Modern => {
-                        "; if the device is old, ask for \"ssh_profile\": \"legacy\""
+                        "; if the device is old, ask for \"ssh_profile\": \"legacy\"".to_owned()
                     }
-                    SshProfile::Legacy => "; update the device's SSH settings",
+                    SshProfile::Legacy => "; update the device's SSH settings".to_owned(),
                 },
             },
-            Fault::Failed { reason, .. } => SessionError::HandshakeFailed { addr, reason },
-        })
+        }
     }
 
     /// Compares the key that the peer showed with those that were named. Nothing secret has been sent yet.

@@ -22,8 +22,9 @@ use crate::{
     deadline::Deadline,
     device::Device,
     host_key::HostKeyCheck,
-    outcome::{CommandFailure, CommandOutcome, HostKey, Timing},
-    plan::{Hop, PlannedCommand},
+    jump::Hop,
+    outcome::{Algorithms, CommandFailure, CommandOutcome, HostKey, Timing},
+    plan::PlannedCommand,
     platform::{Forbidden, Mode},
     profile::SshProfile,
 };
@@ -131,6 +132,8 @@ pub struct SessionReport {
     pub timing: Timing,
     /// The key the device showed.
     pub host_key: Option<HostKey>,
+    /// What was agreed on with the device.
+    pub algorithms: Option<Algorithms>,
     /// What did not go as planned without doing harm.
     pub warnings: Vec<String>,
 }
@@ -244,6 +247,15 @@ impl Session<'_> {
             let next = self.job.line(if is_last { usize::MAX } else { index + 1 });
             let outcome = dialogue.output(next, until);
             let lost_hop = dialogue.transport().lost_hop();
+            if let Ok(Printed { logged, .. }) = &outcome
+                && let Some(line) = logged.lines().rfind(|line| !line.trim().is_empty())
+            {
+                self.report.warnings.push(format!(
+                    "the device logged to the terminal behind `{}`; that is not in its output: {}",
+                    planned.command.display(),
+                    excerpt(line),
+                ));
+            }
             let (mut done, end) = self.command_outcome(planned, outcome, addr, lost_hop);
             done.duration = sent.elapsed();
             self.finished(index, done);

@@ -21,6 +21,7 @@ use crate::{
     metrics::Metrics,
     platform::{DefinitionError, Registry},
     settings::{Settings, Sources, SshFileError},
+    ssh::libssh2::missing_algorithms,
     ssh_policy::SshPolicy,
     telemetry::Levels,
     tls::{Tls, TlsError},
@@ -96,6 +97,7 @@ impl Application {
         let Start { settings, sources, metrics, levels, first_example_port } = start;
         raise_descriptor_limit();
         keep_memory_private();
+        check_algorithms();
         let (registry, access, ssh) = definitions(&settings)?;
         let tls = Tls::load(&settings)?;
         let (listener, port) = server::listen(settings.host, settings.port)?;
@@ -226,5 +228,16 @@ async fn forget_idle_clients(limits: Live<Limits>) {
     loop {
         tick.tick().await;
         limits.now().forget_idle();
+    }
+}
+
+/// What the profiles promise must have been compiled in; another SSH library may lack some of it.
+fn check_algorithms() {
+    let missing = missing_algorithms();
+    if !missing.is_empty() {
+        tracing::warn!(
+            algorithms = missing.join(", "),
+            "this build's SSH library lacks algorithms of the profiles"
+        );
     }
 }

@@ -15,18 +15,26 @@ use super::{
 use crate::{
     device::{Credentials, PrivateKey},
     host_key::HostKeyCheck,
-    plan::Hop,
+    jump::{Hop, MOST_HOPS},
     profile::SshProfile,
 };
 
-/// Hosts on the way to one device.
-const MOST_HOPS: usize = 3;
+/// A host on the way to a device: one that the service knows by name, or one with all that it needs.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum JumpRequest {
+    /// The name of a jump host of the service's settings.
+    #[schema(example = "bastion-1")]
+    Named(String),
+    /// A host of the request's own.
+    Own(JumpHostRequest),
+}
 
 /// A host on the way to a device: logged in to with SSH, it connects to the next one.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the body; `read` below reads it, to report every fault")]
-pub struct JumpRequest {
+pub struct JumpHostRequest {
     /// Address (IPv4, or IPv6 without brackets) or DNS name.
     #[schema(min_length = 1, max_length = 255, example = "192.0.2.10")]
     hostname: String,
@@ -77,6 +85,13 @@ fn read_hop(
     rules: &RequestRules<'_>,
     faults: &mut Faults,
 ) -> Option<Hop> {
+    if let Value::String(name) = value {
+        let known = rules.ssh.jumps.named(&name).cloned();
+        if known.is_none() {
+            faults.value(&place, "The service's settings have no jump host of this name");
+        }
+        return known;
+    }
     let mut object = Object::read(value, place, faults)?;
     let host = object.required("hostname", faults).and_then(|found| read_host(found, faults));
     let port = object.optional("port").map_or(Some(22), |found| read_port(found, faults));
@@ -112,6 +127,7 @@ fn read_hop(
             enable_password: None,
         },
         profile: profile.unwrap_or(rules.ssh.profile),
+        is_own: false,
         host_key: HostKeyCheck { pin, rules: Arc::clone(&rules.ssh.host_keys) },
     })
 }

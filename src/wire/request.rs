@@ -10,14 +10,15 @@ use utoipa::ToSchema;
 
 use super::{
     field::{Faults, FieldError, Object, Place, list, text, truth, whole_number, word},
-    jump::{self, JumpRequest},
+    jump::{self as way, JumpRequest},
 };
 use crate::{
     command::{CheckedCommand, CommandInput, CommandPolicy, FilterWhere, PipeOption, Rule, check},
     config_tree::is_configuration,
     device::{Credentials, Device, Host, PrivateKey},
     host_key::{HostKeyCheck, Pin},
-    plan::{DevicePlan, Hop, Parse, Plan, PlannedCommand},
+    jump::Hop,
+    plan::{DevicePlan, Jump, Parse, Plan, PlannedCommand},
     platform::{Platform, Registry},
     profile::SshProfile,
     secret::Secret,
@@ -107,7 +108,9 @@ pub struct DeviceRequest {
         example = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"
     )]
     host_key: Option<String>,
-    /// Up to three SSH hosts to go through, the first one first. Names are looked up by the service, not by these hosts.
+    /// Up to three SSH hosts to go through, the first one first: names of the service's settings, or hosts with all that is
+    /// needed. Without it the service's rules say; an empty list goes there directly. Host names are looked up by the
+    /// service, not by these hosts.
     jump: Option<Vec<JumpRequest>>,
 }
 
@@ -226,7 +229,7 @@ struct DeviceDraft {
     commands: Option<Vec<Option<CommandDraft>>>,
     profile: Option<SshProfile>,
     pin: Option<Pin>,
-    jump: Vec<Hop>,
+    jump: Option<Vec<Hop>>,
 }
 
 #[derive(Clone)]
@@ -310,7 +313,7 @@ fn read_plan(body: Value, rules: &RequestRules<'_>, faults: &mut Faults) -> Opti
                 commands,
                 profile,
                 host_key,
-                jump: draft.jump,
+                jump: draft.jump.map_or_else(|| Jump::ByRule(Arc::clone(&rules.ssh)), Jump::Said),
                 targets,
             });
         }
@@ -365,8 +368,8 @@ fn read_device(
         .map(|found| read_commands(found, rules, faults).unwrap_or_default());
     draft.profile = object.optional("ssh_profile").and_then(|found| read_profile(found, faults));
     draft.pin = object.optional("host_key").and_then(|found| read_pin(found, faults));
-    let jump = object.optional("jump").map(|found| jump::read(found, rules, faults));
-    draft.jump = jump.flatten().unwrap_or_default();
+    let jump = object.optional("jump").map(|found| way::read(found, rules, faults));
+    draft.jump = jump.flatten();
     object.finish(faults);
 
     draft.platform = platform.as_ref().map(|(platform, _)| Arc::clone(platform));

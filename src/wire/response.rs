@@ -76,6 +76,9 @@ pub struct DeviceResult {
     /// The SSH key the device showed; null if it did not come to that.
     #[schema(nullable)]
     pub host_key: Option<HostKeyResult>,
+    /// The SSH algorithms that were agreed on; null if it did not come to that.
+    #[schema(nullable)]
+    pub algorithms: Option<AlgorithmsResult>,
     /// What did not go as planned without doing harm, such as a refused `terminal length 0`.
     pub warnings: Vec<String>,
 }
@@ -110,6 +113,26 @@ pub struct TimingResult {
     /// Logout.
     #[schema(nullable)]
     pub logout_ms: Option<u64>,
+}
+
+/// The SSH algorithms of a session.
+#[derive(Serialize, ToSchema)]
+pub struct AlgorithmsResult {
+    /// The profile that was offered.
+    #[schema(example = "modern")]
+    pub profile: &'static str,
+    /// Key exchange method.
+    #[schema(example = "curve25519-sha256")]
+    pub key_exchange: String,
+    /// Host key algorithm.
+    #[schema(example = "ssh-ed25519")]
+    pub host_key: String,
+    /// Cipher towards the device.
+    #[schema(example = "aes128-gcm@openssh.com")]
+    pub cipher: String,
+    /// Message authentication code towards the device; null if the cipher brings its own.
+    #[schema(nullable, example = "hmac-sha2-256")]
+    pub mac: Option<String>,
 }
 
 /// The SSH key a device showed.
@@ -213,6 +236,13 @@ impl From<DeviceOutcome> for DeviceResult {
                 algorithm: key.algorithm,
                 fingerprint: key.fingerprint,
                 verified: key.verified,
+            }),
+            algorithms: outcome.algorithms.map(|agreed| AlgorithmsResult {
+                profile: agreed.profile,
+                key_exchange: agreed.key_exchange,
+                host_key: agreed.host_key,
+                cipher: agreed.cipher,
+                mac: agreed.mac,
             }),
             warnings: outcome.warnings,
         }

@@ -132,6 +132,8 @@ async fn trouble_on_the_screen_never_changes_the_output() {
     let cases = [
         (Fault::FakePrompt, inserted("edge1#")),
         (Fault::SyslogInOutput, inserted(log)),
+        (Fault::SyslogAtPrompt, plain.clone()),
+        (Fault::SyslogEatsPrompt, plain.clone()),
         (Fault::AnsiPrompt, plain.clone()),
         (Fault::EchoTwice, format!("show ip interface brief\n{plain}")),
         (Fault::NoEcho, plain.clone()),
@@ -161,6 +163,26 @@ async fn trouble_on_the_screen_never_changes_the_output() {
                 assert_eq!(*output, want, "{fault:?} {write_chunk} {index}: {result}");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn a_log_message_at_the_prompt_is_told_apart_and_costs_no_timeout() {
+    let service = Service::start();
+    for fault in [Fault::SyslogAtPrompt, Fault::SyslogEatsPrompt] {
+        let device = faulty("cisco_ios", &[fault]).await;
+        let result = service.read(entry(&device, "ios"), &["show clock", "show ip arp"]).await;
+        assert_eq!(result["success"], true, "{fault:?}: {result}");
+        for (index, command) in ["show clock", "show ip arp"].iter().enumerate() {
+            let output = &result["commands"][index]["output"];
+            assert_eq!(*output, printed("cisco_ios", command), "{fault:?}: {result}");
+        }
+        if fault == Fault::SyslogAtPrompt {
+            let warnings = result["warnings"].to_string();
+            assert!(warnings.contains("%SYS-5-CONFIG_I"), "{warnings}");
+        }
+        assert!(result["duration_ms"].as_u64().unwrap() < 15_000, "{result}");
+        assert_eq!(device.clean_logouts(), 1, "{fault:?}");
     }
 }
 

@@ -160,6 +160,109 @@ async fn a_host_on_the_way_that_dies_in_a_command_is_named_and_leaves_nothing_be
     }
 }
 
+/// Descriptors and threads of the service's process.
+fn held(service: &Service) -> (usize, usize) {
+    let count =
+        |name: &str| fs::read_dir(format!("/proc/{}/{name}", service.pid())).unwrap().count();
+    (count("fd"), count("task"))
+}
+
+#[tokio::test]
+async fn sessions_through_jump_hosts_leave_no_descriptor_and_no_thread_behind() {
+    if !sshd_is_here() {
+        eprintln!(
+            "SKIPPED sessions_through_jump_hosts_leave_no_descriptor_and_no_thread_behind: needs sshd and root"
+        );
+        return;
+    }
+    let service = Service::start();
+    let peer = Peer::start("jump-leak", Path::new("/bin/sh"));
+    let (good, broken) = (ios().await, faulty("cisco_ios", &[Fault::ResetInOutput]).await);
+    let frozen = faulty("cisco_ios", &[Fault::FrozenCommand]).await;
+    let wrong = with(hop(&peer), "password", "wrong");
+    let devices = [
+        behind(&good, &[hop(&peer), hop(&peer), hop(&peer)]),
+        behind(&broken, &[hop(&peer), hop(&peer)]),
+        behind(&frozen, &[hop(&peer), hop(&peer)]),
+        behind(&good, &[hop(&peer), wrong]),
+        with(behind(&good, &[hop(&peer)]), "port", 1),
+    ];
+    let body = json!({"devices": devices, "commands": ["show version"], "timeout": 1});
+    let mut before = None;
+    for round in 0..6 {
+        let (_, answer) = service.execute(&body).await;
+        let codes: Vec<_> =
+            answer["results"].as_array().unwrap().iter().map(|r| r["error_code"].clone()).collect();
+        assert_eq!(codes[0], Value::Null, "{answer}");
+        assert_eq!(
+            answer["results"][2]["commands"][0]["error_code"], "command_timeout",
+            "{answer}"
+        );
+        assert_eq!(codes[1], "disconnected", "{answer}");
+        assert_eq!((&codes[3], &codes[4]), (&json!("jump_failed"), &json!("connection_failed")));
+        service.wait_for("sessions_running", 0).await;
+        // The first rounds make the threads that stay.
+        if round == 1 {
+            before = Some(held(&service));
+        }
+    }
+    let before = before.unwrap();
+    for _ in 0..500 {
+        let now = held(&service);
+        if now.0 <= before.0 && now.1 <= before.1 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("{:?} after {before:?}", held(&service));
+}
+
+#[tokio::test]
+async fn the_operators_rules_say_the_way_where_a_request_does_not() {
+    if !sshd_is_here() {
+        eprintln!(
+            "SKIPPED the_operators_rules_say_the_way_where_a_request_does_not: needs sshd and root"
+        );
+        return;
+    }
+    let ios = ios().await;
+    let peer = Peer::start("jump-rule", Path::new("/bin/sh"));
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("password"), format!("{}\n", peer.password)).unwrap();
+    let pin = fs::read_to_string(peer.folder.path().join("host.pub")).unwrap();
+    let file = folder.path().join("jumps.toml");
+    let text = format!(
+        "[[jump]]\nname = \"b1\"\nhostname = \"localhost\"\nport = {}\nusername = \"{}\"\n\
+         password_file = \"password\"\nhost_key = \"{}\"\n\
+         [[rule]]\ntargets = [\"127.0.0.0/8\"]\nvia = [\"b1\"]\n",
+        peer.port,
+        peer.user,
+        pin.trim()
+    );
+    fs::write(&file, &text).unwrap();
+    // The bastion is no target for callers; the operator's own rule may go there.
+    let port = ios.addr().port().to_string();
+    let service = Service::start_with(&[
+        ("SHOWRUNNER_JUMPS_FILE", file.to_str().unwrap()),
+        ("SHOWRUNNER_TARGETS_PORTS", &port),
+    ]);
+    let went = |result: &Value| result["timing"]["jump_ms"].is_u64();
+    let result = service.read(entry(&ios, "ios"), &["show version"]).await;
+    assert!(result["success"] == true && went(&result), "{result}");
+    let named = with(entry(&ios, "ios"), "jump", json!(["b1"]));
+    let result = service.read(named, &["show version"]).await;
+    assert!(result["success"] == true && went(&result), "{result}");
+    let result = service.read(behind(&ios, &[]), &["show version"]).await;
+    assert!(result["success"] == true && !went(&result), "{result}");
+    let result = service.read(behind(&ios, &[hop(&peer)]), &["show version"]).await;
+    assert_eq!(result["error_code"], "jump_failed", "{result}");
+    assert!(result["error"].as_str().unwrap().contains("target: "), "{result}");
+    let unknown = with(entry(&ios, "ios"), "jump", json!(["b2"]));
+    let body = json!({"devices": [unknown], "commands": ["show version"]});
+    let (status, answer) = service.execute(&body).await;
+    assert_eq!((status, &answer["detail"][0]["loc"][4]), (422, &json!(0)), "{answer}");
+}
+
 #[tokio::test]
 async fn what_may_be_connected_to_goes_for_every_host_on_the_way() {
     let service = Service::start_with(&[("SHOWRUNNER_TARGETS_DENY", "127.0.0.9")]);

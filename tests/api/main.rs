@@ -30,6 +30,7 @@ mod reload;
 mod secrets;
 mod settings;
 mod shutdown;
+mod ssh_profiles;
 mod stream;
 mod support;
 mod tls;
