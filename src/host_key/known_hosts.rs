@@ -204,6 +204,8 @@ fn matches(pattern: &[u8], name: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const ONE: &str =
@@ -285,6 +287,35 @@ mod tests {
         ] {
             let text = format!("r0 {ONE}\n{}\n", line.replace("ONE", ONE));
             assert_eq!(KnownHosts::parse(&text).map(|_| ()).map_err(|e| e.line), Err(2), "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_file_and_no_host_panics(file in "(@|\\||[a-z*?!,.\\[\\]: =\n]|ssh-ed25519|@revoked|\\|1\\|){0,60}", host in ".{0,20}", port: u16) {
+            if let Ok(hosts) = KnownHosts::parse(&file) {
+                let _ = hosts.look_up(&host, port);
+            }
+        }
+
+        #[test]
+        fn a_host_finds_its_own_line_and_no_neighbour_does(host in "[a-z][a-z0-9-]{0,20}[a-z0-9]", port: u16) {
+            let file = format!("{} {ONE}\n", written(&host, port));
+            let hosts = KnownHosts::parse(&file).unwrap();
+            prop_assert_eq!(hosts.look_up(&host, port).keys.len(), 1);
+            prop_assert!(hosts.look_up(&host, port ^ 1).keys.is_empty());
+            let neighbour = host + "x";
+            prop_assert!(hosts.look_up(&neighbour, port).keys.is_empty());
+        }
+
+        #[test]
+        fn a_star_stands_for_anything_between(head in "[a-z.]{0,8}", middle in "[a-z.]{0,8}", tail in "[a-z.]{0,8}") {
+            let whole = format!("{head}{middle}{tail}");
+            let pattern = format!("{head}*{tail}");
+            prop_assert!(covers(&pattern, &whole));
+            prop_assert!(covers(&"?".repeat(whole.len()), &whole));
+            let more = "?".repeat(whole.len() + 1);
+            prop_assert!(!covers(&more, &whole));
         }
     }
 

@@ -130,6 +130,8 @@ impl Connection {
             match self.session.handshake() {
                 Ok(()) => return Ok(()),
                 Err(error) if error.code() == ErrorCode::Session(WOULD_BLOCK) => {
+                    // A quick peer's version line has been taken already.
+                    refuse_version_1(self.session.banner_bytes().unwrap_or_default())?;
                     self.path.wait(&self.session, until)?;
                     self.greet()?;
                     self.look_for_offer();
@@ -157,12 +159,7 @@ impl Connection {
         let length = self.path.peek(&mut first).unwrap_or_default();
         let first = first.get(..length).unwrap_or_default();
         self.greeting.extend_from_slice(first);
-        // libssh2 would wait for the key exchange until its time is up.
-        if first.starts_with(b"SSH-1.") && !first.starts_with(b"SSH-1.99") {
-            let reason = "it speaks SSH version 1 only; enable version 2 on it".to_owned();
-            return Err(Fault::Failed { code: 0, reason });
-        }
-        Ok(())
+        refuse_version_1(first)
     }
 
     /// Reads the peer's offer before libssh2 does, which does not repeat it.
@@ -583,6 +580,15 @@ fn wait_for(socket: &OwnedFd, interest: PollFlags, until: Deadline) -> Result<()
             reason: error.to_string(),
         },
     })
+}
+
+/// libssh2 would wait for the key exchange until its time is up.
+fn refuse_version_1(line: &[u8]) -> Result<(), Fault> {
+    if line.starts_with(b"SSH-1.") && !line.starts_with(b"SSH-1.99") {
+        let reason = "it speaks SSH version 1 only; enable version 2 on it".to_owned();
+        return Err(Fault::Failed { code: 0, reason });
+    }
+    Ok(())
 }
 
 /// The algorithms of the profiles that the library was built without.

@@ -165,6 +165,8 @@ pub fn is_authenticating(cipher: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn bytes(lists: [&str; 10]) -> Vec<u8> {
@@ -219,6 +221,27 @@ mod tests {
             b"a\n".repeat(MOST_LINE_BYTES),
         ] {
             assert_eq!(read(&wrong), Reading::Nothing, "{:.40}", String::from_utf8_lossy(&wrong));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_of_a_peer_panic_and_none_is_repeated_raw(
+            mut noise in prop::collection::vec(any::<u8>(), 0..200),
+            at in 0_usize..400,
+        ) {
+            // Noise alone, noise behind a version line, and a whole offer with noise in it.
+            let _ = read(&noise);
+            let _ = read_packet(&noise);
+            let mut whole = bytes(OLD);
+            let at = at.min(whole.len());
+            whole.splice(at..at, noise.drain(..));
+            if let Reading::Done(offer) = read(&whole) {
+                for profile in [SshProfile::Modern, SshProfile::Legacy] {
+                    let said = offer.explain(profile).unwrap_or_default();
+                    prop_assert!(said.len() < 5000 && said.chars().all(|c| (' '..='~').contains(&c)));
+                }
+            }
         }
     }
 
