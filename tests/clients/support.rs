@@ -12,7 +12,9 @@ use std::{
 const N_DEVICES: u16 = 11;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_showrunner");
 /// What the Python of these tests has.
-const PACKAGES: [&str; 5] = [
+const PACKAGES: [&str; 7] = [
+    "kubernetes-validate==1.37.0",
+    "ansible-core==2.19.14",
     "openapi-spec-validator==0.9.0",
     "schemathesis==4.32.5",
     "openapi-python-client==0.29.1",
