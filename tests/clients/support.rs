@@ -6,6 +6,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    time::Duration,
 };
 
 /// Simulated devices of a demo.
@@ -21,6 +22,9 @@ const PACKAGES: [&str; 7] = [
     "websocket-client==1.9.2",
     "requests==2.34.2",
 ];
+
+/// How long a Python that could not be made is not tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(600);
 
 /// A running demo with its devices on ports in a row; stopped when dropped.
 pub(crate) struct Demo {
@@ -132,15 +136,20 @@ pub(crate) fn python() -> Option<PathBuf> {
     if fs::read_to_string(&made).is_ok_and(|made| made == wanted) {
         return Some(python);
     }
+    // Where it could not be made a moment ago, the next test need not try.
+    let failed = folder.join("not-made");
+    let age = fs::metadata(&failed).and_then(|file| file.modified()).ok();
+    if age.and_then(|at| at.elapsed().ok()).is_some_and(|age| age < TRY_AGAIN) {
+        return None;
+    }
     let quiet = |command: &mut Command| {
         let command = command.stdout(Stdio::null()).stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     };
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    let install =
+        ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1"];
     let is_made = quiet(Command::new("python3").args(["-m", "venv"]).arg(&folder))
         && quiet(Command::new(&python).args(install).args(PACKAGES));
-    if is_made {
-        fs::write(made, wanted).ok()?;
-    }
+    fs::write(if is_made { made } else { failed }, wanted).ok()?;
     is_made.then_some(python)
 }
