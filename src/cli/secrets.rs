@@ -3,11 +3,12 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{BufRead as _, BufReader, Write as _},
+    io::{BufReader, ErrorKind, Read, Write as _},
     path::Path,
 };
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use zeroize::Zeroizing;
 
 use super::read_text;
 
@@ -26,7 +27,10 @@ pub(super) fn find(
     if let Some(value) = std::env::var_os(variable) {
         return value.into_string().map(Some).map_err(|_raw| format!("{variable} is no text"));
     }
-    ask(what).map_err(|error| format!("the terminal cannot be read: {error}"))
+    ask(what).map_err(|error| match error.kind() {
+        ErrorKind::Interrupted => "given up".to_owned(),
+        _ => format!("the terminal cannot be read: {error}"),
+    })
 }
 
 /// The file's text without the line end behind it.
@@ -43,15 +47,35 @@ fn ask(what: &str) -> std::io::Result<Option<String>> {
     };
     write!(terminal, "{what}: ")?;
     let silence = Silence::begin(terminal.try_clone()?)?;
-    let mut line = String::new();
-    BufReader::new(&terminal).read_line(&mut line)?;
+    let line = read_line(&terminal);
     drop(silence);
     writeln!(terminal)?;
-    line.truncate(line.trim_end_matches(['\r', '\n']).len());
-    Ok(Some(line))
+    line.map(Some)
 }
 
-/// A terminal that does not show what is typed, until this goes.
+/// Reads key by key: the terminal does nothing by itself while it is silent, so that Ctrl-C cannot leave it so.
+fn read_line(terminal: impl Read) -> std::io::Result<String> {
+    const CTRL_C: u8 = 3;
+    const CTRL_D: u8 = 4;
+    let mut line = Zeroizing::new(Vec::new());
+    for key in BufReader::new(terminal).bytes() {
+        match key? {
+            b'\r' | b'\n' | CTRL_D => break,
+            CTRL_C => return Err(ErrorKind::Interrupted.into()),
+            8 | 127 => erase(&mut line),
+            key => line.push(key),
+        }
+    }
+    let text = std::str::from_utf8(&line).map_err(|_raw| ErrorKind::InvalidData)?;
+    Ok(text.to_owned())
+}
+
+/// Takes the last character away, all bytes of it.
+fn erase(line: &mut Vec<u8>) {
+    while line.pop().is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000) {}
+}
+
+/// A terminal that shows nothing of what is typed and makes no signals of it, until this goes.
 struct Silence {
     terminal: File,
     before: Termios,
@@ -61,7 +85,7 @@ impl Silence {
     fn begin(terminal: File) -> std::io::Result<Self> {
         let before = tcgetattr(&terminal)?;
         let mut silent = before.clone();
-        silent.local_modes.remove(LocalModes::ECHO);
+        silent.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
         tcsetattr(&terminal, OptionalActions::Flush, &silent)?;
         Ok(Self { terminal, before })
     }
@@ -71,5 +95,26 @@ impl Drop for Silence {
     fn drop(&mut self) {
         // The terminal is gone if this fails.
         let _ = tcsetattr(&self.terminal, OptionalActions::Flush, &self.before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_become_a_line() {
+        for (keys, want) in [
+            ("pass\rmore", "pass"),
+            ("pasx\u{7f}s\n", "pass"),
+            ("pä\u{8}ass\u{4}", "pass"),
+            ("\u{7f}\u{7f}p", "p"),
+            ("", ""),
+        ] {
+            assert_eq!(read_line(keys.as_bytes()).unwrap(), want, "{keys:?}");
+        }
+        let given_up = read_line("pass\u{3}".as_bytes()).unwrap_err();
+        assert_eq!(given_up.kind(), ErrorKind::Interrupted);
+        assert!(read_line(&b"\xff\n"[..]).is_err());
     }
 }

@@ -144,17 +144,27 @@ fn a_password_is_asked_for_at_the_terminal_and_never_shown() {
     }
     let demo = Demo::start();
     let port = demo.first_port.to_string();
-    let output = Command::new("python3")
-        .arg(script("prompt.py"))
-        .args([env!("CARGO_BIN_EXE_showrunner"), "run", "--os", "ios", "--host", "127.0.0.1"])
-        .args(["--port", &port, "--user", "demo", "show version | include uptime"])
-        .env_remove("DEVICE_PASSWORD")
-        .output()
-        .unwrap();
-    let printed = good(&output);
+    let typing = |keys: &str| {
+        let mut command = Command::new("python3");
+        command.arg(script("prompt.py"));
+        command.args([
+            env!("CARGO_BIN_EXE_showrunner"),
+            "run",
+            "--os",
+            "ios",
+            "--host",
+            "127.0.0.1",
+        ]);
+        command.args(["--port", &port, "--user", "demo", "show version | include uptime"]);
+        command.env_remove("DEVICE_PASSWORD").env("TYPED", keys).output().unwrap()
+    };
+    let printed = good(&typing("demx\u{7f}o\n"));
     let (asked, rest) = printed.split_once("Password: ").unwrap();
     assert_eq!(asked, "");
     assert!(!rest.contains("demo") && rest.contains("edge1 uptime is"), "{printed}");
+    let given_up = typing("dem\u{3}");
+    assert_eq!(given_up.status.code(), Some(2));
+    assert!(text(&given_up.stdout).contains("given up"), "{}", text(&given_up.stdout));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{fs, io::Write as _, path::Path, process::Command};
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use crate::support::{Demo, bare, good, is_here, skip, text};
+use crate::support::{Demo, bare, good, is_here, python, skip, text};
 
 fn deployed(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(name)).unwrap()
@@ -56,6 +56,16 @@ async fn probes_of_kubernetes_ask_paths_that_answer() {
         let answer = reqwest::get(format!("{}{path}", demo.url)).await.unwrap();
         assert_eq!(answer.status(), 200, "{probe}");
     }
+}
+
+#[test]
+fn kubernetes_would_take_the_manifests() {
+    let Some(python) = python() else {
+        return skip("kubernetes_would_take_the_manifests", "no python3 with pip");
+    };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/kubernetes");
+    let mut command = Command::new(python.with_file_name("kubernetes-validate"));
+    good(&command.arg("--strict").arg(folder.join("showrunner.yaml")).output().unwrap());
 }
 
 #[test]

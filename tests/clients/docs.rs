@@ -1,6 +1,6 @@
 //! The commands of the documentation, run as they stand there.
 //!
-//! Blocks of `sh` and `python` are run; a block of `text` behind one is what it prints, among other things. What
+//! Blocks of `sh` and `python` and playbooks are run; a block of `text` behind one is what it prints, among other things. What
 //! cannot be run here has a comment before it that says why.
 
 use std::{
@@ -67,6 +67,14 @@ fn run(document: &str) -> usize {
                 command.args(["-c", &text_of]);
                 command
             }
+            "yaml" if block.text.contains("ansible.builtin") => {
+                let Some(python) = python() else { continue };
+                let play = folder.path().join("play.yaml");
+                fs::write(&play, text_of).unwrap();
+                let mut command = Command::new(python.with_file_name("ansible-playbook"));
+                command.arg(play).env("ANSIBLE_HOME", folder.path()).env("LC_ALL", "C.UTF-8");
+                command
+            }
             _ => continue,
         };
         let output: Output = command.env("PATH", &path).current_dir(&folder).output().unwrap();
@@ -91,7 +99,7 @@ fn the_commands_of_the_documentation_do_what_it_says() {
         return skip(NAME, &format!("no {missing}"));
     }
     if python().is_none() {
-        skip(&format!("{NAME} (blocks in Python)"), "no python3 with pip");
+        skip(&format!("{NAME} (Python, Ansible)"), "no python3 with pip");
     }
     for (document, least) in [
         ("README.md", 1),

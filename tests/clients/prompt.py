@@ -1,4 +1,7 @@
-"""Runs a program in a terminal of its own, types the password where it is asked for, and prints what was shown."""
+"""Runs a program in a terminal of its own, types the keys of TYPED where it asks for a password, and prints what was shown.
+
+Ends with the program's exit code; at the end the terminal has to show again what is typed.
+"""
 
 import os
 import pty
@@ -23,9 +26,10 @@ while time.monotonic() < until:
         shown += piece
     is_silent = not termios.tcgetattr(terminal)[3] & termios.ECHO
     if b"Password: " in shown and is_silent and not typed:
-        os.write(terminal, b"demo\n")
+        os.write(terminal, os.environ["TYPED"].encode())
         typed = True
 
 sys.stdout.write(shown.decode())
 _, status = os.waitpid(child, 0)
+assert termios.tcgetattr(terminal)[3] & termios.ECHO, "the terminal was left silent"
 sys.exit(os.waitstatus_to_exitcode(status))

@@ -6,19 +6,25 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    time::Duration,
 };
 
 /// Simulated devices of a demo.
 const N_DEVICES: u16 = 11;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_showrunner");
 /// What the Python of these tests has.
-const PACKAGES: [&str; 5] = [
+const PACKAGES: [&str; 7] = [
+    "kubernetes-validate==1.37.0",
+    "ansible-core==2.19.14",
     "openapi-spec-validator==0.9.0",
     "schemathesis==4.32.5",
     "openapi-python-client==0.29.1",
     "websocket-client==1.9.2",
     "requests==2.34.2",
 ];
+
+/// How long a Python that could not be made is not tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(600);
 
 /// A running demo with its devices on ports in a row; stopped when dropped.
 pub(crate) struct Demo {
@@ -130,15 +136,20 @@ pub(crate) fn python() -> Option<PathBuf> {
     if fs::read_to_string(&made).is_ok_and(|made| made == wanted) {
         return Some(python);
     }
+    // Where it could not be made a moment ago, the next test need not try.
+    let failed = folder.join("not-made");
+    let age = fs::metadata(&failed).and_then(|file| file.modified()).ok();
+    if age.and_then(|at| at.elapsed().ok()).is_some_and(|age| age < TRY_AGAIN) {
+        return None;
+    }
     let quiet = |command: &mut Command| {
         let command = command.stdout(Stdio::null()).stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     };
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    let install =
+        ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1"];
     let is_made = quiet(Command::new("python3").args(["-m", "venv"]).arg(&folder))
         && quiet(Command::new(&python).args(install).args(PACKAGES));
-    if is_made {
-        fs::write(made, wanted).ok()?;
-    }
+    fs::write(if is_made { made } else { failed }, wanted).ok()?;
     is_made.then_some(python)
 }
