@@ -123,7 +123,7 @@ impl Shelf {
         self.rows.is_empty()
     }
 
-    /// The longest full form of each row, with `…` for arguments, and its templates.
+    /// The shortest full form of each row, with `…` for arguments, and its templates.
     pub(super) fn commands(&self) -> impl Iterator<Item = (String, &[String])> {
         self.rows.iter().map(|(row, forms)| {
             let form = forms.iter().min_by_key(|form| form.len());

@@ -51,10 +51,7 @@ impl Reader {
         job: impl FnOnce(&Catalog, &dyn Fn() -> bool) -> T + Send + 'static,
     ) -> Option<T> {
         let catalog = Arc::clone(&self.catalog);
-        let limited = move || {
-            let until = Instant::now() + LIMIT;
-            job(&catalog, &|| Instant::now() > until)
-        };
+        let limited = move || job(&catalog, &clock());
         self.pool.run(limited).await
     }
 
@@ -92,10 +89,15 @@ impl Reader {
                  filter the text, or for `parse_filtered: true` to parse what is left",
             );
         }
-        let until = Instant::now() + LIMIT;
         let base = (!cut).then(|| command.base());
-        self.catalog.read(os, line, base, output, false, &|| Instant::now() > until)
+        self.catalog.read(os, line, base, output, false, &clock())
     }
+}
+
+/// Says whether a parse that begins now is late.
+fn clock() -> impl Fn() -> bool {
+    let until = Instant::now() + LIMIT;
+    move || Instant::now() > until
 }
 
 /// True if the line's last word asks the device for JSON: `| json`, `| display json`, `… json`.

@@ -16,6 +16,8 @@ mod request_id;
 mod routes;
 mod stream;
 
+use actix_web::{HttpRequest, web::Payload};
+
 use self::error::ApiError;
 pub use self::{
     access_log::middleware as access_log_middleware,
@@ -34,11 +36,15 @@ use crate::{
     executor::{Executor, Reader},
     live::Live,
     metrics::Metrics,
+    plan::Plan,
     platform::Registry,
     settings::Settings,
     ssh_policy::SshPolicy,
     traces::Traces,
-    wire::{field::FieldError, request::RequestRules},
+    wire::{
+        field::FieldError,
+        request::{self, RequestRules},
+    },
 };
 
 /// What every handler works with.
@@ -76,6 +82,18 @@ impl App {
     fn invalid(&self, faults: Vec<FieldError>) -> ApiError {
         faults.iter().filter_map(|fault| fault.rule).for_each(|rule| self.metrics.refused(rule));
         ApiError::Invalid(faults)
+    }
+
+    /// The plan that a request's body asks for.
+    async fn plan(
+        &self,
+        request: &HttpRequest,
+        body: Payload,
+        caller: &Grant,
+    ) -> Result<Plan, ApiError> {
+        let body = body::read_json(request, body, self).await?;
+        let registry = self.registry.now();
+        request::plan(body, &self.rules(&registry, caller)).map_err(|faults| self.invalid(faults))
     }
 
     /// What the body of a caller with this grant is checked against.

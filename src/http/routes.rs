@@ -13,7 +13,6 @@ use utoipa_swagger_ui::SwaggerUi;
 use super::{
     App,
     authorize::Caller,
-    body::read_json,
     error::{self, ApiError},
     examples, health, openapi, parsers, request_id, stream,
 };
@@ -24,7 +23,7 @@ use crate::{
     plan::{DevicePlan, PlannedCommand},
     platform::Platform,
     wire::{
-        request::{self, ExecuteRequest},
+        request::ExecuteRequest,
         response::{ExecuteResponse, ParserResult},
         stream::StreamLine,
     },
@@ -134,10 +133,7 @@ pub(super) async fn execute(
     app: Data<App>,
     Caller { client, grant: caller }: Caller,
 ) -> Result<Json<ExecuteResponse>, ApiError> {
-    let body = read_json(&request, body, &app).await?;
-    let registry = app.registry.now();
-    let plan = request::plan(body, &app.rules(&registry, &caller))
-        .map_err(|faults| app.invalid(faults))?;
+    let plan = app.plan(&request, body, &caller).await?;
     let mut trail = app.audit.begin(client.asker(), &plan).await?;
     let admitted = app.executor.admit(plan).inspect_err(|_full| trail.finish());
     let outcomes = admitted.map_err(ApiError::Full)?.outcomes().await;
@@ -169,10 +165,7 @@ pub(super) async fn validate(
     app: Data<App>,
     Caller { grant: caller, .. }: Caller,
 ) -> Result<Json<ValidateResponse>, ApiError> {
-    let body = read_json(&request, body, &app).await?;
-    let registry = app.registry.now();
-    let plan = request::plan(body, &app.rules(&registry, &caller))
-        .map_err(|faults| app.invalid(faults))?;
+    let plan = app.plan(&request, body, &caller).await?;
     let devices = app.reader.run(move |catalog, _is_late| {
         plan.devices.iter().map(|plan| ValidatedDevice::new(plan, catalog)).collect()
     });

@@ -13,14 +13,13 @@ use actix_web::{
 use futures_util::stream;
 use tokio::time::timeout;
 
-use super::{App, authorize::Caller, body::read_json, error::ApiError, request_id};
+use super::{App, authorize::Caller, error::ApiError, request_id};
 use crate::{
     audit::Trail,
     executor::{Delivered, Granularity, Results},
     traces::{TraceContext, Traces},
     wire::{
         field::{FieldError, Step},
-        request,
         stream::{Lines, StreamLine},
     },
 };
@@ -47,10 +46,7 @@ pub(super) async fn execute(
     Caller { client, grant: caller }: Caller,
 ) -> Result<HttpResponse, ApiError> {
     let granularity = granularity(request.query_string())?;
-    let body = read_json(&request, body, &app).await?;
-    let registry = app.registry.now();
-    let plan = request::plan(body, &app.rules(&registry, &caller))
-        .map_err(|faults| app.invalid(faults))?;
+    let plan = app.plan(&request, body, &caller).await?;
     let mut trail = app.audit.begin(client.asker(), &plan).await?;
     let lines = Lines::new(&plan, request_id::current());
     let admitted = app.executor.admit(plan).inspect_err(|_full| trail.finish());
