@@ -78,14 +78,14 @@ impl Audit {
             text.extend(trail.line("asked", json!({"devices": devices, "commands": commands})));
         }
         if self.is_required {
-            let kept = lines.keep(text).await;
+            let kept = lines.keep(&text).await;
             if let Err(error) = kept {
                 trail.is_over = true;
                 tracing::error!(error = %error, "the audit stream cannot be written; the request is refused");
                 return Err(Unkept);
             }
         } else {
-            lines.send(text);
+            lines.send(&text);
         }
         Ok(trail)
     }
@@ -95,7 +95,7 @@ impl Audit {
         if let Some(lines) = &self.lines {
             let mut trail = Trail::new(self.clone(), asker);
             trail.finish();
-            lines.send(trail.line("refused", json!({"status": status})));
+            lines.send(&trail.line("refused", json!({"status": status})));
         }
     }
 
@@ -132,7 +132,7 @@ impl Trail {
             outcome.commands.iter().for_each(|command| count(&mut commands, command));
             self.line("device", came_of(outcome, &commands))
         });
-        self.send(text.collect());
+        self.send(&text.collect::<Vec<_>>());
     }
 
     /// Notes a result of an answer that is sent piece by piece.
@@ -147,7 +147,7 @@ impl Trail {
             Delivered::Device { device, outcome } => {
                 let mut commands = self.commands.remove(device).unwrap_or_default();
                 outcome.commands.iter().for_each(|command| count(&mut commands, command));
-                self.send(self.line("device", came_of(outcome, &commands)));
+                self.send(&self.line("device", came_of(outcome, &commands)));
             }
         }
     }
@@ -157,7 +157,7 @@ impl Trail {
         self.is_over = true;
     }
 
-    fn send(&self, text: Vec<u8>) {
+    fn send(&self, text: &[u8]) {
         if let Some(lines) = &self.audit.lines {
             lines.send(text);
         }
@@ -182,7 +182,7 @@ impl Trail {
 impl Drop for Trail {
     fn drop(&mut self) {
         if !self.is_over {
-            self.send(self.line("cancelled", json!({"reason": "the caller went away"})));
+            self.send(&self.line("cancelled", json!({"reason": "the caller went away"})));
         }
     }
 }

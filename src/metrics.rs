@@ -3,7 +3,7 @@
 //!
 //! Not here: when things are counted (each room does that at its boundary) and who may read them (`http`).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use prometheus::{
     Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
@@ -21,7 +21,10 @@ const SECONDS: [f64; 14] =
 
 /// Everything that is counted; clones count together.
 #[derive(Clone, Debug)]
-pub struct Metrics {
+pub struct Metrics(Arc<Families>);
+
+#[derive(Debug)]
+struct Families {
     registry: Registry,
     http_requests: IntCounterVec,
     http_duration: HistogramVec,
@@ -55,7 +58,7 @@ impl Metrics {
     pub fn new() -> Self {
         let registry = Registry::new();
         let made = Maker(&registry);
-        let metrics = Self {
+        let metrics = Self(Arc::new(Families {
             http_requests: made.counters(
                 "http_requests_total",
                 "HTTP requests by route and status.",
@@ -120,17 +123,17 @@ impl Metrics {
             spans_dropped: made
                 .counter("spans_dropped_total", "Spans of traces that the collector did not take."),
             registry: registry.clone(),
-        };
+        }));
         let build =
             made.gauges("build_info", "Always 1; the version is in its label.", &["version"]);
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         made.register(ProcessCollector::for_self());
         // What has not happened yet is 0, not missing: alerts compare it.
         for rule in Rule::ALL {
-            metrics.refused.with_label_values(&[rule.name()]);
+            metrics.0.refused.with_label_values(&[rule.name()]);
         }
         for outcome in ["ok", "failed"] {
-            metrics.parses.with_label_values(&[outcome]);
+            metrics.0.parses.with_label_values(&[outcome]);
         }
         metrics
     }
@@ -140,7 +143,7 @@ impl Metrics {
     pub fn text(&self) -> Vec<u8> {
         let mut text = Vec::new();
         // Fails only for two families of one name, which registering refuses.
-        let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
+        let _ = TextEncoder::new().encode(&self.0.registry.gather(), &mut text);
         text
     }
 
@@ -150,47 +153,47 @@ impl Metrics {
     /// A request has come; it is in flight until what is given back is dropped.
     #[must_use]
     pub fn request(&self) -> InFlight {
-        self.http_in_flight.inc();
-        InFlight(self.http_in_flight.clone())
+        self.0.http_in_flight.inc();
+        InFlight(self.0.http_in_flight.clone())
     }
 
     /// A request was answered. `route` is a pattern of ours, never the path that was asked for.
     pub fn answered(&self, route: &str, status: u16, took: Duration) {
         let status = status.to_string();
-        self.http_requests.with_label_values(&[route, &status]).inc();
-        self.http_duration.with_label_values(&[route, &status]).observe(took.as_secs_f64());
+        self.0.http_requests.with_label_values(&[route, &status]).inc();
+        self.0.http_duration.with_label_values(&[route, &status]).observe(took.as_secs_f64());
     }
 
     /// Requests whose answer has not been handed over in full.
     #[must_use]
     pub fn requests_in_flight(&self) -> i64 {
-        self.http_in_flight.get()
+        self.0.http_in_flight.get()
     }
 
     /// A client had sent too many requests of a class.
     pub fn rate_limited(&self, class: &'static str) {
-        self.rate_limited.with_label_values(&[class]).inc();
+        self.0.rate_limited.with_label_values(&[class]).inc();
     }
 
     /// A request had no API key, or none that is known.
     pub fn authentication_failed(&self) {
-        self.authentication_failures.inc();
+        self.0.authentication_failures.inc();
     }
 
     /// The gate refused a command.
     pub fn refused(&self, rule: Rule) {
-        self.refused.with_label_values(&[rule.name()]).inc();
+        self.0.refused.with_label_values(&[rule.name()]).inc();
     }
 
     /// Device sessions that may run at one time.
     pub fn set_sessions_max(&self, most: usize) {
-        self.sessions_max.set(i64::try_from(most).unwrap_or(i64::MAX));
+        self.0.sessions_max.set(i64::try_from(most).unwrap_or(i64::MAX));
     }
 
     /// A device waits for its turn; how it goes on is said to what is given back.
     #[must_use]
     pub fn device(&self, platform: &str) -> DeviceSession {
-        self.sessions_waiting.inc();
+        self.0.sessions_waiting.inc();
         DeviceSession {
             metrics: self.clone(),
             platform: platform.to_owned(),
@@ -202,11 +205,11 @@ impl Metrics {
     /// A command of a device session is done, and what was to be read out of it has been.
     pub fn command(&self, platform: &str, command: &CommandOutcome) {
         let code = command.failure.as_ref().map_or("ok", |failure| failure.code);
-        self.commands.with_label_values(&[platform, code]).inc();
+        self.0.commands.with_label_values(&[platform, code]).inc();
         if code != "not_run" {
-            self.command_duration.observe(command.duration.as_secs_f64());
+            self.0.command_duration.observe(command.duration.as_secs_f64());
         }
-        self.output_bytes.inc_by(u64::try_from(command.output.len()).unwrap_or(0));
+        self.0.output_bytes.inc_by(u64::try_from(command.output.len()).unwrap_or(0));
         if let Some(took) = command.parse_duration {
             self.parsed(command.parsed.is_some(), took);
         }
@@ -215,24 +218,24 @@ impl Metrics {
     /// Records were asked of an output.
     pub fn parsed(&self, has_records: bool, took: Duration) {
         let outcome = if has_records { "ok" } else { "failed" };
-        self.parses.with_label_values(&[outcome]).inc();
-        self.parse_duration.observe(took.as_secs_f64());
+        self.0.parses.with_label_values(&[outcome]).inc();
+        self.0.parse_duration.observe(took.as_secs_f64());
     }
 
     /// Log lines dropped since the last call.
     pub fn log_lines_dropped(&self, lines: u64) {
-        self.log_lines_dropped.inc_by(lines);
+        self.0.log_lines_dropped.inc_by(lines);
     }
 
     /// Spans that the collector did not take.
     pub fn spans_dropped(&self, spans: usize) {
-        self.spans_dropped.inc_by(u64::try_from(spans).unwrap_or(0));
+        self.0.spans_dropped.inc_by(u64::try_from(spans).unwrap_or(0));
     }
 
     /// Devices that wait for a session's place.
     #[must_use]
     pub fn sessions_waiting(&self) -> usize {
-        usize::try_from(self.sessions_waiting.get()).unwrap_or(0)
+        usize::try_from(self.0.sessions_waiting.get()).unwrap_or(0)
     }
 
     fn count_phases(&self, timing: &Timing) {
@@ -249,7 +252,7 @@ impl Metrics {
         ];
         for (phase, took) in phases {
             if let Some(took) = took {
-                self.phases.with_label_values(&[phase]).observe(took.as_secs_f64());
+                self.0.phases.with_label_values(&[phase]).observe(took.as_secs_f64());
             }
         }
     }
@@ -279,8 +282,8 @@ impl DeviceSession {
     pub fn started(&mut self) {
         if !self.running {
             self.running = true;
-            self.metrics.sessions_waiting.dec();
-            self.metrics.sessions_running.inc();
+            self.metrics.0.sessions_waiting.dec();
+            self.metrics.0.sessions_running.inc();
         }
     }
 
@@ -293,16 +296,16 @@ impl DeviceSession {
     }
 
     fn count(&self, outcome: &str) {
-        self.metrics.sessions.with_label_values(&[self.platform.as_str(), outcome]).inc();
+        self.metrics.0.sessions.with_label_values(&[self.platform.as_str(), outcome]).inc();
     }
 }
 
 impl Drop for DeviceSession {
     fn drop(&mut self) {
         let gauge = if self.running {
-            &self.metrics.sessions_running
+            &self.metrics.0.sessions_running
         } else {
-            &self.metrics.sessions_waiting
+            &self.metrics.0.sessions_waiting
         };
         gauge.dec();
         if !self.done {

@@ -160,7 +160,7 @@ fn rules<'a>(
 /// The faults, a line each.
 pub(super) fn said(faults: &[FieldError]) -> String {
     let step = |step: &Step| match step {
-        Step::Name(name) => name.clone(),
+        Step::Name(name) => name.to_string(),
         Step::Index(index) => index.to_string(),
     };
     let line = |fault: &FieldError| {

@@ -10,7 +10,7 @@ use actix_web::{
     Error, HttpMessage as _,
     body::{BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::ConnectionType,
+    http::{ConnectionType, Method},
     middleware::Next,
     web::{Bytes, Data},
 };
@@ -89,7 +89,7 @@ impl MessageBody for Counted {
 }
 
 struct AccessLine {
-    method: String,
+    method: Method,
     path: String,
     started: Instant,
     metrics: Metrics,
@@ -103,7 +103,7 @@ struct AccessLine {
 impl AccessLine {
     fn new(request: &ServiceRequest, metrics: &Metrics, traces: Option<Traces>) -> Self {
         Self {
-            method: request.method().to_string(),
+            method: request.method().clone(),
             path: request.path().to_owned(),
             started: Instant::now(),
             metrics: metrics.clone(),
@@ -122,11 +122,11 @@ impl AccessLine {
             traces.request(&request_id::trace(), route, status, self.began);
         }
         tracing::info!(
-            http.method = %self.method.escape_debug(),
-            http.path = %self.path.escape_debug(),
+            http.method = %self.method,
+            http.path = %self.path,
             http.status = status,
             duration_ms = millis(took),
-            client.address = self.client.as_ref().map(|client| client.address.to_string()),
+            client.address = self.client.as_ref().map(|client| tracing::field::display(client.address)),
             client.key = self.client.as_ref().and_then(|client| client.key().map(|key| &**key)),
             "request answered"
         );

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, map::Entry};
 
 /// # Errors
 /// No JSON, nested deeper than 128, or a name twice in one object; the error repeats nothing of the text but its place.
@@ -80,10 +80,10 @@ impl<'de> Visitor<'de> for Seed {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(name) = fields.next_key::<String>()? {
-            if object.contains_key(&name) {
-                return Err(A::Error::custom(TWICE));
+            match object.entry(name) {
+                Entry::Vacant(place) => drop(place.insert(fields.next_value_seed(Self)?)),
+                Entry::Occupied(_) => return Err(A::Error::custom(TWICE)),
             }
-            object.insert(name, fields.next_value_seed(Self)?);
         }
         Ok(Value::Object(object))
     }

@@ -71,9 +71,9 @@ struct ParsersQuery {
     os: Option<String>,
 }
 
-fn wrong_query(name: &str, msg: &str) -> ApiError {
+fn wrong_query(name: &'static str, msg: &str) -> ApiError {
     ApiError::Invalid(vec![FieldError {
-        loc: ["query", name].map(|step| Step::Name(step.to_owned())).to_vec(),
+        loc: ["query", name].map(|step| Step::Name(step.into())).to_vec(),
         msg: msg.to_owned(),
         kind: "enum",
         rule: None,

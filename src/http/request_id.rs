@@ -56,8 +56,13 @@ pub async fn middleware(
         .map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned);
     let span = info_span!("http.request", request_id = %id, trace_id = Empty);
     let parent = request.headers().get(TRACE_PARENT).and_then(|value| value.to_str().ok());
-    let trace = TraceContext::of(parent);
     let is_sent = request.app_data::<Data<App>>().is_some_and(|app| app.traces.are_sent());
+    // Ids that nobody would see are not made.
+    let trace = if is_sent || parent.is_some() {
+        TraceContext::of(parent)
+    } else {
+        TraceContext::default()
+    };
     if is_sent || trace.is_of_caller() {
         span.record("trace_id", &trace.trace_id);
     }

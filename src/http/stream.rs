@@ -148,7 +148,7 @@ fn granularity(query: &str) -> Result<Granularity, ApiError> {
         None | Some("device") => Ok(Granularity::Device),
         Some("command") => Ok(Granularity::Command),
         Some(_) => Err(ApiError::Invalid(vec![FieldError {
-            loc: ["query", "granularity"].map(|step| Step::Name(step.to_owned())).to_vec(),
+            loc: ["query", "granularity"].map(|step| Step::Name(step.into())).to_vec(),
             msg: "Input should be 'device' or 'command'".to_owned(),
             kind: "enum",
             rule: None,

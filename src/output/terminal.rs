@@ -9,6 +9,8 @@
 const BLANKED: u8 = 0;
 /// Longest escape sequence that is believed; a longer one is given up on, so that no text is swallowed.
 const MAX_ESCAPE_BYTES: usize = 64;
+/// Bytes looked at together.
+const BLOCK_BYTES: usize = 16;
 /// Longer lines are neither prompts nor questions.
 const MAX_PROMPT_BYTES: usize = 4096;
 
@@ -59,7 +61,7 @@ impl Terminal {
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
             if matches!(self.escape, Escape::None) {
-                let plain = rest.iter().position(|b| *b < 0x20 || *b == 0x7f).unwrap_or(rest.len());
+                let plain = plain_length(rest);
                 if plain > 0 {
                     let (text, after) = rest.split_at(plain);
                     self.print(text);
@@ -330,6 +332,17 @@ impl Terminal {
 }
 
 /// The line without blanked cells at its end.
+/// How many bytes come before the first control byte.
+fn plain_length(bytes: &[u8]) -> usize {
+    let is_control = |byte: &u8| *byte < 0x20 || *byte == 0x7f;
+    // Whole blocks first, without a branch in them: the compiler looks at all bytes of one at once.
+    let has_control = |block: &[u8]| block.iter().fold(false, |any, byte| any | is_control(byte));
+    let blocks = bytes.chunks_exact(BLOCK_BYTES).take_while(|block| !has_control(block)).count();
+    let plain = blocks * BLOCK_BYTES;
+    let rest = bytes.get(plain..).unwrap_or_default();
+    plain + rest.iter().position(is_control).unwrap_or(rest.len())
+}
+
 fn visible(line: &[u8]) -> &[u8] {
     let end = line.iter().rposition(|cell| *cell != BLANKED).map_or(0, |last| last + 1);
     line.get(..end).unwrap_or_default()

@@ -1,14 +1,14 @@
-//! Lines on their way to a file or to standard error, written by a thread of their own.
+//! Lines on their way to a file or to standard error, written by a thread of their own, many at a time.
 //!
 //! Whoever writes a line never waits for the disk or for whoever reads the pipe: when too many lines wait, new ones
 //! are dropped and counted. Who needs to know that a line was kept asks for it.
 
 use std::{
     io::{self, Write},
+    mem::take,
     sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-        mpsc::{Receiver, SyncSender, sync_channel},
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        mpsc::{SyncSender, sync_channel},
     },
     thread,
     time::Duration,
@@ -21,23 +21,54 @@ use tracing_subscriber::fmt::MakeWriter;
 const MOST_WAITING: usize = 16 * 1024;
 /// Bytes that may wait.
 const MOST_BYTES: usize = 32 << 20;
+/// How long a first line waits for others: waking the writer for each would cost more than the line.
+const GATHER: Duration = Duration::from_millis(5);
 /// How long the end of the program waits for the last lines.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// The way in; clones lead to the same place.
 #[derive(Clone)]
-pub struct Lines {
-    queue: SyncSender<Message>,
-    bytes_waiting: Arc<AtomicUsize>,
-    on_drop: Arc<dyn Fn() + Send + Sync>,
+pub struct Lines(Arc<WayIn>);
+
+/// Ends the writer's thread when it goes.
+struct WayIn(Arc<Shared>);
+
+struct Shared {
+    waiting: Mutex<Waiting>,
+    wake: Condvar,
+    on_drop: Box<dyn Fn() + Send + Sync>,
 }
 
-enum Message {
-    Line(Vec<u8>),
-    /// A line, and who wants to know whether it was kept.
-    Confirmed(Vec<u8>, oneshot::Sender<io::Result<()>>),
-    /// All lines before this have been written when this is answered.
-    Flush(SyncSender<()>),
+#[derive(Default)]
+struct Waiting {
+    batch: Batch,
+    /// Lines and bytes that were taken and are not written yet, also those that are being written.
+    lines: usize,
+    bytes: usize,
+    writer_sleeps: bool,
+    is_over: bool,
+}
+
+/// What is written at once.
+#[derive(Default)]
+struct Batch {
+    text: Vec<u8>,
+    lines: usize,
+    /// Who wants to know whether a line of it was kept.
+    confirm: Vec<oneshot::Sender<io::Result<()>>>,
+    /// Who wants to know that it was written.
+    flushed: Vec<SyncSender<()>>,
+}
+
+impl Batch {
+    /// Somebody waits for it.
+    fn is_urgent(&self) -> bool {
+        !self.confirm.is_empty() || !self.flushed.is_empty()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.lines == 0 && !self.is_urgent()
+    }
 }
 
 impl Lines {
@@ -50,20 +81,20 @@ impl Lines {
         sink: impl Write + Send + 'static,
         on_drop: impl Fn() + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        let (queue, waiting) = sync_channel(MOST_WAITING);
-        let on_drop: Arc<dyn Fn() + Send + Sync> = Arc::new(on_drop);
-        let bytes_waiting = Arc::new(AtomicUsize::new(0));
-        let (lost, bytes) = (Arc::clone(&on_drop), Arc::clone(&bytes_waiting));
-        thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(move || write_all(&waiting, sink, &bytes, &*lost))?;
-        Ok(Self { queue, bytes_waiting, on_drop })
+        let shared = Arc::new(Shared {
+            waiting: Mutex::default(),
+            wake: Condvar::new(),
+            on_drop: Box::new(on_drop),
+        });
+        let way_in = WayIn(Arc::clone(&shared));
+        thread::Builder::new().name(name.to_owned()).spawn(move || shared.write_all(sink))?;
+        Ok(Self(Arc::new(way_in)))
     }
 
     /// Takes a line, or several, line ends included; if too many wait they are dropped and counted.
-    pub fn send(&self, line: Vec<u8>) {
-        if !self.enqueue(line.len(), Message::Line(line)) {
-            (self.on_drop)();
+    pub fn send(&self, line: &[u8]) {
+        if !self.enqueue(line, None) {
+            (self.0.0.on_drop)();
         }
     }
 
@@ -71,37 +102,51 @@ impl Lines {
     ///
     /// # Errors
     /// It was not written: too many wait, or the disk refuses.
-    pub async fn keep(&self, line: Vec<u8>) -> io::Result<()> {
+    pub async fn keep(&self, line: &[u8]) -> io::Result<()> {
         let (confirm, confirmed) = oneshot::channel();
-        if !self.enqueue(line.len(), Message::Confirmed(line, confirm)) {
+        if !self.enqueue(line, Some(confirm)) {
             return Err(io::Error::other("too many lines wait"));
         }
         confirmed.await.unwrap_or_else(|_gone| Err(io::Error::other("the writer has ended")))
     }
 
     /// True if there was room.
-    fn enqueue(&self, bytes: usize, message: Message) -> bool {
-        let before = self.bytes_waiting.fetch_add(bytes, Ordering::Relaxed);
-        let taken =
-            before.saturating_add(bytes) <= MOST_BYTES && self.queue.try_send(message).is_ok();
-        if !taken {
-            self.bytes_waiting.fetch_sub(bytes, Ordering::Relaxed);
+    fn enqueue(&self, line: &[u8], confirm: Option<oneshot::Sender<io::Result<()>>>) -> bool {
+        let shared = &*self.0.0;
+        let mut waiting = shared.lock();
+        if waiting.lines >= MOST_WAITING || waiting.bytes.saturating_add(line.len()) > MOST_BYTES {
+            return false;
         }
-        taken
+        waiting.lines += 1;
+        waiting.bytes += line.len();
+        waiting.batch.lines += 1;
+        waiting.batch.text.extend_from_slice(line);
+        waiting.batch.confirm.extend(confirm);
+        shared.wake(waiting);
+        true
     }
 
     /// Waits, but not for ever, until everything that was taken has been written.
     pub fn flush(&self) {
         let (done, wait) = sync_channel(1);
-        if self.queue.try_send(Message::Flush(done)).is_ok() {
-            let _ = wait.recv_timeout(LAST_LINES);
-        }
+        let mut waiting = self.0.0.lock();
+        waiting.batch.flushed.push(done);
+        self.0.0.wake(waiting);
+        let _ = wait.recv_timeout(LAST_LINES);
     }
 }
 
-impl Write for Lines {
+impl Drop for WayIn {
+    fn drop(&mut self) {
+        let mut waiting = self.0.lock();
+        waiting.is_over = true;
+        self.0.wake.notify_one();
+    }
+}
+
+impl Write for &Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.send(line.to_vec());
+        self.send(line);
         Ok(line.len())
     }
 
@@ -111,44 +156,77 @@ impl Write for Lines {
 }
 
 impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
+    type Writer = &'a Self;
 
-    fn make_writer(&'a self) -> Self {
-        self.clone()
+    fn make_writer(&'a self) -> Self::Writer {
+        self
     }
 }
 
-fn write_all(
-    waiting: &Receiver<Message>,
-    mut sink: impl Write,
-    bytes_waiting: &AtomicUsize,
-    on_drop: &dyn Fn(),
-) {
-    while let Ok(message) = waiting.recv() {
-        match message {
-            Message::Line(line) => {
-                bytes_waiting.fetch_sub(line.len(), Ordering::Relaxed);
-                if sink.write_all(&line).is_err() {
-                    on_drop();
-                }
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes the writer if it would not look by itself soon enough.
+    fn wake(&self, mut waiting: MutexGuard<'_, Waiting>) {
+        if take(&mut waiting.writer_sleeps) || waiting.batch.is_urgent() {
+            drop(waiting);
+            self.wake.notify_one();
+        }
+    }
+
+    /// The writer's thread.
+    fn write_all(&self, mut sink: impl Write) {
+        while let Some(batch) = self.next() {
+            let written = sink.write_all(&batch.text);
+            if written.is_err() {
+                (0..batch.lines).for_each(|_| (self.on_drop)());
             }
-            Message::Confirmed(line, confirm) => {
-                bytes_waiting.fetch_sub(line.len(), Ordering::Relaxed);
-                let written = sink.write_all(&line).and_then(|()| sink.flush());
-                // Whoever asked may have gone.
-                let _ = confirm.send(written);
+            let mut waiting = self.lock();
+            waiting.lines -= batch.lines;
+            waiting.bytes -= batch.text.len();
+            drop(waiting);
+            if !batch.is_urgent() {
+                continue;
             }
-            Message::Flush(done) => {
-                let _ = sink.flush();
+            let kept = written.and_then(|()| sink.flush());
+            // Whoever asked may have gone.
+            for confirm in batch.confirm {
+                let _ = confirm.send(kept.as_ref().copied().map_err(|error| error.kind().into()));
+            }
+            for done in batch.flushed {
                 let _ = done.send(());
             }
         }
+    }
+
+    /// What there is to write; `None` when nothing can come any more.
+    fn next(&self) -> Option<Batch> {
+        let mut waiting = self.lock();
+        while waiting.batch.is_empty() {
+            if waiting.is_over {
+                return None;
+            }
+            waiting.writer_sleeps = true;
+            waiting = self.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        waiting.writer_sleeps = false;
+        let may_gather = |waiting: &mut Waiting| !waiting.batch.is_urgent() && !waiting.is_over;
+        let (mut waiting, _) = self
+            .wake
+            .wait_timeout_while(waiting, GATHER, may_gather)
+            .unwrap_or_else(PoisonError::into_inner);
+        Some(take(&mut waiting.batch))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Mutex, mpsc::channel};
+    use std::sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{Receiver, channel},
+    };
 
     use super::*;
 
@@ -176,22 +254,17 @@ mod tests {
         let on_drop = move || {
             count.fetch_add(1, Ordering::Relaxed);
         };
-        let lines = Lines::start("test", sink, on_drop);
-        let lines = lines.unwrap();
+        let lines = Lines::start("test", sink, on_drop).unwrap();
         let sent = MOST_WAITING + 1000;
         for _ in 0..sent {
-            lines.send(b"x".to_vec());
+            lines.send(b"x");
         }
-        let lost_first = lost.load(Ordering::Relaxed);
-        // One line may already have been taken out of the queue.
-        assert!((999..=1000).contains(&lost_first), "{lost_first}");
+        assert_eq!(lost.load(Ordering::Relaxed), 1000);
         drop(go);
-        // The queue may still be full; a flush that finds no room comes back at once.
-        while kept.lock().unwrap().len() < sent - lost_first {
-            lines.flush();
-        }
-        lines.send(vec![b'x'; MOST_BYTES + 1]);
-        assert_eq!(lost.load(Ordering::Relaxed), lost_first + 1);
+        lines.flush();
+        assert_eq!(kept.lock().unwrap().len(), MOST_WAITING);
+        lines.send(&vec![b'x'; MOST_BYTES + 1]);
+        assert_eq!(lost.load(Ordering::Relaxed), 1001);
     }
 
     #[tokio::test]
@@ -206,9 +279,9 @@ mod tests {
             }
         }
         let lines = Lines::start("test", Full, || {}).unwrap();
-        let error = lines.keep(b"x\n".to_vec()).await.unwrap_err();
+        let error = lines.keep(b"x\n").await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
         let lines = Lines::start("test", Vec::new(), || {}).unwrap();
-        assert!(lines.keep(b"x\n".to_vec()).await.is_ok());
+        assert!(lines.keep(b"x\n").await.is_ok());
     }
 }

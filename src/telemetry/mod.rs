@@ -3,6 +3,7 @@
 mod json;
 pub mod lines;
 pub mod rolling;
+mod text;
 
 use std::io::{IsTerminal as _, stderr};
 
@@ -18,7 +19,12 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use self::{json::FlatJson, lines::Lines, rolling::RollingFile};
+use self::{
+    json::FlatJson,
+    lines::Lines,
+    rolling::RollingFile,
+    text::{PlainFields, PlainText},
+};
 use crate::{
     metrics::Metrics,
     settings::{LogFormat, LogLevel, Settings},
@@ -74,7 +80,8 @@ pub fn start(settings: &Settings, metrics: &Metrics) -> std::io::Result<Log> {
         }
         LogFormat::Text => {
             let colour = settings.log_file.is_none() && stderr().is_terminal();
-            registry.with(layer.with_ansi(colour)).try_init()
+            let layer = layer.with_ansi(colour).fmt_fields(PlainFields).event_format(PlainText);
+            registry.with(layer).try_init()
         }
     };
     // Tests start more than one service in a process: the first one's logging stays.

@@ -54,6 +54,16 @@ impl RollingFile {
         }
     }
 
+    /// How many bytes more the file may have.
+    fn room(&self) -> usize {
+        match self.rotation {
+            Rotation::Bytes(most) => {
+                usize::try_from(most.saturating_sub(self.bytes)).unwrap_or(usize::MAX)
+            }
+            Rotation::Off | Rotation::Hourly | Rotation::Daily => usize::MAX,
+        }
+    }
+
     fn roll(&mut self, now: SystemTime) -> io::Result<()> {
         self.file.flush()?;
         for age in (1..self.retention).rev() {
@@ -77,16 +87,23 @@ impl RollingFile {
 }
 
 impl Write for RollingFile {
-    /// Takes one line whole.
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+    /// Takes as many whole lines as the file has room for, one at the least.
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
         let now = SystemTime::now();
-        if self.is_due(line.len(), now) {
+        let first = memchr::memchr(b'\n', lines).map_or(lines.len(), |end| end + 1);
+        if self.is_due(first, now) {
             // A folder that cannot be renamed in is no reason to lose lines: the file grows on.
             let _ = self.roll(now);
         }
-        self.file.write_all(line)?;
-        self.bytes += line.len() as u64;
-        Ok(line.len())
+        let fitting = lines.get(..self.room()).unwrap_or(lines);
+        let length = match memchr::memrchr(b'\n', fitting) {
+            _ if fitting.len() == lines.len() => lines.len(),
+            Some(end) => end + 1,
+            None => first,
+        };
+        self.file.write_all(lines.get(..length).unwrap_or_default())?;
+        self.bytes += length as u64;
+        Ok(length)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -123,11 +140,19 @@ mod tests {
 
     #[test]
     fn a_file_that_is_full_begins_anew_and_the_oldest_go() {
+        // One line at a time, and all that were waiting.
+        for at_once in [1, 7, 50] {
+            fill_and_look(at_once);
+        }
+    }
+
+    fn fill_and_look(at_once: usize) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.log");
         let mut file = RollingFile::open(&path, Rotation::Bytes(100), 3).unwrap();
-        for number in 0..50 {
-            file.write_all(format!("line {number:02} 123456789\n").as_bytes()).unwrap();
+        let lines: Vec<_> = (0..50).map(|number| format!("line {number:02} 123456789\n")).collect();
+        for lines in lines.chunks(at_once) {
+            file.write_all(lines.concat().as_bytes()).unwrap();
         }
         assert_eq!(names(folder.path()), ["a.log", "a.log.1", "a.log.2", "a.log.3"]);
         let text = ["a.log.3", "a.log.2", "a.log.1", "a.log"]

@@ -6,20 +6,22 @@
 use std::{borrow::Cow, sync::Arc};
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::command::Rule;
 
 /// Unknown names are repeated in the answer, but no more of them than this.
 const MOST_NAME_CHARS: usize = 64;
+/// No object of ours has more fields.
+const MOST_FIELDS: usize = 16;
 
 /// One step of a place in the body: a field's name or an item's index.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Step {
     /// A field.
-    Name(String),
+    Name(Cow<'static, str>),
     /// An item of a list, from 0.
     Index(usize),
 }
@@ -120,7 +122,7 @@ impl Place {
         let mut steps: Vec<Step> =
             std::iter::successors(Some(self), |place| place.0.above.as_ref())
                 .map(|place| match &place.0.step {
-                    LinkStep::Name(name) => Step::Name(name.to_string()),
+                    LinkStep::Name(name) => Step::Name(name.clone()),
                     LinkStep::Index(index) => Step::Index(*index),
                 })
                 .collect();
@@ -133,7 +135,8 @@ impl Place {
 pub struct Object {
     /// Where the object stands.
     pub place: Place,
-    fields: Map<String, Value>,
+    /// In the body's order; few enough that looking through them beats hashing names.
+    fields: Vec<(String, Value)>,
     known: Vec<&'static str>,
 }
 
@@ -141,7 +144,11 @@ impl Object {
     /// The object at `place`, or a fault.
     pub fn read(value: Value, place: Place, faults: &mut Faults) -> Option<Self> {
         if let Value::Object(fields) = value {
-            Some(Self { place, fields, known: Vec::new() })
+            Some(Self {
+                place,
+                fields: fields.into_iter().collect(),
+                known: Vec::with_capacity(MOST_FIELDS),
+            })
         } else {
             faults.add(&place, "model_attributes_type", "Input should be a JSON object");
             None
@@ -151,13 +158,14 @@ impl Object {
     /// Takes a field that may be missing or null.
     pub fn optional(&mut self, name: &'static str) -> Option<(Value, Place)> {
         self.known.push(name);
-        let value = self.fields.remove(name).filter(|value| !value.is_null())?;
-        Some((value, self.place.field(name)))
+        let at = self.fields.iter().position(|(known, _)| known == name)?;
+        let (_, value) = self.fields.remove(at);
+        (!value.is_null()).then(|| (value, self.place.field(name)))
     }
 
     /// Takes a field that must be there.
     pub fn required(&mut self, name: &'static str, faults: &mut Faults) -> Option<(Value, Place)> {
-        let null = self.fields.get(name).is_some_and(Value::is_null);
+        let null = self.field(name).is_some_and(Value::is_null);
         let found = self.optional(name);
         if found.is_none() && !null {
             faults.add(&self.place.field(name), "missing", "Field required");
@@ -170,12 +178,16 @@ impl Object {
     /// True if the field is there and not null.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.fields.get(name).is_some_and(|value| !value.is_null())
+        self.field(name).is_some_and(|value| !value.is_null())
+    }
+
+    fn field(&self, name: &str) -> Option<&Value> {
+        self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
     /// Names every field that nobody took.
     pub fn finish(self, faults: &mut Faults) {
-        for name in self.fields.keys() {
+        for (name, _) in &self.fields {
             let shown: String =
                 name.chars().take(MOST_NAME_CHARS).flat_map(char::escape_debug).collect();
             let near = self

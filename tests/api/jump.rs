@@ -83,8 +83,12 @@ async fn much_output_comes_through_whole() {
     for result in [&result, &direct] {
         assert_eq!(result["commands"][0]["truncated"], true, "{}", result["error"]);
     }
-    let output = |result: &Value| result["commands"][0]["output"].as_str().unwrap().len();
-    assert_eq!(output(&result), output(&direct));
+    // How much of its last line has come is for the clock to say.
+    let output = |result: &Value| {
+        let text = result["commands"][0]["output"].as_str().unwrap().as_bytes();
+        text[..8_000_000].to_vec()
+    };
+    assert!(output(&result) == output(&direct), "the way has changed the text");
 }
 
 #[tokio::test]

@@ -1,0 +1,191 @@
+//! One line of text an event: time, level, where it happened, who says it, what, and its fields.
+//!
+//! What is written for every request has to be cheap; and no value may look like another line.
+
+use std::fmt::{self, Write as _};
+
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{
+    field::{RecordFields, VisitOutput as _},
+    fmt::{
+        FmtContext, FormatEvent, FormatFields, FormattedFields,
+        format::Writer,
+        time::{FormatTime as _, SystemTime},
+    },
+    registry::{LookupSpan, Scope},
+};
+
+/// Writes events as lines of text.
+pub(super) struct PlainText;
+
+/// Writes fields as `name=value`, parted by blanks.
+pub(super) struct PlainFields;
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> FormatEvent<S, PlainFields> for PlainText {
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, PlainFields>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let metadata = event.metadata();
+        SystemTime.format_time(&mut writer)?;
+        writer.write_str(level(*metadata.level(), writer.has_ansi_escapes()))?;
+        for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
+            writer.write_str(span.name())?;
+            if let Some(fields) = span.extensions().get::<FormattedFields<PlainFields>>()
+                && !fields.is_empty()
+            {
+                writer.write_char('{')?;
+                writer.write_str(fields)?;
+                writer.write_char('}')?;
+            }
+            writer.write_char(':')?;
+        }
+        writer.write_char(' ')?;
+        writer.write_str(metadata.target())?;
+        writer.write_str(": ")?;
+        PlainFields.format_fields(writer.by_ref(), event)?;
+        writer.write_char('\n')
+    }
+}
+
+/// The level in five columns, between blanks.
+fn level(level: Level, colour: bool) -> &'static str {
+    match (level, colour) {
+        (Level::ERROR, false) => " ERROR ",
+        (Level::WARN, false) => "  WARN ",
+        (Level::INFO, false) => "  INFO ",
+        (Level::DEBUG, false) => " DEBUG ",
+        (Level::TRACE, false) => " TRACE ",
+        (Level::ERROR, true) => " \x1b[31mERROR\x1b[0m ",
+        (Level::WARN, true) => "  \x1b[33mWARN\x1b[0m ",
+        (Level::INFO, true) => "  \x1b[32mINFO\x1b[0m ",
+        (Level::DEBUG, true) => " \x1b[34mDEBUG\x1b[0m ",
+        (Level::TRACE, true) => " \x1b[35mTRACE\x1b[0m ",
+    }
+}
+
+impl<'w> FormatFields<'w> for PlainFields {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut line = Line { writer, is_first: true, result: Ok(()) };
+        fields.record(&mut line);
+        line.finish()
+    }
+}
+
+struct Line<'w> {
+    writer: Writer<'w>,
+    is_first: bool,
+    result: fmt::Result,
+}
+
+impl Line<'_> {
+    fn put(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+        if self.result.is_ok() {
+            self.result = self.try_put(field.name(), value);
+        }
+    }
+
+    fn try_put(&mut self, name: &str, value: fmt::Arguments<'_>) -> fmt::Result {
+        if !self.is_first {
+            self.writer.write_char(' ')?;
+        }
+        self.is_first = false;
+        if name != "message" {
+            self.writer.write_str(name)?;
+            self.writer.write_char('=')?;
+        }
+        OneLine(&mut self.writer).write_fmt(value)
+    }
+}
+
+impl tracing_subscriber::field::VisitOutput<fmt::Result> for Line<'_> {
+    fn finish(self) -> fmt::Result {
+        self.result
+    }
+}
+
+impl Visit for Line<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put(field, format_args!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "message" => self.put(field, format_args!("{value}")),
+            _ => self.put(field, format_args!("{value:?}")),
+        }
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, format_args!("{value}"));
+    }
+}
+
+/// Lets no control character through: it could end the line or change a terminal.
+struct OneLine<'a, 'w>(&'a mut Writer<'w>);
+
+impl fmt::Write for OneLine<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut rest = text;
+        while let Some((at, control)) = rest.char_indices().find(|(_, c)| c.is_control()) {
+            let (before, behind) = rest.split_at_checked(at).unwrap_or((rest, ""));
+            self.0.write_str(before)?;
+            write!(self.0, "{}", control.escape_debug())?;
+            rest = behind.get(control.len_utf8()..).unwrap_or_default();
+        }
+        self.0.write_str(rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_event_is_one_line_whatever_its_values_hold() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let layer = tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .fmt_fields(PlainFields)
+            .event_format(PlainText);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            let span = tracing::info_span!("http.request", request_id = %"r-1", trace_id = tracing::field::Empty);
+            let _inside = span.enter();
+            span.record("trace_id", "t");
+            let forged = "a\nb\x1b[31m\u{9b}c";
+            tracing::warn!(plain = %forged, quoted = forged, none = None::<u64>, number = 7, "it\r{}", 'x');
+        });
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let (_time, line) = text.split_once("Z  ").unwrap();
+        assert_eq!(
+            line,
+            "WARN http.request{request_id=r-1 trace_id=\"t\"}: showrunner::telemetry::text::tests: it\\rx \
+             plain=a\\nb\\u{1b}[31m\\u{9b}c quoted=\"a\\nb\\u{1b}[31m\\u{9b}c\" number=7\n"
+        );
+    }
+}
