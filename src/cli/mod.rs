@@ -83,10 +83,11 @@ enum Command {
         #[arg(long, short, value_enum, default_value_t)]
         output: supported::Rows,
     },
-    /// Says what an error code means and what to do
+    /// Says what error codes mean and what to do; without a code it lists them
     Explain {
-        /// The code, such as `auth_rejected`
-        code: String,
+        /// The codes, such as `auth_rejected`
+        #[arg(value_name = "CODE")]
+        codes: Vec<String>,
     },
     /// Asks a running service whether it is well; for container health checks
     Health {
@@ -135,7 +136,7 @@ pub fn run() -> ExitCode {
             clap_complete::generate(shell, &mut whole_command(), "showrunner", &mut stdout());
             ExitCode::SUCCESS
         }
-        Command::Explain { code } => supported::explain(&code),
+        Command::Explain { codes } => supported::explain(&codes),
         Command::NewKey { name } => new_key(&name),
         command => match sources.load() {
             Ok(loaded) => run_with(command, loaded, sources),

@@ -19,6 +19,9 @@ use crate::{
     wire::parse::{ParseJob, ParseResponse},
 };
 
+/// Less like than this is no typing error.
+const LEAST_LIKENESS: f64 = 0.75;
+
 /// Longest parse of one output.
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -174,16 +177,36 @@ pub(super) fn about(settings: &Settings, with_licences: bool) -> ExitCode {
     print(&text)
 }
 
-/// What is known of an error code.
-pub(super) fn explain(code: &str) -> ExitCode {
-    let Some(known) = codes::find(code) else {
-        return refuse(&format!("{code} is no error code; docs/errors.md lists them all"));
-    };
-    let status = known.status.map(|status| format!("HTTP status {status}. ")).unwrap_or_default();
-    print(&format!(
-        "{}\n\nCause.   {status}{}\nCure.    {}\nExample. {}",
-        known.code, known.cause, known.cure, known.example
-    ))
+/// What is known of error codes; without one, all of them with their causes.
+pub(super) fn explain(given: &[String]) -> ExitCode {
+    if given.is_empty() {
+        let mut sheet = Sheet::new(["code", "cause"]);
+        sheet.rows.extend(codes::all().map(|known| vec![known.code.into(), known.cause.into()]));
+        return print(&sheet.table());
+    }
+    let mut entries = Vec::new();
+    for code in given {
+        let Some(known) = codes::find(code) else { return refuse(&no_such_code(code)) };
+        let status = known.status.map(|status| format!("HTTP status {status}. "));
+        entries.push(format!(
+            "{}\n\nCause.   {}{}\nCure.    {}\nExample. {}\n",
+            known.code,
+            status.unwrap_or_default(),
+            known.cause,
+            known.cure,
+            known.example
+        ));
+    }
+    print(&entries.join("\n"))
+}
+
+fn no_such_code(given: &str) -> String {
+    let likeness = |code: &str| strsim::jaro_winkler(given, code);
+    let near = codes::all().map(|known| known.code);
+    let near = near.max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+    let near = near.filter(|near| likeness(near) >= LEAST_LIKENESS);
+    let near = near.map(|near| format!(" (nearest known: {near})")).unwrap_or_default();
+    format!("{} is no error code{near}; `showrunner explain` lists them", given.escape_debug())
 }
 
 fn known(settings: &Settings) -> Result<(Registry, Catalog), String> {

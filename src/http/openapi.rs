@@ -7,7 +7,7 @@ use utoipa::{
 };
 use utoipa_swagger_ui::Config;
 
-use super::{error, examples, health, parsers, refusals, routes};
+use super::{error, errors, examples, health, parsers, refusals, routes};
 use crate::wire::{parse, request, response, stream};
 
 /// The document as JSON, with the service's title and examples for simulated devices from `first_port` on.
@@ -76,7 +76,8 @@ pub(super) fn swagger_config() -> Config<'static> {
             any name of *platforms*.",
         license(name = "GPL-3.0-or-later", identifier = "GPL-3.0-or-later")
     ),
-    paths(routes::execute, routes::validate, parsers::parse, routes::platforms, parsers::parsers, health::health, health::live,
+    paths(routes::execute, routes::validate, parsers::parse, routes::platforms, parsers::parsers,
+        errors::list, errors::one, health::health, health::live,
         health::ready, routes::metrics),
     components(schemas(
         request::ExecuteRequest,
@@ -94,7 +95,7 @@ pub(super) fn swagger_config() -> Config<'static> {
     security((), ("api_key" = []), ("bearer" = [])),
     tags(
         (name = "Show commands", description = "Run them, check them, parse what they printed"),
-        (name = "What is supported", description = "Platforms with their names, commands with their fields"),
+        (name = "What is supported", description = "Platforms with their names, commands with their fields, errors with their cures"),
         (name = "Operation", description = "For load balancers and monitoring"),
     )
 )]

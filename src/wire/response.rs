@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::errors::CodeLink;
 use crate::{
     catalog::Parser,
     outcome::{CommandOutcome, DeviceOutcome, Timing},
@@ -66,6 +67,9 @@ pub struct DeviceResult {
     /// The kind of error, for programs.
     #[schema(nullable, example = "auth_rejected")]
     pub error_code: Option<&'static str>,
+    /// Where the service says more of this kind of error: its cause, what to do, an example. Null if there is none.
+    #[schema(nullable, value_type = Option<String>, example = "/api/v1/errors/auth_rejected")]
+    pub error_link: Option<CodeLink>,
     /// Milliseconds from the device's turn to its end.
     pub duration_ms: u64,
     /// Where that time went.
@@ -174,6 +178,9 @@ pub struct CommandResult {
     /// The kind of error, for programs.
     #[schema(nullable, example = "cli_error")]
     pub error_code: Option<&'static str>,
+    /// Where the service says more of this kind of error: its cause, what to do, an example. Null if there is none.
+    #[schema(nullable, value_type = Option<String>, example = "/api/v1/errors/cli_error")]
+    pub error_link: Option<CodeLink>,
     /// Where the filter was applied: `device` or `service`; null without one.
     #[schema(nullable, example = "device")]
     pub filtered_by: Option<&'static str>,
@@ -229,6 +236,7 @@ impl From<DeviceOutcome> for DeviceResult {
             os: outcome.os,
             port: outcome.port,
             error_code,
+            error_link: error_code.map(CodeLink),
             duration_ms: millis(outcome.duration),
             timing: outcome.timing.into(),
             attempts: outcome.attempts,
@@ -265,6 +273,7 @@ impl From<CommandOutcome> for CommandResult {
             duration_ms: millis(outcome.duration),
             truncated: outcome.truncated,
             error_code,
+            error_link: error_code.map(CodeLink),
             filtered_by: outcome.filtered_by,
             parser: outcome.parser.map(ParserResult::from),
         }

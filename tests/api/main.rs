@@ -15,6 +15,7 @@ mod bad_http;
 mod bad_input;
 mod cancel;
 mod deadlines;
+mod error_links;
 mod execute;
 mod faults;
 mod host_keys;

@@ -50,7 +50,14 @@ fn run_reads_a_device_and_its_exit_code_says_what_came_of_it() {
             "devices.0.os: Input should be the name of a known platform; nearest known: ",
         ),
         (2201, "ios", vec![], 2, "commands: Field required"),
-        (2201, "ios", vec!["show nonsense"], 3, "% Invalid input detected"),
+        (2201, "ios", vec!["show nonsense"], 3, "[cli_error]"),
+        (
+            2201,
+            "ios",
+            vec!["show nonsense"],
+            3,
+            "what to do about it: showrunner explain cli_error\n",
+        ),
         (2201, "ios", vec!["--timeout", "1000", "show version"], 2, "Timeout must be between"),
         (1, "ios", vec!["show version"], 3, "[connection_refused]"),
     ] {
@@ -243,7 +250,15 @@ fn what_the_program_is_and_knows_is_a_command_away() {
         let said = good(&bare().args(["explain", known.code]).output().unwrap());
         assert!(said.contains(known.cure), "{said}");
     }
-    assert_eq!(bare().args(["explain", "x"]).output().unwrap().status.code(), Some(2));
+    let several = good(&bare().args(["explain", "not_ssh", "cli_error"]).output().unwrap());
+    assert!(several.starts_with("not_ssh\n") && several.contains("\ncli_error\n"), "{several}");
+    let listed = good(&bare().arg("explain").output().unwrap());
+    assert!(codes::all().all(|known| listed.contains(&format!("\n{} ", known.code))), "{listed}");
+    for (given, want) in [("x", "x is no error code; "), ("auth_reject", "known: auth_rejected)")] {
+        let refused = bare().args(["explain", given]).output().unwrap();
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(text(&refused.stderr).contains(want), "{}", text(&refused.stderr));
+    }
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let completions = good(&bare().args(["completions", shell]).output().unwrap());
         assert!(
