@@ -282,12 +282,12 @@ pub(super) struct ValidatedCommand {
     /// The line that the device would get.
     line: String,
     /// Where the filter would be applied: `device` or `service`; null without one.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     filtered_by: Option<&'static str>,
     /// Seconds it may take.
     timeout: u64,
     /// What would read its output; null if nothing would or nothing was asked for.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     parser: Option<ParserResult>,
 }
 

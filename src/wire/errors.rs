@@ -38,7 +38,7 @@ pub struct ErrorEntry {
     #[schema(example = "device")]
     pub of: &'static str,
     /// The HTTP status it comes with; null where a device or a command failed, which is data.
-    #[schema(nullable, example = 422)]
+    #[schema(nullable, required, example = 422)]
     pub status: Option<u16>,
     /// What has happened.
     pub cause: &'static str,

@@ -23,7 +23,7 @@ const PACKAGES: [&str; 7] = [
     "requests==2.34.2",
 ];
 
-/// How long a Python that could not be made is not tried again.
+/// How long what could not be made is not tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(600);
 
 /// A running demo with its devices on ports in a row; stopped when dropped.
@@ -124,6 +124,12 @@ pub(crate) fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name)
 }
 
+/// True for a while after `failed` was written.
+pub(crate) fn is_not_tried_again(failed: &Path) -> bool {
+    let at = fs::metadata(failed).and_then(|file| file.modified()).ok();
+    at.and_then(|at| at.elapsed().ok()).is_some_and(|age| age < TRY_AGAIN)
+}
+
 /// A Python with the packages, made once in the build folder; `None` where it cannot be made.
 pub(crate) fn python() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients-python");
@@ -138,8 +144,7 @@ pub(crate) fn python() -> Option<PathBuf> {
     }
     // Where it could not be made a moment ago, the next test need not try.
     let failed = folder.join("not-made");
-    let age = fs::metadata(&failed).and_then(|file| file.modified()).ok();
-    if age.and_then(|at| at.elapsed().ok()).is_some_and(|age| age < TRY_AGAIN) {
+    if is_not_tried_again(&failed) {
         return None;
     }
     let quiet = |command: &mut Command| {
