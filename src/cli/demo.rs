@@ -44,9 +44,10 @@ pub(super) fn run(
 
 fn greet(fleet: &Fleet, url: &str) {
     println!("Showrunner is serving at {url} with {} simulated devices:\n", fleet.devices().len());
+    let width = fleet.devices().iter().map(|device| device.platform.len()).max().unwrap_or(0);
     for device in fleet.devices() {
         println!(
-            "  {:<10} {:<8} {}  user {} password {}",
+            "  {:<8} {:<width$}  {}  user {} password {}",
             device.name, device.platform, device.addr, device.username, device.password
         );
     }

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{print, read_text, refuse, sheet::Sheet};
+use super::{faults::said, print, read_text, refuse, sheet::Sheet};
 use crate::{
     catalog::{Catalog, Os},
     codes,
@@ -129,7 +129,7 @@ fn parsed(settings: &Settings, what: &ParseWhat) -> Result<ParseResponse, String
         fields.retain(|_, value| !value.is_null());
     }
     let is_known = |os: &str| registry.find(os).is_some() || catalog.knows(&os_of(&registry, os));
-    let job = ParseJob::read(body, is_known).map_err(|faults| super::run::said(&faults))?;
+    let job = ParseJob::read(body, is_known).map_err(|faults| said(&faults))?;
     let until = Instant::now() + LIMIT;
     let is_late = || Instant::now() > until;
     let reading = if let Some(template) = &job.template {
@@ -201,11 +201,15 @@ pub(super) fn explain(given: &[String]) -> ExitCode {
 }
 
 fn no_such_code(given: &str) -> String {
+    let known = || codes::all().map(|known| known.code);
     let likeness = |code: &str| strsim::jaro_winkler(given, code);
-    let near = codes::all().map(|known| known.code);
-    let near = near.max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
-    let near = near.filter(|near| likeness(near) >= LEAST_LIKENESS);
-    let near = near.map(|near| format!(" (nearest known: {near})")).unwrap_or_default();
+    let mut near: Vec<&str> = known().filter(|code| code.contains(given)).collect();
+    if near.is_empty() {
+        let likest = known().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+        near.extend(likest.filter(|likest| likeness(likest) >= LEAST_LIKENESS));
+    }
+    let near =
+        if near.is_empty() { String::new() } else { format!(" (known: {})", near.join(", ")) };
     format!("{} is no error code{near}; `showrunner explain` lists them", given.escape_debug())
 }
 

@@ -98,6 +98,12 @@ fn a_wrong_setting_stops_the_start_with_its_name_its_value_and_what_would_be_rig
             "SHOWRUNNER_AUTH is `nobody`, but must be `api_key` or `none`",
         ),
         ("SHOWRUNNER_LOG_LEVEL", "a=b=c", "SHOWRUNNER_LOG_LEVEL is `a=b=c`"),
+        (
+            "SHOWRUNNER_LOG_LEVEL",
+            "verbose",
+            "SHOWRUNNER_LOG_LEVEL is `verbose`, but must be error, warn",
+        ),
+        ("SHOWRUNNER_LOG_LEVEL", "info,showrunner", "SHOWRUNNER_LOG_LEVEL is `info,showrunner`"),
         ("SHOWRUNNER_LOG_FORMAT", "xml", "`text` or `json`"),
         ("SHOWRUNNER_TARGETS_ALLOW_LOOPBACK", "yes", "true or false"),
         ("SHOWRUNNER_COMMANDS_DENY", "[oops", "a list"),

@@ -1,6 +1,6 @@
 //! The types that a setting can have: how each is read from TOML or from a variable's text, and written back.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{net::IpAddr, path::PathBuf, str::FromStr as _};
 
 use figment::value::Value;
 use ipnet::IpNet;
@@ -251,7 +251,10 @@ impl SettingValue for LogLevel {
     fn read(value: &Value) -> Option<Self> {
         let text = value.as_str().map(str::trim).filter(|text| !text.is_empty())?;
         tracing_subscriber::EnvFilter::try_new(text).ok()?;
-        Some(Self(text.to_owned()))
+        // A word that is no level would name a module, and everything else would be silent.
+        let is_level = |word: &str| tracing::level_filters::LevelFilter::from_str(word).is_ok();
+        let mut parts = text.split(',').map(str::trim);
+        parts.all(|part| part.contains('=') || is_level(part)).then(|| Self(text.to_owned()))
     }
 
     fn written(&self) -> Option<toml::Value> {

@@ -35,7 +35,9 @@ const SWEEP: Duration = Duration::from_secs(30);
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {addr}: {source}; is another service there?")]
+    #[error(
+        "cannot listen on {addr}: {source}; is another service there? `--port`, or SHOWRUNNER_PORT, takes another port"
+    )]
     Listen {
         /// Host and port.
         addr: String,

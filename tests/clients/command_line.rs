@@ -41,15 +41,30 @@ fn run_reads_a_device_and_its_exit_code_says_what_came_of_it() {
     assert!(text(&read.stderr).starts_with("1 of 1 devices read in "));
     for (port, os, arguments, code, want) in [
         (2201, "ios", vec!["reload"], 2, "rule read_verb"),
-        (2201, "ios", vec!["show version", "configure terminal"], 2, "commands.1: "),
+        (
+            2201,
+            "ios",
+            vec!["show version", "configure terminal"],
+            2,
+            "showrunner: command 2: Cisco IOS: Only read commands are allowed",
+        ),
+        (2201, "ios", vec!["show", "version"], 2, "in quotes: \"show version\"\n"),
         (
             2201,
             "iso",
             vec!["show version"],
             2,
-            "devices.0.os: Input should be the name of a known platform; nearest known: ",
+            "device 1, os: Input should be the name of a known platform; nearest known: ",
         ),
-        (2201, "ios", vec![], 2, "commands: Field required"),
+        (2201, "ios", vec![], 2, "no command is given"),
+        (
+            2201,
+            "ios",
+            vec!["--host", "demo@127.0.0.1:22", "show clock"],
+            2,
+            "device 2, hostname: Invalid",
+        ),
+        (2201, "ios", vec!["show clock; show version"], 2, "give each command as one of its own"),
         (2201, "ios", vec!["show nonsense"], 3, "[cli_error]"),
         (
             2201,
@@ -202,6 +217,11 @@ fn validate_says_what_would_be_sent_and_needs_no_password() {
     assert!(printed.contains("\n  show interfaces terse | match lo0\n"), "{printed}");
     let refused = bare().args(arguments).arg("request system reboot").output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
+    let bare_host = bare().args(["validate", "--host", "r1", "show version"]).output().unwrap();
+    let said = text(&bare_host.stderr);
+    let want = "showrunner: device 1, no user is named: give --user\n\
+                device 1, no platform is named: give --os (`showrunner platforms` lists them)\n";
+    assert_eq!((bare_host.status.code(), said.as_str()), (Some(2), want));
 }
 
 #[test]
@@ -254,7 +274,11 @@ fn what_the_program_is_and_knows_is_a_command_away() {
     assert!(several.starts_with("not_ssh\n") && several.contains("\ncli_error\n"), "{several}");
     let listed = good(&bare().arg("explain").output().unwrap());
     assert!(codes::all().all(|known| listed.contains(&format!("\n{} ", known.code))), "{listed}");
-    for (given, want) in [("x", "x is no error code; "), ("auth_reject", "known: auth_rejected)")] {
+    for (given, want) in [
+        ("qqq", "qqq is no error code; "),
+        ("auth_reject", "known: auth_rejected)"),
+        ("auth_rejcetd", "known: auth_rejected)"),
+    ] {
         let refused = bare().args(["explain", given]).output().unwrap();
         assert_eq!(refused.status.code(), Some(2));
         assert!(text(&refused.stderr).contains(want), "{}", text(&refused.stderr));
