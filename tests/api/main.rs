@@ -26,6 +26,7 @@ mod many;
 mod metrics;
 mod openssh;
 mod parsing;
+mod predecessor;
 mod rate_limit;
 mod reload;
 mod secrets;
