@@ -70,5 +70,17 @@ fn greet(fleet: &Fleet, url: &str) {
     println!("  \"devices\": [\n{}\n  ],", devices.join(",\n"));
     println!("  \"commands\": [\"show version\", \"show ip interface brief | include up\"]");
     println!("}}'\n");
+    if let Some(first) = shown.first() {
+        let program = std::env::args().next().unwrap_or_else(|| "showrunner".to_owned());
+        println!("The same without the service, for people to read:\n");
+        println!(
+            "DEVICE_PASSWORD={} {program} run --os {} --host {} --port {} --user {} \"show version\"\n",
+            first.password,
+            first.platform,
+            first.addr.ip(),
+            first.addr.port(),
+            first.username
+        );
+    }
     println!("Swagger UI: {url}/docs\nStop with Ctrl-C.");
 }

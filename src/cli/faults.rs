@@ -18,9 +18,24 @@ const LISTS: [(&str, &str); 3] = [
     ("`enable_password`", "--enable"),
 ];
 
-/// The faults, a line each.
+/// The faults, a line each; one that many devices have is said once.
 pub(super) fn said(faults: &[FieldError]) -> String {
-    faults.iter().map(line).collect::<Vec<_>>().join("\n")
+    let mut lines: Vec<(Vec<usize>, String)> = Vec::new();
+    for (device, what) in faults.iter().map(line) {
+        match (
+            device,
+            lines.iter_mut().find(|(devices, said)| !devices.is_empty() && *said == what),
+        ) {
+            (Some(device), Some((devices, _))) => devices.push(device),
+            (device, _) => lines.push((device.into_iter().collect(), what)),
+        }
+    }
+    let text = |(devices, what): &(Vec<usize>, String)| match devices.as_slice() {
+        [] => what.clone(),
+        [one] => format!("device {one}, {what}"),
+        [first, rest @ ..] => format!("device {first} and {} more, {what}", rest.len()),
+    };
+    lines.iter().map(text).collect::<Vec<_>>().join("\n")
 }
 
 /// What else to say where each word of a command was given as a command.
@@ -31,11 +46,12 @@ pub(super) fn unquoted(commands: &[String], faults: &[FieldError]) -> Option<Str
         .then(|| format!("a command is one argument; in quotes: \"{}\"", commands.join(" ")))
 }
 
-fn line(fault: &FieldError) -> String {
+/// The device's number, from 1, and what is wrong.
+fn line(fault: &FieldError) -> (Option<usize>, String) {
     let steps = fault.loc.get(1..).unwrap_or_default();
-    let (whose, field) = match steps {
+    let (device, field) = match steps {
         [Step::Name(list), Step::Index(index), rest @ ..] if list == "devices" => {
-            (Some(format!("device {}", index + 1)), rest)
+            (Some(index + 1), rest)
         }
         _ => (None, steps),
     };
@@ -47,7 +63,7 @@ fn line(fault: &FieldError) -> String {
         [] => message(fault),
         _ => format!("{}: {}", dotted(field), message(fault)),
     };
-    whose.map_or(what.clone(), |whose| format!("{whose}, {what}"))
+    (device, what)
 }
 
 fn missing(name: &str) -> String {
@@ -73,4 +89,28 @@ fn dotted(steps: &[Step]) -> String {
         Step::Index(index) => (index + 1).to_string(),
     };
     steps.iter().map(step).collect::<Vec<_>>().join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_many_devices_is_said_once() {
+        let fault = |index: usize, name: &str, kind| FieldError {
+            loc: vec![
+                Step::Name("body".to_owned()),
+                Step::Name("devices".to_owned()),
+                Step::Index(index),
+                Step::Name(name.to_owned()),
+            ],
+            msg: "Value error, no".to_owned(),
+            kind,
+            rule: None,
+        };
+        let faults =
+            [fault(0, "os", "missing"), fault(1, "port", "value_error"), fault(2, "os", "missing")];
+        let want = "device 1 and 1 more, no platform is named: give --os (`showrunner platforms` lists them)\ndevice 2, port: no";
+        assert_eq!(said(&faults), want);
+    }
 }

@@ -20,8 +20,29 @@ pub fn document(title: &str, first_port: u16) -> String {
     refusals::describe(&mut document);
     name_stream_lines(&mut document);
     examples::in_order(&mut document);
+    calls_in_order(&mut document);
     examples::from_port(first_port, &mut document);
     serde_json::to_string_pretty(&document).unwrap_or_default()
+}
+
+/// In which order calls are shown; those that are not listed come behind.
+const ORDER: [&str; 7] = [
+    "/api/v1/execute",
+    "/api/v1/validate",
+    "/api/v1/parse",
+    "/api/v1/platforms",
+    "/api/v1/parsers",
+    "/api/v1/errors",
+    "/api/v1/errors/{code}",
+];
+
+fn calls_in_order(document: &mut Value) {
+    let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else { return };
+    let mut unordered = std::mem::take(paths);
+    for path in ORDER {
+        paths.extend(unordered.shift_remove(path).map(|item| (path.to_owned(), item)));
+    }
+    paths.extend(unordered);
 }
 
 /// Gives each kind of line a name of its own: programs that write clients need one.

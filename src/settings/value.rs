@@ -239,7 +239,8 @@ impl LogLevel {
 
 impl Default for LogLevel {
     fn default() -> Self {
-        Self("info".to_owned())
+        // The framework below says that it starts; so do we, with more to it.
+        Self("info,actix_server=warn".to_owned())
     }
 }
 

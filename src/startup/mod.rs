@@ -165,6 +165,7 @@ impl Application {
         };
         app.audit.flush();
         app.traces.flush();
+        tracing::info!("stopped");
         ended
     }
 }

@@ -97,6 +97,23 @@ fn run_reads_a_device_and_its_exit_code_says_what_came_of_it() {
 }
 
 #[test]
+fn what_the_demo_prints_can_be_pasted() {
+    const NAME: &str = "what_the_demo_prints_can_be_pasted";
+    if !is_here("bash") || !is_here("curl") {
+        return skip(NAME, "no bash with curl");
+    }
+    let demo = Demo::start();
+    let paste = |from: &str, to: &str| {
+        let (_, text) = demo.greeting.split_once(from).unwrap();
+        let text = format!("{from}{}{to}", text.split_once(to).unwrap().0);
+        good(&Command::new("bash").args(["-euo", "pipefail", "-c", &text]).output().unwrap())
+    };
+    let answer: Value = serde_json::from_str(&paste("curl ", "\n}'")).unwrap();
+    assert_eq!((&answer["total_devices"], &answer["failed_devices"]), (&2.into(), &0.into()));
+    assert!(paste("DEVICE_PASSWORD=", "\n").contains("\nedge1 uptime is"));
+}
+
+#[test]
 fn run_prints_the_same_in_every_form() {
     let demo = Demo::start();
     let forms = |form: &str| {

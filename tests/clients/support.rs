@@ -31,6 +31,8 @@ pub(crate) struct Demo {
     child: Child,
     pub url: String,
     pub first_port: u16,
+    /// What it prints for whoever starts it.
+    pub greeting: String,
 }
 
 impl Demo {
@@ -63,12 +65,16 @@ impl Demo {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let url = lines.by_ref().map_while(Result::ok).find_map(|line| {
-            Some(line.strip_prefix("Showrunner is serving at ")?.split(' ').next()?.to_owned())
-        });
+        let mut demo = Self { child, url: String::new(), first_port, greeting: String::new() };
+        for line in lines.by_ref().map_while(Result::ok) {
+            demo.greeting += &(line.clone() + "\n");
+            if line.starts_with("Stop with") {
+                break;
+            }
+        }
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        let mut demo = Self { child, url: String::new(), first_port };
-        demo.url = url?;
+        let (_, served) = demo.greeting.split_once("Showrunner is serving at ")?;
+        demo.url = served.split(' ').next()?.to_owned();
         Some(demo)
     }
 
