@@ -210,6 +210,8 @@ words! {
     Auth {
         /// Whoever shows an API key that is known.
         ApiKey = "api_key",
+        /// The same where a file of keys is named, everybody else where none is.
+        ApiKeyOrNone = "api_key_or_none",
         /// Everybody who can reach the port.
         None = "none",
     }

@@ -204,7 +204,9 @@ fn warn_of_openness(settings: &Settings, access: &Access, with_tls: bool) {
         return;
     }
     if access.n_keys().is_none() {
-        tracing::warn!("everybody who can reach this address may send requests: auth is none");
+        tracing::warn!(
+            "everybody who can reach this address may send requests: no file of API keys is named"
+        );
     }
     if !with_tls {
         tracing::warn!(
