@@ -310,6 +310,37 @@ fn what_the_program_is_and_knows_is_a_command_away() {
 }
 
 #[test]
+fn shells_take_their_completions() {
+    let folder = tempfile::tempdir().unwrap();
+    for (shell, arguments, ask) in [
+        (
+            "bash",
+            ["--norc", "-c"],
+            "source ./script; COMP_WORDS=(showrunner check-c); COMP_CWORD=1; _showrunner showrunner check-c showrunner; echo ${COMPREPLY[@]}",
+        ),
+        (
+            "zsh",
+            ["-f", "-c"],
+            "autoload -Uz compinit; compinit -u -D; source ./script; echo $_comps[showrunner]; functions _showrunner_commands",
+        ),
+        ("fish", ["--no-config", "-c"], "source ./script; complete -C 'showrunner check-c'"),
+    ] {
+        if !is_here(shell) {
+            skip("shells_take_their_completions", &format!("no {shell}"));
+            continue;
+        }
+        let script = good(&bare().args(["completions", shell]).output().unwrap());
+        fs::write(folder.path().join("script"), script).unwrap();
+        let mut command = Command::new(shell);
+        command.args(arguments).arg(ask).current_dir(&folder);
+        let said = command.env("HOME", folder.path()).output().unwrap();
+        let printed = good(&said);
+        assert!(printed.contains("check-config"), "{shell}: {printed}");
+        assert_eq!(text(&said.stderr), "", "{shell}");
+    }
+}
+
+#[test]
 fn settings_are_taken_before_and_behind_the_subcommand() {
     for arguments in [["--connect-timeout", "7", "config"], ["config", "--connect-timeout", "7"]] {
         let printed = good(&bare().args(arguments).output().unwrap());

@@ -113,6 +113,7 @@ fn the_commands_of_the_documentation_do_what_it_says() {
     for (document, least) in [
         ("README.md", 1),
         ("docs/getting-started.md", 4),
+        ("docs/command-line.md", 5),
         ("docs/api.md", 9),
         ("docs/parsing.md", 1),
     ] {
