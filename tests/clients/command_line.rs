@@ -167,7 +167,7 @@ fn devices_come_from_csv_and_yaml() {
         if name == "lab.csv" {
             command.arg("show clock");
         }
-        let answer = good(&with_input(&mut command, "demo\n"));
+        let answer = good(&with_input(&mut command, "\u{feff}demo\r\n"));
         let answer: Value = serde_json::from_str(&answer).unwrap();
         assert_eq!(answer["successful_devices"], 2, "{name}: {answer}");
         let commands = |index: usize| answer["results"][index]["commands"][0]["command"].clone();
