@@ -25,9 +25,41 @@ pub enum HostError {
         "Invalid hostname/IP format: give an IPv4 or IPv6 address without brackets, or a DNS name"
     )]
     Format,
+    /// A URL, or a network.
+    #[error("Invalid hostname/IP format: give one address or name, no URL and no network")]
+    NotOne,
+    /// Several hosts.
+    #[error("Invalid hostname/IP format: one address or name for each device, without blanks")]
+    Several,
     /// Over 255 bytes.
     #[error("Hostname exceeds maximum length of 255 characters")]
     TooLong,
+    /// A port behind it.
+    #[error("Invalid hostname/IP format: the port is a field of its own, `port`")]
+    WithPort,
+    /// A user before it.
+    #[error("Invalid hostname/IP format: the user is a field of its own, `username`")]
+    WithUser,
+}
+
+impl HostError {
+    /// What somebody may have meant who wrote `text`.
+    fn of(text: &str) -> Self {
+        let is_number = |port: &str| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+        if text.contains('/') {
+            Self::NotOne
+        } else if text.contains('@') {
+            Self::WithUser
+        } else if text.contains([' ', ',', ';']) {
+            Self::Several
+        } else if text.rsplit_once(':').is_some_and(|(host, port)| {
+            is_number(port) && (host.ends_with(']') || !host.contains(':'))
+        }) {
+            Self::WithPort
+        } else {
+            Self::Format
+        }
+    }
 }
 
 impl Host {
@@ -43,7 +75,7 @@ impl Host {
         if is_address(text) || is_name(text) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(HostError::Format)
+            Err(HostError::of(text))
         }
     }
 
@@ -184,6 +216,18 @@ mod tests {
         ];
         for text in bad {
             assert!(Host::parse(text).is_err(), "{text}");
+        }
+        for (text, meant) in [
+            ("[::1]", HostError::Format),
+            ("[::1]:22", HostError::WithPort),
+            ("192.0.2.1:22", HostError::WithPort),
+            ("1:2:3:22", HostError::Format),
+            ("admin@192.0.2.1", HostError::WithUser),
+            ("192.0.2.1, 192.0.2.2", HostError::Several),
+            ("192.0.2.0/24", HostError::NotOne),
+            ("ssh://admin@r1", HostError::NotOne),
+        ] {
+            assert_eq!(Host::parse(text), Err(meant), "{text}");
         }
         assert_eq!(Host::parse(&"a".repeat(256)), Err(HostError::TooLong));
     }

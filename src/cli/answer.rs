@@ -1,6 +1,6 @@
 //! What came of a request at the command line: a table for people, JSON, NDJSON or CSV for programs.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use serde_json::Value;
 
@@ -30,17 +30,20 @@ pub(super) struct Answer {
     results: Vec<(usize, DeviceResult)>,
     summary: Option<SummaryLine>,
     is_good: bool,
+    codes: BTreeSet<&'static str>,
 }
 
 impl Answer {
     pub(super) fn new(form: Form) -> Self {
-        Self { form, results: Vec::new(), summary: None, is_good: true }
+        Self { form, results: Vec::new(), summary: None, is_good: true, codes: BTreeSet::new() }
     }
 
     /// Takes a device's result; gives what is to be printed of it now.
     pub(super) fn take(&mut self, line: DeviceLine) -> String {
         let DeviceLine { index, result } = &line;
         self.is_good &= result.success && result.commands.iter().all(|command| command.success);
+        self.codes.extend(result.error_code);
+        self.codes.extend(result.commands.iter().filter_map(|command| command.error_code));
         if self.form == Form::Ndjson {
             return json(&StreamLine::Device(Box::new(line)));
         }
@@ -49,15 +52,21 @@ impl Answer {
         String::new()
     }
 
-    /// Takes the summary; gives a line about it for a person.
+    /// Takes the summary; gives a line about it for a person, and one about where to read on if something failed.
     pub(super) fn end(&mut self, summary: SummaryLine) -> String {
         let SummaryLine { total_devices, successful_devices, duration_ms, .. } = &summary;
-        let text = format!(
+        let mut text = format!(
             "{successful_devices} of {total_devices} devices read in {}.{} s\n",
             duration_ms / 1000,
             duration_ms % 1000 / 100
         );
         self.summary = Some(summary);
+        // It says of itself that there was an error before it.
+        self.codes.remove("not_run");
+        if !self.codes.is_empty() {
+            let codes: Vec<_> = self.codes.iter().copied().collect();
+            let _ = writeln!(text, "what to do about it: showrunner explain {}", codes.join(" "));
+        }
         text
     }
 
@@ -111,8 +120,10 @@ fn table(results: &[DeviceResult]) -> String {
                 }
                 None => text.push_str(command.output.trim_end_matches('\n')),
             }
-            let trouble = [&command.error, &command.parse_error];
-            for error in trouble.into_iter().flatten() {
+            if let (Some(error), Some(code)) = (&command.error, command.error_code) {
+                let _ = write!(text, "\n!! {error} [{code}]");
+            }
+            if let Some(error) = &command.parse_error {
                 let _ = write!(text, "\n!! {error}");
             }
             let _ = writeln!(text, "{}", if text.ends_with('\n') { "" } else { "\n" });

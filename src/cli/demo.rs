@@ -44,9 +44,10 @@ pub(super) fn run(
 
 fn greet(fleet: &Fleet, url: &str) {
     println!("Showrunner is serving at {url} with {} simulated devices:\n", fleet.devices().len());
+    let width = fleet.devices().iter().map(|device| device.platform.len()).max().unwrap_or(0);
     for device in fleet.devices() {
         println!(
-            "  {:<10} {:<8} {}  user {} password {}",
+            "  {:<8} {:<width$}  {}  user {} password {}",
             device.name, device.platform, device.addr, device.username, device.password
         );
     }
@@ -69,5 +70,17 @@ fn greet(fleet: &Fleet, url: &str) {
     println!("  \"devices\": [\n{}\n  ],", devices.join(",\n"));
     println!("  \"commands\": [\"show version\", \"show ip interface brief | include up\"]");
     println!("}}'\n");
+    if let Some(first) = shown.first() {
+        let program = std::env::args().next().unwrap_or_else(|| "showrunner".to_owned());
+        println!("The same without the service, for people to read:\n");
+        println!(
+            "DEVICE_PASSWORD={} {program} run --os {} --host {} --port {} --user {} \"show version\"\n",
+            first.password,
+            first.platform,
+            first.addr.ip(),
+            first.addr.port(),
+            first.username
+        );
+    }
     println!("Swagger UI: {url}/docs\nStop with Ctrl-C.");
 }

@@ -6,6 +6,10 @@ use std::{fs, path::Path};
 
 use serde_json::{Map, Value, json};
 
+use crate::wire::field::nearest;
+
+const HOSTNAME: &str = "hostname";
+
 /// The body that a file is, or the devices of; its kind is told by the name's end.
 pub(super) fn read(path: &Path) -> Result<Value, String> {
     let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -31,30 +35,52 @@ fn of_yaml(text: &str) -> Result<Value, String> {
     }
 }
 
-/// Empty cells are fields that are not given; `port` is a number, `commands` a list with `;` between.
+/// Empty cells are fields that are not given; `port` is a number, `commands` a list with `;` between. Spreadsheets of
+/// some countries write `;` or a tab between cells; the line of names says which.
 fn of_csv(text: &str) -> Result<Value, String> {
-    let broken = |error: &csv::Error| match error.position() {
-        Some(at) => format!("no CSV at line {}", at.line()),
-        None => "no CSV".to_owned(),
-    };
-    let mut reader =
-        csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(text.as_bytes());
-    let names = reader.headers().map_err(|error| broken(&error))?.clone();
+    let text = text.trim_start_matches('\u{feff}');
+    let first = text.lines().next().unwrap_or_default();
+    let delimiter = [b',', b';', b'\t'].into_iter().find(|cut| first.as_bytes().contains(cut));
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::Headers)
+        .delimiter(delimiter.unwrap_or(b','))
+        .from_reader(text.as_bytes());
+    let names = reader.headers().map_err(|error| broken(&error))?;
+    let names: Vec<String> = names.iter().map(str::to_lowercase).collect();
+    if !names.iter().any(|name| name == HOSTNAME) {
+        let meant = names.iter().find(|name| nearest(name, &[HOSTNAME]).is_some());
+        let meant = meant.map(|name| format!("; call the column `{name}` so")).unwrap_or_default();
+        return Err(format!(
+            "the first line has to name the columns, `{HOSTNAME}` among them{meant}"
+        ));
+    }
     let mut devices = Vec::new();
     for row in reader.records() {
         let row = row.map_err(|error| broken(&error))?;
         let cells = names.iter().zip(&row).filter(|(_, cell)| !cell.is_empty());
         let device: Map<String, Value> =
-            cells.map(|(name, cell)| (name.to_owned(), of_cell(name, cell))).collect();
+            cells.map(|(name, cell)| (name.clone(), of_cell(name, cell))).collect();
         devices.push(Value::Object(device));
     }
     Ok(json!({ "devices": devices }))
+}
+
+fn broken(error: &csv::Error) -> String {
+    let line = error.position().map(|at| format!(" at line {}", at.line())).unwrap_or_default();
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("no CSV{line}: it has {len} cells, the line of names {expected_len}")
+        }
+        _ => format!("no CSV{line}"),
+    }
 }
 
 fn of_cell(name: &str, cell: &str) -> Value {
     match name {
         "port" => cell.trim().parse::<u16>().map_or_else(|_not_one| cell.into(), Value::from),
         "commands" => cell.split(';').map(str::trim).filter(|line| !line.is_empty()).collect(),
+        // A blank may belong to a secret, but not to these.
+        HOSTNAME | "username" | "os" => cell.trim().into(),
         _ => cell.into(),
     }
 }
@@ -81,12 +107,22 @@ mod tests {
         assert_eq!(file("a.yaml", yaml).unwrap(), want);
         assert_eq!(file("a.JSON", json).unwrap(), want);
         assert_eq!(file("a.yml", &format!("devices: {json}")).unwrap(), want);
+        let of_excel = "\u{feff}Hostname;Port;OS;Password;Commands\r\n10.0.0.1;2201; ios;\"a,\"\"b\";\r\nr2;;eos;c;\"show clock; show version\"\r\n\r\n";
+        assert_eq!(file("a.csv", of_excel).unwrap(), want);
+        let of_tabs = "hostname\tport\tos\tpassword\tcommands\n10.0.0.1\t2201\tios\t\"a,\"\"b\"\t\nr2\t\teos\tc\tshow clock; show version\n";
+        assert_eq!(file("a.csv", of_tabs).unwrap(), want);
     }
 
     #[test]
     fn a_broken_file_is_named_with_its_line_and_never_repeated() {
         for (name, text, want) in [
-            ("a.csv", "hostname,password\nr1,hunter2\nr2,hunter2,hunter2\n", "no CSV at line 3"),
+            (
+                "a.csv",
+                "hostname,password\nr1,hunter2\nr2,hunter2,hunter2\n",
+                "no CSV at line 3: it has 3 cells",
+            ),
+            ("a.csv", "10.0.0.1,hunter2\n", "has to name the columns, `hostname` among them"),
+            ("a.csv", "ip,os\n10.0.0.1,ios\n", "call the column `ip` so"),
             ("a.yaml", "- hostname: r1\n  password: [hunter2\n", "no YAML or JSON at line"),
             ("a.yaml", "hunter2", "neither a list"),
             ("a.txt", "hunter2", "name it .csv"),

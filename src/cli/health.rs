@@ -62,7 +62,7 @@ fn ask_url(url: &str) -> Result<(), String> {
 
 /// `with_tls` are the settings of a service that speaks HTTPS.
 fn ask(host: &str, port: u16, path: &str, with_tls: Option<&Settings>) -> Result<(), String> {
-    let text = |error: std::io::Error| error.to_string();
+    let text = |error: std::io::Error| format!("{host}:{port}: {error}; is the service there?");
     let addr: SocketAddr =
         (host, port).to_socket_addrs().map_err(text)?.next().ok_or("no address")?;
     let stream = TcpStream::connect_timeout(&addr, LIMIT).map_err(text)?;

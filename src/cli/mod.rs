@@ -7,6 +7,7 @@
 mod answer;
 mod demo;
 mod devices;
+mod faults;
 mod health;
 mod run;
 mod secrets;
@@ -32,9 +33,9 @@ use crate::{
     telemetry,
 };
 
-/// Runs read-only show commands on network devices: as a service, or here and now.
+/// Runs read-only show commands on network devices: as a service, or here and now
 #[derive(Parser)]
-#[command(name = "showrunner", version, about, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = "showrunner", version, max_term_width = 100, after_help = EXAMPLES)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -45,28 +46,76 @@ Examples:
   showrunner demo                                        try everything without a network
   showrunner run --os ios --host 10.0.0.1 --user reader \"show version\"
   showrunner run --devices lab.csv --parsed --output csv \"show ip interface brief\"
+  showrunner explain auth_rejected                       what an error means and what to do
   showrunner serve --port 9000                           every setting is an argument: --help lists them
 
 Exit codes: 0 done, 1 failed, 2 wrong arguments or a refused request, 3 a device or a command failed";
 
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  showrunner serve                                       on 127.0.0.1:8000, for programs on this machine
+  showrunner serve --host 0.0.0.0 --api-keys-file keys.toml
+
+Every setting is an argument, a SHOWRUNNER_* variable or a line of a TOML file: --help lists them, `showrunner config`
+prints what is in force";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  showrunner demo                                        then paste what it prints, or open http://127.0.0.1:8000/docs
+  showrunner demo --port 9000 --first-device-port 3001   where the usual ports are taken";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  showrunner run --os ios --host 10.0.0.1 --user reader \"show version\"
+  showrunner run --os junos --host r1 --host r2 -u reader \"show bgp summary\" \"show interfaces terse | match ge-\"
+  showrunner run --devices lab.csv -u reader --parsed -o csv \"show version\" >versions.csv
+
+The password is asked for; scripts put it into DEVICE_PASSWORD or a file.
+Exit codes: 0 all commands were run, 2 refused before anything was connected to, 3 a device or a command failed";
+
+const VALIDATE_EXAMPLES: &str = "\
+Example:
+  showrunner validate --os junos --host r1 -u reader \"show interfaces terse | include ge-\"
+
+Exit codes: 0 all of it would be sent, 2 refused";
+
+const PARSE_EXAMPLES: &str = "\
+Examples:
+  showrunner parse --os ios --command \"show ip interface brief\" saved.txt
+  ssh r1 show version | showrunner parse --os ios -c \"show version\" -o json
+
+Exit codes: 0 there are records, 2 refused, 3 there are none, and the reason is said";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  bash   showrunner completions bash >/etc/bash_completion.d/showrunner
+         or in ~/.bashrc: source <(showrunner completions bash)
+  zsh    showrunner completions zsh >/usr/local/share/zsh/site-functions/_showrunner
+  fish   showrunner completions fish >~/.config/fish/completions/showrunner.fish";
+
 #[derive(Subcommand)]
 enum Command {
     /// Serves the REST interface (also without a subcommand)
+    #[command(after_help = SERVE_EXAMPLES)]
     Serve,
     /// Serves together with a small fleet of simulated devices, to try everything without a network
+    #[command(after_help = DEMO_EXAMPLES)]
     Demo {
         /// Address of the simulated devices; they let everybody in who can reach them
-        #[arg(long, default_value = "127.0.0.1")]
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
         device_host: IpAddr,
         /// First port of the simulated devices
-        #[arg(long, default_value_t = http::FIRST_EXAMPLE_PORT)]
+        #[arg(long, value_name = "PORT", default_value_t = http::FIRST_EXAMPLE_PORT)]
         first_device_port: u16,
     },
     /// Runs show commands on devices and prints what came of them, without a service
+    #[command(after_help = RUN_EXAMPLES)]
     Run(run::What),
-    /// Prints what `run` would send to which device; connects to nothing
+    /// Prints what run would send to which device; connects to nothing
+    #[command(after_help = VALIDATE_EXAMPLES)]
     Validate(run::What),
     /// Reads records out of an output that is in a file or at standard input
+    #[command(after_help = PARSE_EXAMPLES)]
     Parse(supported::ParseWhat),
     /// Lists the platforms that --os can name
     Platforms {
@@ -83,14 +132,15 @@ enum Command {
         #[arg(long, short, value_enum, default_value_t)]
         output: supported::Rows,
     },
-    /// Says what an error code means and what to do
+    /// Says what error codes mean and what to do; without a code it lists them
     Explain {
-        /// The code, such as `auth_rejected`
-        code: String,
+        /// The codes, such as those in the results of `run`
+        #[arg(value_name = "CODE")]
+        codes: Vec<String>,
     },
     /// Asks a running service whether it is well; for container health checks
     Health {
-        /// Address of the service's health page
+        /// Address of the service's health page, with http:// in front; without it that of the settings
         #[arg(long)]
         url: Option<String>,
     },
@@ -103,9 +153,10 @@ enum Command {
         /// Who the key is for: letters, digits, dots, dashes, underlines
         name: String,
     },
-    /// Prints the `OpenAPI` document
+    #[command(about = "Prints the OpenAPI document")]
     Openapi,
-    /// Prints a script that completes arguments: `showrunner completions bash > /etc/bash_completion.d/showrunner`
+    /// Prints a script that completes arguments
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
         /// For which shell
         shell: Shell,
@@ -135,7 +186,7 @@ pub fn run() -> ExitCode {
             clap_complete::generate(shell, &mut whole_command(), "showrunner", &mut stdout());
             ExitCode::SUCCESS
         }
-        Command::Explain { code } => supported::explain(&code),
+        Command::Explain { codes } => supported::explain(&codes),
         Command::NewKey { name } => new_key(&name),
         command => match sources.load() {
             Ok(loaded) => run_with(command, loaded, sources),

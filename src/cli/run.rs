@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 
 use super::{
     answer::{Answer, Form},
-    devices, print, refuse, secrets,
+    devices,
+    faults::{said, unquoted},
+    print, refuse, secrets,
 };
 use crate::{
     access::{Access, Grant},
@@ -25,7 +27,7 @@ use crate::{
     ssh_policy::SshPolicy,
     startup,
     wire::{
-        field::{FieldError, Step},
+        field::FieldError,
         request::{self, RequestRules},
         stream::{Lines, StreamLine},
     },
@@ -96,9 +98,10 @@ pub(super) fn run(loaded: Loaded, what: &What) -> ExitCode {
         Err(error) => return refuse(&error.to_string()),
     };
     match runtime.block_on(carry_out(plan, &settings, what.output)) {
-        Ok(answer) => {
+        Ok((answer, last_words)) => {
             let code = if answer.is_good() { ExitCode::SUCCESS } else { ExitCode::from(3) };
             print(&answer.rest());
+            eprint!("{last_words}");
             code
         }
         Err(reason) => refuse(&reason),
@@ -135,7 +138,11 @@ fn planned(loaded: Loaded, what: &What, is_meant: bool) -> Result<(Plan, Setting
         startup::definitions(&settings).map_err(|error| error.to_string())?;
     let body = body(what, is_meant)?;
     let plan = request::plan(body, &rules(&settings, &registry, &access, ssh));
-    Ok((plan.map_err(|faults| said(&faults))?, settings))
+    let refused = |faults: Vec<FieldError>| {
+        let hint = unquoted(&what.commands, &faults).map(|hint| format!("\n{hint}"));
+        said(&faults) + &hint.unwrap_or_default()
+    };
+    Ok((plan.map_err(refused)?, settings))
 }
 
 fn rules<'a>(
@@ -155,19 +162,6 @@ fn rules<'a>(
         timeout_default: std::time::Duration::from_secs(settings.device_timeout_default),
         timeout_max: std::time::Duration::from_secs(settings.device_timeout_max),
     }
-}
-
-/// The faults, a line each.
-pub(super) fn said(faults: &[FieldError]) -> String {
-    let step = |step: &Step| match step {
-        Step::Name(name) => name.to_string(),
-        Step::Index(index) => index.to_string(),
-    };
-    let line = |fault: &FieldError| {
-        let place: Vec<_> = fault.loc.iter().skip(1).map(step).collect();
-        format!("{}: {}", place.join("."), fault.msg)
-    };
-    faults.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// The request's body, with what a device of the file has not.
@@ -196,10 +190,9 @@ fn body(what: &What, is_meant: bool) -> Result<Value, String> {
             return Ok(NO_SECRET.to_owned());
         }
         let missing = || {
-            format!(
-                "no {}: there is no terminal to ask at, and {variable} is not set",
-                what.to_lowercase()
-            )
+            let file = if variable == PASSWORD { " or give --password-file" } else { "" };
+            let what = what.to_lowercase();
+            format!("no {what}: there is no terminal to ask at; set {variable}{file}")
         };
         secrets::find(what, file.map(PathBuf::as_path), variable)?.ok_or_else(missing)
     };
@@ -247,8 +240,12 @@ fn body(what: &What, is_meant: bool) -> Result<Value, String> {
     Ok(body)
 }
 
-/// Runs a plan; results are printed as they come where their form allows that.
-async fn carry_out(plan: Plan, settings: &Settings, form: Form) -> Result<Answer, String> {
+/// Runs a plan; results are printed as they come where their form allows that. The text is for a person, to be read last.
+async fn carry_out(
+    plan: Plan,
+    settings: &Settings,
+    form: Form,
+) -> Result<(Answer, String), String> {
     let metrics = Metrics::new();
     let reader = Reader::new(startup::templates(settings).map_err(|error| error.to_string())?);
     let executor = Executor::new(settings.executor_limits(), metrics.clone(), reader);
@@ -275,10 +272,11 @@ async fn carry_out(plan: Plan, settings: &Settings, form: Form) -> Result<Answer
     progress.end();
     trail.finish();
     audit.flush();
-    let StreamLine::Summary(summary) = lines.summary() else { return Ok(answer) };
-    let text = answer.end(summary);
-    eprint!("{text}");
-    Ok(answer)
+    let last_words = match lines.summary() {
+        StreamLine::Summary(summary) => answer.end(summary),
+        _ => String::new(),
+    };
+    Ok((answer, last_words))
 }
 
 /// How many devices are done, on a terminal.

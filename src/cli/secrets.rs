@@ -12,6 +12,9 @@ use zeroize::Zeroizing;
 
 use super::read_text;
 
+/// Says that a text is Unicode, for those who do not see it.
+const MARK: char = '\u{feff}';
+
 /// Looks in `file`, then in the variable, then asks at the terminal; `None` if there is no terminal to ask at.
 ///
 /// # Errors
@@ -33,9 +36,12 @@ pub(super) fn find(
     })
 }
 
-/// The file's text without the line end behind it.
+/// The file's text without the line end behind it, and without the mark that some editors put before it.
 fn of_file(path: &Path) -> Result<String, String> {
     let mut text = read_text(path)?;
+    if text.starts_with(MARK) {
+        text.remove(0);
+    }
     text.truncate(text.trim_end_matches(['\r', '\n']).len());
     Ok(text)
 }

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{print, read_text, refuse, sheet::Sheet};
+use super::{faults::said, print, read_text, refuse, sheet::Sheet};
 use crate::{
     catalog::{Catalog, Os},
     codes,
@@ -18,6 +18,9 @@ use crate::{
     startup,
     wire::parse::{ParseJob, ParseResponse},
 };
+
+/// Less like than this is no typing error.
+const LEAST_LIKENESS: f64 = 0.75;
 
 /// Longest parse of one output.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -126,7 +129,7 @@ fn parsed(settings: &Settings, what: &ParseWhat) -> Result<ParseResponse, String
         fields.retain(|_, value| !value.is_null());
     }
     let is_known = |os: &str| registry.find(os).is_some() || catalog.knows(&os_of(&registry, os));
-    let job = ParseJob::read(body, is_known).map_err(|faults| super::run::said(&faults))?;
+    let job = ParseJob::read(body, is_known).map_err(|faults| said(&faults))?;
     let until = Instant::now() + LIMIT;
     let is_late = || Instant::now() > until;
     let reading = if let Some(template) = &job.template {
@@ -174,16 +177,40 @@ pub(super) fn about(settings: &Settings, with_licences: bool) -> ExitCode {
     print(&text)
 }
 
-/// What is known of an error code.
-pub(super) fn explain(code: &str) -> ExitCode {
-    let Some(known) = codes::find(code) else {
-        return refuse(&format!("{code} is no error code; docs/errors.md lists them all"));
-    };
-    let status = known.status.map(|status| format!("HTTP status {status}. ")).unwrap_or_default();
-    print(&format!(
-        "{}\n\nCause.   {status}{}\nCure.    {}\nExample. {}",
-        known.code, known.cause, known.cure, known.example
-    ))
+/// What is known of error codes; without one, all of them with their causes.
+pub(super) fn explain(given: &[String]) -> ExitCode {
+    if given.is_empty() {
+        let mut sheet = Sheet::new(["code", "cause"]);
+        sheet.rows.extend(codes::all().map(|known| vec![known.code.into(), known.cause.into()]));
+        return print(&sheet.table());
+    }
+    let mut entries = Vec::new();
+    for code in given {
+        let Some(known) = codes::find(code) else { return refuse(&no_such_code(code)) };
+        let status = known.status.map(|status| format!("HTTP status {status}. "));
+        entries.push(format!(
+            "{}\n\nCause.   {}{}\nCure.    {}\nExample. {}\n",
+            known.code,
+            status.unwrap_or_default(),
+            known.cause,
+            known.cure,
+            known.example
+        ));
+    }
+    print(&entries.join("\n"))
+}
+
+fn no_such_code(given: &str) -> String {
+    let known = || codes::all().map(|known| known.code);
+    let likeness = |code: &str| strsim::jaro_winkler(given, code);
+    let mut near: Vec<&str> = known().filter(|code| code.contains(given)).collect();
+    if near.is_empty() {
+        let likest = known().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+        near.extend(likest.filter(|likest| likeness(likest) >= LEAST_LIKENESS));
+    }
+    let near =
+        if near.is_empty() { String::new() } else { format!(" (known: {})", near.join(", ")) };
+    format!("{} is no error code{near}; `showrunner explain` lists them", given.escape_debug())
 }
 
 fn known(settings: &Settings) -> Result<(Registry, Catalog), String> {

@@ -133,8 +133,8 @@ pub const DEVICES: &[ErrorCode] = &[
     of_device(
         "key_unusable",
         "The request's `private_key` cannot be read.",
-        "Give an OpenSSH or PEM key whole, with its line ends (`\\n` in JSON), and `private_key_passphrase` if it is encrypted.",
-        "authentication: the private key of the request cannot be used (wrong passphrase); give an OpenSSH or PEM key and its passphrase",
+        "The sentence says what it looks like. Give an OpenSSH or PEM key whole, the private half, with its line ends (`\\n` in JSON), and `private_key_passphrase` if it is encrypted.",
+        "authentication: the private key of the request cannot be used (it is encrypted, and there is no passphrase); give an OpenSSH or PEM key and its passphrase",
     ),
     of_device(
         "no_common_algorithm",

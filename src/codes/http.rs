@@ -84,8 +84,8 @@ pub const REQUESTS: &[ErrorCode] = &[
     ErrorCode {
         code: "not_found",
         status: Some(404),
-        cause: "There is no such path.",
-        cure: "`GET /` lists the paths. A proxy in front may have cut or added a part.",
+        cause: "There is no such path, or no error code of this name.",
+        cure: "`GET /` lists the paths, `GET /api/v1/errors` the codes. A proxy in front may have cut or added a part.",
         example: "Not Found",
     },
     ErrorCode {

@@ -34,9 +34,13 @@ pub fn find(code: &str) -> Option<&'static ErrorCode> {
     all().find(|known| known.code == code)
 }
 
+/// What may fail, and the codes of its errors.
+pub const LISTS: [(&str, &[ErrorCode]); 3] =
+    [("device", DEVICES), ("command", COMMANDS), ("request", REQUESTS)];
+
 /// Every code: of devices, of commands, of requests.
 pub fn all() -> impl Iterator<Item = &'static ErrorCode> {
-    DEVICES.iter().chain(COMMANDS).chain(REQUESTS)
+    LISTS.into_iter().flat_map(|(_, codes)| codes)
 }
 
 /// `docs/errors.md`.
@@ -63,17 +67,20 @@ pub fn markdown() -> String {
 const HEAD: &str = "\
 # Errors
 
-Every error has a sentence for you and a code for your program. `showrunner explain CODE` prints the entry of a code. Codes are
-added, never renamed; a program should treat one that it does not know like `internal_error`.
+Every error has a sentence for you and a code for your program. In an answer a link stands beside the code: `error_link` beside
+`error_code`, `link` beside `code`. It is a path of the service, such as `/api/v1/errors/auth_rejected`, and answers with the entry that
+you find here; `GET /api/v1/errors` has all of them, and neither asks for an API key. At the command line it is `showrunner explain CODE`.
 
-Made from the table in `src/codes`; `UPDATE_DOCS=1 cargo test documents` writes it again.
+Codes are added, never renamed; a program should treat one that it does not know like `internal_error`.
+
+Made from the table in `src/codes`; `UPDATE_DOCS=1 cargo nextest run -E 'test(document)'` writes it again.
 ";
 const OF_DEVICES: &str = "\
 The answer's status is 200; the device's result has `success: false`, `error` and `error_code`. All other devices are unharmed, and what the
 device had printed before stays in its outputs. The sentence begins with the phase in which it happened.";
 const OF_COMMANDS: &str = "The command's result has `success: false`, `error` and `error_code`. What came of its output is kept.";
 const OF_REQUESTS: &str = "\
-Nothing was sent to any device. The body is `{\"detail\": …, \"code\": …, \"request_id\": …}`; with `invalid_request` `detail` is a list of
+Nothing was sent to any device. The body is `{\"detail\": …, \"code\": …, \"link\": …, \"request_id\": …}`; with `invalid_request` `detail` is a list of
 faults, each with its place (`loc`), a sentence (`msg`) and a kind (`type`).";
 
 #[cfg(test)]
@@ -83,12 +90,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_code_stands_twice_in_one_list_and_all_say_something() {
-        for codes in [DEVICES, COMMANDS, REQUESTS] {
-            let names: HashSet<_> = codes.iter().map(|known| known.code).collect();
-            assert_eq!(names.len(), codes.len());
-            assert!(codes.is_sorted_by_key(|known| known.code), "{names:?}");
+    fn no_code_stands_twice_and_all_say_something() {
+        for (of, codes) in LISTS {
+            assert!(codes.is_sorted_by_key(|known| known.code), "{of}");
         }
+        let names: HashSet<_> = all().map(|known| known.code).collect();
+        assert_eq!(names.len(), all().count(), "a link leads to one entry");
         for ErrorCode { code, cause, cure, example, .. } in all() {
             assert!(code.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{code}");
             assert!(cause.ends_with('.') && cure.ends_with('.'), "{code}");

@@ -70,6 +70,26 @@ const ACTING_WORDS: [&str; 26] = [
     "comment",
 ];
 
+fn instead_of_unprintable(found: char) -> &'static str {
+    match found {
+        '\n' | '\r' => "give each command as one of its own, without line ends",
+        '\t' => "write a blank",
+        _ => "a `.` in a pattern stands for any character",
+    }
+}
+
+/// What whoever writes this character may want.
+fn instead_of(found: char) -> Option<&'static str> {
+    match found {
+        ';' | '&' => Some("give each command as one of its own"),
+        '?' => Some("there is no help to be read: write the command out"),
+        '<' | '>' => {
+            Some("outputs come back in the answer; in a pattern a `.` stands for any character")
+        }
+        _ => None,
+    }
+}
+
 /// Printable ASCII, not too long, nothing that means more than a letter.
 pub(super) fn check_bytes(text: &str, reads: &ReadRules) -> Result<(), Refusal> {
     if text.is_empty() {
@@ -80,11 +100,14 @@ pub(super) fn check_bytes(text: &str, reads: &ReadRules) -> Result<(), Refusal> 
     }
     for (at, found) in text.char_indices() {
         if !(' '..='~').contains(&found) {
-            return Err(Refusal::new(Rule::PrintableAscii, at)
-                .hint("a `.` in a pattern stands for any character"));
+            return Err(Refusal::new(Rule::PrintableAscii, at).hint(instead_of_unprintable(found)));
         }
         if NEVER.contains(&found) || (reads.shell && NEVER_IN_A_SHELL.contains(&found)) {
-            return Err(Refusal::new(Rule::ForbiddenCharacter, at));
+            let refusal = Refusal::new(Rule::ForbiddenCharacter, at);
+            return Err(match instead_of(found) {
+                Some(hint) => refusal.hint(hint),
+                None => refusal,
+            });
         }
         let next = text.as_bytes().get(at + 1).copied();
         // A `$` ends a pattern; before anything else it could name a variable.

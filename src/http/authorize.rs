@@ -38,8 +38,10 @@ pub async fn middleware(
 
 /// What needs no key: health, which says nothing of devices, and the documents, which are those of every instance.
 fn is_open(path: &str) -> bool {
-    let documents = ["/", "/openapi.json", "/docs", "/redoc", "/health"];
-    documents.contains(&path) || path.starts_with("/docs/") || path.starts_with("/health/")
+    const SINGLE: [&str; 6] =
+        ["/", "/openapi.json", "/docs", "/redoc", "/health", "/api/v1/errors"];
+    const FOLDERS: [&str; 3] = ["/docs/", "/health/", "/api/v1/errors/"];
+    SINGLE.contains(&path) || FOLDERS.iter().any(|folder| path.starts_with(folder))
 }
 
 /// Who sent a request, and what he may do.
@@ -68,11 +70,26 @@ mod tests {
 
     #[test]
     fn only_health_and_documents_need_no_key() {
-        for path in ["/", "/docs/", "/docs/swagger-ui.css", "/openapi.json", "/health/ready"] {
+        for path in [
+            "/",
+            "/docs/",
+            "/docs/swagger-ui.css",
+            "/openapi.json",
+            "/health/ready",
+            "/api/v1/errors",
+            "/api/v1/errors/api_key_missing",
+        ] {
             assert!(is_open(path), "{path}");
         }
-        for path in ["/api/v1/execute", "/metrics", "/healthy", "/docsx", "//", "/api/v1/platforms"]
-        {
+        for path in [
+            "/api/v1/execute",
+            "/metrics",
+            "/healthy",
+            "/docsx",
+            "//",
+            "/api/v1/platforms",
+            "/api/v1/errorsx",
+        ] {
             assert!(!is_open(path), "{path}");
         }
     }

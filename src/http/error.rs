@@ -10,7 +10,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::request_id;
-use crate::{audit::Unkept, executor::Full, settings::rate::Rate, wire::field::FieldError};
+use crate::{
+    audit::Unkept,
+    executor::Full,
+    settings::rate::Rate,
+    wire::{errors::CodeLink, field::FieldError},
+};
 
 /// Why a request was not carried out.
 #[derive(Debug)]
@@ -48,6 +53,8 @@ pub(super) enum ApiError {
         /// The `Allow` header.
         allow: &'static str,
     },
+    /// No such error code.
+    NoSuchCode,
     /// No such path.
     NotFound,
     /// The body is over the limit.
@@ -73,7 +80,7 @@ impl ApiError {
             Self::KeyMissing => "api_key_missing",
             Self::KeyUnknown => "api_key_unknown",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
-            Self::NotFound => "not_found",
+            Self::NoSuchCode | Self::NotFound => "not_found",
             Self::TooLarge { .. } => "body_too_large",
         }
     }
@@ -106,6 +113,9 @@ impl fmt::Display for ApiError {
             ),
             Self::KeyUnknown => f.write_str("This API key is not known"),
             Self::MethodNotAllowed { .. } => f.write_str("Method Not Allowed"),
+            Self::NoSuchCode => {
+                f.write_str("There is no such error code; GET /api/v1/errors lists them all")
+            }
             Self::NotFound => f.write_str("Not Found"),
             Self::TooLarge { limit } => {
                 write!(
@@ -132,6 +142,9 @@ pub(super) struct ErrorBody {
     /// The kind of error, for programs.
     #[schema(example = "not_found")]
     code: &'static str,
+    /// Where the service says more of this kind of error: its cause, what to do, an example.
+    #[schema(value_type = String, example = "/api/v1/errors/not_found")]
+    link: CodeLink,
     /// Also in the header `X-Request-ID`.
     request_id: String,
 }
@@ -144,6 +157,9 @@ pub(super) struct InvalidBody {
     /// Always `invalid_request`.
     #[schema(example = "invalid_request")]
     code: &'static str,
+    /// Where the service says more of it.
+    #[schema(value_type = String, example = "/api/v1/errors/invalid_request")]
+    link: CodeLink,
     /// Also in the header `X-Request-ID`.
     request_id: String,
 }
@@ -159,7 +175,7 @@ impl ResponseError for ApiError {
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::KeyMissing | Self::KeyUnknown => StatusCode::UNAUTHORIZED,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NoSuchCode | Self::NotFound => StatusCode::NOT_FOUND,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         }
     }
@@ -183,11 +199,12 @@ impl ResponseError for ApiError {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
         let (code, request_id) = (self.code(), request_id::current());
+        let link = CodeLink(code);
         match self {
             Self::Invalid(faults) => {
-                response.json(InvalidBody { detail: faults.clone(), code, request_id })
+                response.json(InvalidBody { detail: faults.clone(), code, link, request_id })
             }
-            _ => response.json(ErrorBody { detail: self.to_string(), code, request_id }),
+            _ => response.json(ErrorBody { detail: self.to_string(), code, link, request_id }),
         }
     }
 }
@@ -209,6 +226,7 @@ pub(super) fn rate_limited(
             "This client may send {count} requests a {period} here and has sent more; try again in {seconds} s"
         ),
         code: "rate_limited",
+        link: CodeLink("rate_limited"),
         request_id: request_id::current(),
     })
 }

@@ -150,14 +150,16 @@ pub(super) fn answer() -> Value {
                 "command": "show version | include uptime",
                 "output": "edge1 uptime is 12 weeks, 3 days, 4 hours, 5 minutes\n",
                 "success": true, "parsed": null, "parse_error": null, "error": null, "duration_ms": 12,
-                "truncated": false, "error_code": null, "filtered_by": "device", "parser": null
+                "truncated": false, "error_code": null, "error_link": null, "filtered_by": "device", "parser": null
             }],
-            "error": null, "os": "ios", "port": 2201, "error_code": null, "duration_ms": 148,
-            "timing": {"queue_ms": 0, "resolve_ms": 0, "connect_ms": 0, "handshake_ms": 61, "authenticate_ms": 9,
+            "error": null, "os": "ios", "port": 2201, "error_code": null, "error_link": null, "duration_ms": 148,
+            "timing": {"queue_ms": 0, "resolve_ms": 0, "jump_ms": null, "connect_ms": 0, "handshake_ms": 61, "authenticate_ms": 9,
                        "prompt_ms": 55, "commands_ms": 12, "logout_ms": 3},
             "attempts": 1,
             "host_key": {"algorithm": "ssh-ed25519", "fingerprint": "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
                          "verified": false},
+            "algorithms": {"profile": "modern", "key_exchange": "curve25519-sha256", "host_key": "ssh-ed25519",
+                           "cipher": "aes128-gcm@openssh.com", "mac": null},
             "warnings": []
         }],
         "total_devices": 1, "successful_devices": 1, "failed_devices": 0,

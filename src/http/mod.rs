@@ -5,6 +5,7 @@ mod authorize;
 mod body;
 mod client;
 mod error;
+mod errors;
 mod examples;
 mod health;
 mod json;

@@ -7,7 +7,7 @@ use utoipa::{
 };
 use utoipa_swagger_ui::Config;
 
-use super::{error, examples, health, parsers, refusals, routes};
+use super::{error, errors, examples, health, parsers, refusals, routes};
 use crate::wire::{parse, request, response, stream};
 
 /// The document as JSON, with the service's title and examples for simulated devices from `first_port` on.
@@ -20,8 +20,29 @@ pub fn document(title: &str, first_port: u16) -> String {
     refusals::describe(&mut document);
     name_stream_lines(&mut document);
     examples::in_order(&mut document);
+    calls_in_order(&mut document);
     examples::from_port(first_port, &mut document);
     serde_json::to_string_pretty(&document).unwrap_or_default()
+}
+
+/// In which order calls are shown; those that are not listed come behind.
+const ORDER: [&str; 7] = [
+    "/api/v1/execute",
+    "/api/v1/validate",
+    "/api/v1/parse",
+    "/api/v1/platforms",
+    "/api/v1/parsers",
+    "/api/v1/errors",
+    "/api/v1/errors/{code}",
+];
+
+fn calls_in_order(document: &mut Value) {
+    let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else { return };
+    let mut unordered = std::mem::take(paths);
+    for path in ORDER {
+        paths.extend(unordered.shift_remove(path).map(|item| (path.to_owned(), item)));
+    }
+    paths.extend(unordered);
 }
 
 /// Gives each kind of line a name of its own: programs that write clients need one.
@@ -76,7 +97,8 @@ pub(super) fn swagger_config() -> Config<'static> {
             any name of *platforms*.",
         license(name = "GPL-3.0-or-later", identifier = "GPL-3.0-or-later")
     ),
-    paths(routes::execute, routes::validate, parsers::parse, routes::platforms, parsers::parsers, health::health, health::live,
+    paths(routes::execute, routes::validate, parsers::parse, routes::platforms, parsers::parsers,
+        errors::list, errors::one, health::health, health::live,
         health::ready, routes::metrics),
     components(schemas(
         request::ExecuteRequest,
@@ -94,7 +116,7 @@ pub(super) fn swagger_config() -> Config<'static> {
     security((), ("api_key" = []), ("bearer" = [])),
     tags(
         (name = "Show commands", description = "Run them, check them, parse what they printed"),
-        (name = "What is supported", description = "Platforms with their names, commands with their fields"),
+        (name = "What is supported", description = "Platforms with their names, commands with their fields, errors with their cures"),
         (name = "Operation", description = "For load balancers and monitoring"),
     )
 )]

@@ -115,7 +115,7 @@ pub(super) async fn parsers(
 #[derive(Serialize, ToSchema)]
 pub(super) struct ParsersResponse {
     /// The template library of this program; null if it was built without.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     library: Option<LibraryResult>,
     /// Templates of the operator's own folder that can be used.
     own_templates: usize,

@@ -2,15 +2,22 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::codes::{ErrorCode, REQUESTS};
+use crate::{
+    codes::{ErrorCode, REQUESTS},
+    wire::errors::CodeLink,
+};
 
 const METHODS: [&str; 2] = ["get", "post"];
 /// Calls that answer whoever asks, whatever has happened.
-const OPEN: &str = "/health";
+const HEALTH: &str = "/health";
+/// Calls that need no key.
+const OPEN: &str = "/api/v1/errors";
 /// What may come of any other call.
 const OF_ALL: [u16; 3] = [401, 429, 500];
 /// What may come of a call with a body.
 const OF_BODIES: [u16; 6] = [400, 408, 413, 415, 422, 503];
+/// What may come of a call for something that is named in the path.
+const NOT_FOUND: u16 = 404;
 /// Calls without a body that can be asked in a wrong way.
 const WITH_QUERY: [&str; 1] = ["/api/v1/parsers"];
 /// The one open call that may ask to come back later.
@@ -43,21 +50,25 @@ fn describe_call(path: &str, has_body: bool, operation: &mut Value) {
         response["headers"] =
             references(if path == READY { &[ALWAYS, "Retry-After"] } else { &[ALWAYS] });
     }
-    if path.starts_with(OPEN) {
+    let is_open = path.starts_with(OPEN);
+    if !path.starts_with(HEALTH) {
+        let of_all = OF_ALL.iter().filter(|status| **status != 401 || !is_open);
+        let of_body = OF_BODIES.iter().filter(|_| has_body);
+        let of_query = [422].iter().filter(|_| WITH_QUERY.contains(&path));
+        let of_path = [NOT_FOUND].iter().filter(|_| path.contains('{'));
+        for status in of_all.chain(of_body).chain(of_query).chain(of_path) {
+            responses.insert(status.to_string(), reference("responses", &name(*status)));
+        }
+        responses.sort_keys();
+    }
+    if is_open || path.starts_with(HEALTH) {
         operation["security"] = json!([]);
-        return;
     }
-    let of_body = OF_BODIES.iter().filter(|_| has_body);
-    let of_query = [422].iter().filter(|_| WITH_QUERY.contains(&path));
-    for status in OF_ALL.iter().chain(of_body).chain(of_query) {
-        responses.insert(status.to_string(), reference("responses", &name(*status)));
-    }
-    responses.sort_keys();
 }
 
 /// Every status that a refusal has, once.
 fn statuses() -> impl Iterator<Item = u16> {
-    let all = OF_ALL.into_iter().chain(OF_BODIES);
+    let all = OF_ALL.into_iter().chain(OF_BODIES).chain([NOT_FOUND]);
     all.filter(|status| codes(*status).next().is_some())
 }
 
@@ -98,7 +109,8 @@ fn refusal(status: u16) -> Value {
         let fault =
             json!([{"loc": ["body", "commands", 0], "msg": known.example, "type": "value_error"}]);
         let detail = if is_invalid { fault } else { known.example.into() };
-        let value = json!({"detail": detail, "code": known.code, "request_id": REQUEST_ID});
+        let (code, link) = (known.code, CodeLink(known.code));
+        let value = json!({"detail": detail, "code": code, "link": link, "request_id": REQUEST_ID});
         (
             known.code.to_owned(),
             json!({"summary": known.cause, "description": known.cure, "value": value}),

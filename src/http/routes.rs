@@ -14,7 +14,7 @@ use super::{
     App,
     authorize::Caller,
     error::{self, ApiError},
-    examples, health, openapi, parsers, request_id, stream,
+    errors, examples, health, openapi, parsers, request_id, stream,
 };
 use crate::{
     catalog::{Catalog, Os},
@@ -29,12 +29,14 @@ use crate::{
     },
 };
 
-/// What monitoring asks: health, and metrics if they are `with_metrics`.
+/// What every port answers: health, what error codes mean, and metrics if they are `with_metrics`.
 pub fn configure_monitoring(service: &mut web::ServiceConfig, with_metrics: bool) {
     service
         .service(get("/health", health::health))
         .service(get("/health/live", health::live))
         .service(get("/health/ready", health::ready))
+        .service(get("/api/v1/errors", errors::list))
+        .service(get("/api/v1/errors/{code}", errors::one))
         .default_service(web::to(error::not_found));
     if with_metrics {
         service.service(get("/metrics", metrics));
@@ -215,6 +217,7 @@ async fn index(app: Data<App>) -> Json<Value> {
             "parse": "/api/v1/parse (POST)",
             "platforms": "/api/v1/platforms",
             "parsers": "/api/v1/parsers",
+            "errors": "/api/v1/errors",
             "docs": "/docs",
             "openapi": "/openapi.json",
         },
@@ -279,12 +282,12 @@ pub(super) struct ValidatedCommand {
     /// The line that the device would get.
     line: String,
     /// Where the filter would be applied: `device` or `service`; null without one.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     filtered_by: Option<&'static str>,
     /// Seconds it may take.
     timeout: u64,
     /// What would read its output; null if nothing would or nothing was asked for.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     parser: Option<ParserResult>,
 }
 

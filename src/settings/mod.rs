@@ -129,8 +129,9 @@ impl Settings {
     #[must_use]
     pub fn wants_api_keys(&self) -> bool {
         match self.auth {
-            Some(auth) => auth == Auth::ApiKey,
-            None => self.api_keys_file.is_some(),
+            Some(Auth::ApiKey) => true,
+            Some(Auth::None) => false,
+            Some(Auth::ApiKeyOrNone) | None => self.api_keys_file.is_some(),
         }
     }
 

@@ -95,9 +95,15 @@ fn a_wrong_setting_stops_the_start_with_its_name_its_value_and_what_would_be_rig
         (
             "SHOWRUNNER_AUTH",
             "nobody",
-            "SHOWRUNNER_AUTH is `nobody`, but must be `api_key` or `none`",
+            "SHOWRUNNER_AUTH is `nobody`, but must be `api_key` or `api_key_or_none` or `none`",
         ),
         ("SHOWRUNNER_LOG_LEVEL", "a=b=c", "SHOWRUNNER_LOG_LEVEL is `a=b=c`"),
+        (
+            "SHOWRUNNER_LOG_LEVEL",
+            "verbose",
+            "SHOWRUNNER_LOG_LEVEL is `verbose`, but must be error, warn",
+        ),
+        ("SHOWRUNNER_LOG_LEVEL", "info,showrunner", "SHOWRUNNER_LOG_LEVEL is `info,showrunner`"),
         ("SHOWRUNNER_LOG_FORMAT", "xml", "`text` or `json`"),
         ("SHOWRUNNER_TARGETS_ALLOW_LOOPBACK", "yes", "true or false"),
         ("SHOWRUNNER_COMMANDS_DENY", "[oops", "a list"),
@@ -112,6 +118,9 @@ fn a_wrong_setting_stops_the_start_with_its_name_its_value_and_what_would_be_rig
     assert!(load(&[("SHOWRUNNER_HOST", "0.0.0.0"), keys]).unwrap().wants_api_keys());
     let unused = load(&[("SHOWRUNNER_AUTH", "none"), keys]).unwrap_err();
     assert!(unused.contains("SHOWRUNNER_AUTH=api_key"), "{unused}");
+    let of_image = [("SHOWRUNNER_HOST", "0.0.0.0"), ("SHOWRUNNER_AUTH", "api_key_or_none")];
+    assert!(!load(&of_image).unwrap().wants_api_keys());
+    assert!(load(&[of_image.as_slice(), &[keys]].concat()).unwrap().wants_api_keys());
 }
 
 #[test]

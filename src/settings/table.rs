@@ -59,7 +59,8 @@ settings! {
     }
     "Who may send requests" {
         /// `api_key` asks for a key of `API_KEYS_FILE`, and is meant where that is set; `none` lets everybody who can reach
-        /// the port. One of them must be said to listen on other than loopback.
+        /// the port; `api_key_or_none`, which the container image says, is the first with that file and the second without.
+        /// One of them must be said to listen on other than loopback.
         auth: Option<Auth> = None, reloads true;
         /// TOML file with the hashes of the API keys, their names and limits; `showrunner new-key` makes an entry.
         api_keys_file: Option<PathBuf> = None, reloads true;

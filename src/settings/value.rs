@@ -1,6 +1,6 @@
 //! The types that a setting can have: how each is read from TOML or from a variable's text, and written back.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{net::IpAddr, path::PathBuf, str::FromStr as _};
 
 use figment::value::Value;
 use ipnet::IpNet;
@@ -210,6 +210,8 @@ words! {
     Auth {
         /// Whoever shows an API key that is known.
         ApiKey = "api_key",
+        /// The same where a file of keys is named, everybody else where none is.
+        ApiKeyOrNone = "api_key_or_none",
         /// Everybody who can reach the port.
         None = "none",
     }
@@ -239,7 +241,8 @@ impl LogLevel {
 
 impl Default for LogLevel {
     fn default() -> Self {
-        Self("info".to_owned())
+        // The framework below says that it starts; so do we, with more to it.
+        Self("info,actix_server=warn".to_owned())
     }
 }
 
@@ -251,7 +254,10 @@ impl SettingValue for LogLevel {
     fn read(value: &Value) -> Option<Self> {
         let text = value.as_str().map(str::trim).filter(|text| !text.is_empty())?;
         tracing_subscriber::EnvFilter::try_new(text).ok()?;
-        Some(Self(text.to_owned()))
+        // A word that is no level would name a module, and everything else would be silent.
+        let is_level = |word: &str| tracing::level_filters::LevelFilter::from_str(word).is_ok();
+        let mut parts = text.split(',').map(str::trim);
+        parts.all(|part| part.contains('=') || is_level(part)).then(|| Self(text.to_owned()))
     }
 
     fn written(&self) -> Option<toml::Value> {

@@ -207,7 +207,7 @@ pub enum SessionError {
         "authentication: the private key of the request cannot be used ({reason}); give an OpenSSH or PEM key and its passphrase"
     )]
     KeyUnusable {
-        /// The SSH library's word for it.
+        /// What its form says, or the SSH library.
         reason: String,
     },
     /// The two sides share no algorithm.

@@ -7,6 +7,7 @@ use std::{io::ErrorKind, net::SocketAddr, time::Instant};
 
 use super::{
     error::{Phase, SessionError},
+    key_form,
     libssh2::{Connection, Fault, Login, NoTunnel, Path, Terminal},
     session::{Leg, Session},
     socket,
@@ -281,7 +282,10 @@ impl Session<'_> {
                 Err(SessionError::AuthMethod { addr, offered: known_methods(&offered), given })
             }
             Ok(Login::PasswordExpired) => Err(SessionError::PasswordExpired { addr }),
-            Ok(Login::KeyUnusable(reason)) => Err(SessionError::KeyUnusable { reason }),
+            Ok(Login::KeyUnusable(reason)) => {
+                let told = credentials.private_key.as_ref().and_then(key_form::fault);
+                Err(SessionError::KeyUnusable { reason: told.map_or(reason, str::to_owned) })
+            }
             Err(fault) => Err(match (self.fault(fault), connection.lost_hop()) {
                 (Fault::Closed, Some(hop)) => {
                     SessionError::JumpLost { hop, phase: Phase::Authentication }

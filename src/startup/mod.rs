@@ -35,7 +35,9 @@ const SWEEP: Duration = Duration::from_secs(30);
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {addr}: {source}; is another service there?")]
+    #[error(
+        "cannot listen on {addr}: {source}; is another service there? `--port`, or SHOWRUNNER_PORT, takes another port"
+    )]
     Listen {
         /// Host and port.
         addr: String,
@@ -163,6 +165,7 @@ impl Application {
         };
         app.audit.flush();
         app.traces.flush();
+        tracing::info!("stopped");
         ended
     }
 }
@@ -201,7 +204,9 @@ fn warn_of_openness(settings: &Settings, access: &Access, with_tls: bool) {
         return;
     }
     if access.n_keys().is_none() {
-        tracing::warn!("everybody who can reach this address may send requests: auth is none");
+        tracing::warn!(
+            "everybody who can reach this address may send requests: no file of API keys is named"
+        );
     }
     if !with_tls {
         tracing::warn!(

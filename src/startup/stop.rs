@@ -69,7 +69,6 @@ impl Stop {
                 let _ = actix_web::rt::time::timeout(LAST_ANSWERS, self.answered()).await;
             }
         }
-        tracing::info!("stopped");
     }
 
     async fn drain(&self, server: &ServerHandle) {

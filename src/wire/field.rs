@@ -16,6 +16,32 @@ const MOST_NAME_CHARS: usize = 64;
 /// No object of ours has more fields.
 const MOST_FIELDS: usize = 16;
 
+/// More typing errors make it another word.
+const MOST_TYPING_ERRORS: usize = 3;
+/// What fields are called in other programs, and here.
+const ELSEWHERE: [(&str, &str); 20] = [
+    ("address", "hostname"),
+    ("auth_password", "password"),
+    ("auth_private_key", "private_key"),
+    ("auth_username", "username"),
+    ("bastion", "jump"),
+    ("command", "commands"),
+    ("device_type", "os"),
+    ("enable", "enable_password"),
+    ("enable_secret", "enable_password"),
+    ("host", "hostname"),
+    ("ip", "hostname"),
+    ("ip_address", "hostname"),
+    ("name", "hostname"),
+    ("passphrase", "private_key_passphrase"),
+    ("pipe", "pipe_option"),
+    ("platform", "os"),
+    ("proxy_jump", "jump"),
+    ("secret", "enable_password"),
+    ("type", "os"),
+    ("user", "username"),
+];
+
 /// One step of a place in the body: a field's name or an item's index.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
@@ -190,22 +216,31 @@ impl Object {
         for (name, _) in &self.fields {
             let shown: String =
                 name.chars().take(MOST_NAME_CHARS).flat_map(char::escape_debug).collect();
-            let near = self
-                .known
-                .iter()
-                .map(|known| (strsim::damerau_levenshtein(known, name), *known))
-                .filter(|(distance, known)| {
-                    *distance <= 3 || name.contains(known) || known.contains(name.as_str())
-                })
-                .min();
-            let hint = match near {
-                Some((_, known)) => format!("did you mean `{known}`?"),
+            let hint = match nearest(name, &self.known) {
+                Some(known) => format!("did you mean `{known}`?"),
                 None => format!("known here: {}", self.known.join(", ")),
             };
             let place = self.place.field(shown.clone());
             faults.add(&place, "extra_forbidden", format!("Unknown field `{shown}`; {hint}"));
         }
     }
+}
+
+/// The known field that whoever wrote `name` may mean.
+#[must_use]
+pub fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
+    let name = name.to_lowercase();
+    let elsewhere = ELSEWHERE.iter().find(|(other, _)| *other == name);
+    if let Some(ours) = elsewhere.and_then(|(_, ours)| known.iter().find(|known| *known == ours)) {
+        return Some(ours);
+    }
+    // A short name is near to everything.
+    let most = (name.chars().count() / 2).min(MOST_TYPING_ERRORS);
+    let distance = |known: &str| strsim::damerau_levenshtein(known, &name);
+    let is_near = |known: &&str| {
+        distance(known) <= most || name.contains(*known) || known.contains(name.as_str())
+    };
+    known.iter().copied().filter(is_near).min_by_key(|known| (distance(known), *known))
 }
 
 /// A text, or a fault.
@@ -307,6 +342,25 @@ mod tests {
         assert_eq!(errors[0].msg, "Unknown field `hostnam`; did you mean `hostname`?");
         assert_eq!(errors[1].msg, "Unknown field `zzzzzzzz`; known here: hostname");
         assert_eq!(errors[0].kind, "extra_forbidden");
+    }
+
+    #[test]
+    fn names_of_other_programs_and_other_cases_lead_to_ours() {
+        let known = ["hostname", "port", "username", "password", "os", "enable_password", "jump"];
+        for (name, want) in [
+            ("host", Some("hostname")),
+            ("IP", Some("hostname")),
+            ("Hostname", Some("hostname")),
+            ("OS", Some("os")),
+            ("device_type", Some("os")),
+            ("user", Some("username")),
+            ("pasword", Some("password")),
+            ("secret", Some("enable_password")),
+            ("site", None),
+            ("x", None),
+        ] {
+            assert_eq!(nearest(name, &known), want, "{name}");
+        }
     }
 
     #[test]

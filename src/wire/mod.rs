@@ -2,6 +2,7 @@
 //!
 //! Not here: HTTP itself (`http`). What these types mean is decided below, in `request`, `plan` and `outcome`.
 
+pub mod errors;
 pub mod field;
 pub mod jump;
 pub mod parse;

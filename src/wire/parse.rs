@@ -135,13 +135,13 @@ pub fn broken_template(reason: &str) -> Vec<FieldError> {
 pub struct ParseResponse {
     /// The records (keys in lower case; strings, or lists of strings), or the tree of a configuration; null if there
     /// are none, and `parse_error` says why.
-    #[schema(nullable, example = json!([{"interface": "GigabitEthernet0/1", "ip_address": "10.0.0.1", "status": "up", "proto": "up"}]))]
+    #[schema(nullable, required, example = json!([{"interface": "GigabitEthernet0/1", "ip_address": "10.0.0.1", "status": "up", "proto": "up"}]))]
     pub parsed: Option<Value>,
     /// Why there are none: no template, the template does not know a line (which one), no records, a limit.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     pub parse_error: Option<String>,
     /// What read the output; null if nothing is known for the command.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     pub parser: Option<ParserResult>,
     /// Each rule that matched, in the order of the lines; only with `explain`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::errors::CodeLink;
 use crate::{
     catalog::Parser,
     outcome::{CommandOutcome, DeviceOutcome, Timing},
@@ -55,7 +56,7 @@ pub struct DeviceResult {
     /// One for each command, in order; empty if there was no prompt to type them at.
     pub commands: Vec<CommandResult>,
     /// Phase, cause and what to do, if `success` is false.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     pub error: Option<String>,
     /// As the request had it.
     #[schema(example = "ios")]
@@ -64,8 +65,11 @@ pub struct DeviceResult {
     #[schema(example = 22)]
     pub port: u16,
     /// The kind of error, for programs.
-    #[schema(nullable, example = "auth_rejected")]
+    #[schema(nullable, required, example = "auth_rejected")]
     pub error_code: Option<&'static str>,
+    /// Where the service says more of this kind of error: its cause, what to do, an example. Null if there is none.
+    #[schema(nullable, required, value_type = Option<String>, example = "/api/v1/errors/auth_rejected")]
+    pub error_link: Option<CodeLink>,
     /// Milliseconds from the device's turn to its end.
     pub duration_ms: u64,
     /// Where that time went.
@@ -74,10 +78,10 @@ pub struct DeviceResult {
     #[schema(example = 1)]
     pub attempts: u32,
     /// The SSH key the device showed; null if it did not come to that.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     pub host_key: Option<HostKeyResult>,
     /// The SSH algorithms that were agreed on; null if it did not come to that.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     pub algorithms: Option<AlgorithmsResult>,
     /// What did not go as planned without doing harm, such as a refused `terminal length 0`.
     pub warnings: Vec<String>,
@@ -87,31 +91,31 @@ pub struct DeviceResult {
 #[derive(Serialize, ToSchema)]
 pub struct TimingResult {
     /// Waiting for a free session.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     pub queue_ms: Option<u64>,
     /// Name to addresses.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     pub resolve_ms: Option<u64>,
     /// All of the jump hosts, up to their logins.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     pub jump_ms: Option<u64>,
     /// TCP, or what a jump host takes for it.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     pub connect_ms: Option<u64>,
     /// SSH versions and keys.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     pub handshake_ms: Option<u64>,
     /// Login.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     pub authenticate_ms: Option<u64>,
     /// Terminal, banners, first prompt, `enable`, preparation lines.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     pub prompt_ms: Option<u64>,
     /// All commands.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     pub commands_ms: Option<u64>,
     /// Logout.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     pub logout_ms: Option<u64>,
 }
 
@@ -131,7 +135,7 @@ pub struct AlgorithmsResult {
     #[schema(example = "aes128-gcm@openssh.com")]
     pub cipher: String,
     /// Message authentication code towards the device; null if the cipher brings its own.
-    #[schema(nullable, example = "hmac-sha2-256")]
+    #[schema(nullable, required, example = "hmac-sha2-256")]
     pub mac: Option<String>,
 }
 
@@ -159,26 +163,29 @@ pub struct CommandResult {
     /// The device ran the command and its prompt came back.
     pub success: bool,
     /// The records read from the output, if they were asked for; null otherwise.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     pub parsed: Option<Value>,
     /// Why there are no records although they were asked for.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     pub parse_error: Option<String>,
     /// What went wrong and what to do, if `success` is false.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     pub error: Option<String>,
     /// Milliseconds from the command's being sent to its prompt's being back.
     pub duration_ms: u64,
     /// The output has lost its end.
     pub truncated: bool,
     /// The kind of error, for programs.
-    #[schema(nullable, example = "cli_error")]
+    #[schema(nullable, required, example = "cli_error")]
     pub error_code: Option<&'static str>,
+    /// Where the service says more of this kind of error: its cause, what to do, an example. Null if there is none.
+    #[schema(nullable, required, value_type = Option<String>, example = "/api/v1/errors/cli_error")]
+    pub error_link: Option<CodeLink>,
     /// Where the filter was applied: `device` or `service`; null without one.
-    #[schema(nullable, example = "device")]
+    #[schema(nullable, required, example = "device")]
     pub filtered_by: Option<&'static str>,
     /// What read the records, or tried to; null if nothing was asked for or nothing is known for the command.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     pub parser: Option<ParserResult>,
 }
 
@@ -189,17 +196,17 @@ pub struct ParserResult {
     #[schema(example = "textfsm")]
     pub engine: &'static str,
     /// The template's file name; several with `:` between them fill one record together. Null without one.
-    #[schema(nullable, example = "cisco_ios_show_version.textfsm")]
+    #[schema(nullable, required, example = "cisco_ios_show_version.textfsm")]
     pub template: Option<String>,
     /// How it was chosen: `exact`; `abbreviated`, from shortened words; `argument`, without the arguments at the end.
     #[serde(rename = "match")]
     #[schema(example = "exact")]
     pub chosen: &'static str,
     /// Where the template is from: `library`, `own` (the operator's folder) or `request`. Null without one.
-    #[schema(nullable, example = "library")]
+    #[schema(nullable, required, example = "library")]
     pub source: Option<&'static str>,
     /// The platform whose template this is, if it is another's that looks alike.
-    #[schema(nullable)]
+    #[schema(nullable, required)]
     pub fallback: Option<String>,
 }
 
@@ -229,6 +236,7 @@ impl From<DeviceOutcome> for DeviceResult {
             os: outcome.os,
             port: outcome.port,
             error_code,
+            error_link: error_code.map(CodeLink),
             duration_ms: millis(outcome.duration),
             timing: outcome.timing.into(),
             attempts: outcome.attempts,
@@ -265,6 +273,7 @@ impl From<CommandOutcome> for CommandResult {
             duration_ms: millis(outcome.duration),
             truncated: outcome.truncated,
             error_code,
+            error_link: error_code.map(CodeLink),
             filtered_by: outcome.filtered_by,
             parser: outcome.parser.map(ParserResult::from),
         }

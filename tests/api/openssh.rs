@@ -79,6 +79,9 @@ async fn openssh_lets_in_by_password_and_by_every_kind_of_key() {
     }
     let broken = run(json!({"private_key": "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n"})).await;
     assert_eq!(broken["error_code"], "key_unusable", "{broken}");
+    let sealed = run(json!({"private_key": peer.new_key("ed25519", &[], "opensesame")})).await;
+    assert_eq!(sealed["error_code"], "key_unusable", "{sealed}");
+    assert!(sealed["error"].as_str().unwrap().contains("there is no passphrase"), "{sealed}");
     let shown = Command::new("ssh-keygen")
         .args(["-lf"])
         .arg(peer.folder.path().join("host.pub"))

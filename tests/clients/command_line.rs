@@ -41,16 +41,38 @@ fn run_reads_a_device_and_its_exit_code_says_what_came_of_it() {
     assert!(text(&read.stderr).starts_with("1 of 1 devices read in "));
     for (port, os, arguments, code, want) in [
         (2201, "ios", vec!["reload"], 2, "rule read_verb"),
-        (2201, "ios", vec!["show version", "configure terminal"], 2, "commands.1: "),
+        (
+            2201,
+            "ios",
+            vec!["show version", "configure terminal"],
+            2,
+            "showrunner: command 2: Cisco IOS: Only read commands are allowed",
+        ),
+        (2201, "ios", vec!["show", "version"], 2, "in quotes: \"show version\"\n"),
         (
             2201,
             "iso",
             vec!["show version"],
             2,
-            "devices.0.os: Input should be the name of a known platform; nearest known: ",
+            "device 1, os: Input should be the name of a known platform; nearest known: ",
         ),
-        (2201, "ios", vec![], 2, "commands: Field required"),
-        (2201, "ios", vec!["show nonsense"], 3, "% Invalid input detected"),
+        (2201, "ios", vec![], 2, "no command is given"),
+        (
+            2201,
+            "ios",
+            vec!["--host", "demo@127.0.0.1:22", "show clock"],
+            2,
+            "device 2, hostname: Invalid",
+        ),
+        (2201, "ios", vec!["show clock; show version"], 2, "give each command as one of its own"),
+        (2201, "ios", vec!["show nonsense"], 3, "[cli_error]"),
+        (
+            2201,
+            "ios",
+            vec!["show nonsense"],
+            3,
+            "what to do about it: showrunner explain cli_error\n",
+        ),
         (2201, "ios", vec!["--timeout", "1000", "show version"], 2, "Timeout must be between"),
         (1, "ios", vec!["show version"], 3, "[connection_refused]"),
     ] {
@@ -72,6 +94,23 @@ fn run_reads_a_device_and_its_exit_code_says_what_came_of_it() {
         text(&refused.stdout).contains("[target_refused]"),
         "the settings' lists hold here too"
     );
+}
+
+#[test]
+fn what_the_demo_prints_can_be_pasted() {
+    const NAME: &str = "what_the_demo_prints_can_be_pasted";
+    if !is_here("bash") || !is_here("curl") {
+        return skip(NAME, "no bash with curl");
+    }
+    let demo = Demo::start();
+    let paste = |from: &str, to: &str| {
+        let (_, text) = demo.greeting.split_once(from).unwrap();
+        let text = format!("{from}{}{to}", text.split_once(to).unwrap().0);
+        good(&Command::new("bash").args(["-euo", "pipefail", "-c", &text]).output().unwrap())
+    };
+    let answer: Value = serde_json::from_str(&paste("curl ", "\n}'")).unwrap();
+    assert_eq!((&answer["total_devices"], &answer["failed_devices"]), (&2.into(), &0.into()));
+    assert!(paste("DEVICE_PASSWORD=", "\n").contains("\nedge1 uptime is"));
 }
 
 #[test]
@@ -128,7 +167,7 @@ fn devices_come_from_csv_and_yaml() {
         if name == "lab.csv" {
             command.arg("show clock");
         }
-        let answer = good(&with_input(&mut command, "demo\n"));
+        let answer = good(&with_input(&mut command, "\u{feff}demo\r\n"));
         let answer: Value = serde_json::from_str(&answer).unwrap();
         assert_eq!(answer["successful_devices"], 2, "{name}: {answer}");
         let commands = |index: usize| answer["results"][index]["commands"][0]["command"].clone();
@@ -195,6 +234,11 @@ fn validate_says_what_would_be_sent_and_needs_no_password() {
     assert!(printed.contains("\n  show interfaces terse | match lo0\n"), "{printed}");
     let refused = bare().args(arguments).arg("request system reboot").output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
+    let bare_host = bare().args(["validate", "--host", "r1", "show version"]).output().unwrap();
+    let said = text(&bare_host.stderr);
+    let want = "showrunner: device 1, no user is named: give --user\n\
+                device 1, no platform is named: give --os (`showrunner platforms` lists them)\n";
+    assert_eq!((bare_host.status.code(), said.as_str()), (Some(2), want));
 }
 
 #[test]
@@ -243,13 +287,56 @@ fn what_the_program_is_and_knows_is_a_command_away() {
         let said = good(&bare().args(["explain", known.code]).output().unwrap());
         assert!(said.contains(known.cure), "{said}");
     }
-    assert_eq!(bare().args(["explain", "x"]).output().unwrap().status.code(), Some(2));
+    let several = good(&bare().args(["explain", "not_ssh", "cli_error"]).output().unwrap());
+    assert!(several.starts_with("not_ssh\n") && several.contains("\ncli_error\n"), "{several}");
+    let listed = good(&bare().arg("explain").output().unwrap());
+    assert!(codes::all().all(|known| listed.contains(&format!("\n{} ", known.code))), "{listed}");
+    for (given, want) in [
+        ("qqq", "qqq is no error code; "),
+        ("auth_reject", "known: auth_rejected)"),
+        ("auth_rejcetd", "known: auth_rejected)"),
+    ] {
+        let refused = bare().args(["explain", given]).output().unwrap();
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(text(&refused.stderr).contains(want), "{}", text(&refused.stderr));
+    }
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let completions = good(&bare().args(["completions", shell]).output().unwrap());
         assert!(
             completions.contains("check-config") && completions.contains("password-file"),
             "{shell}"
         );
+    }
+}
+
+#[test]
+fn shells_take_their_completions() {
+    let folder = tempfile::tempdir().unwrap();
+    for (shell, arguments, ask) in [
+        (
+            "bash",
+            ["--norc", "-c"],
+            "source ./script; COMP_WORDS=(showrunner check-c); COMP_CWORD=1; _showrunner showrunner check-c showrunner; echo ${COMPREPLY[@]}",
+        ),
+        (
+            "zsh",
+            ["-f", "-c"],
+            "autoload -Uz compinit; compinit -u -D; source ./script; echo $_comps[showrunner]; functions _showrunner_commands",
+        ),
+        ("fish", ["--no-config", "-c"], "source ./script; complete -C 'showrunner check-c'"),
+    ] {
+        if !is_here(shell) {
+            skip("shells_take_their_completions", &format!("no {shell}"));
+            continue;
+        }
+        let script = good(&bare().args(["completions", shell]).output().unwrap());
+        fs::write(folder.path().join("script"), script).unwrap();
+        let mut command = Command::new(shell);
+        command.args(arguments).arg(ask).current_dir(&folder);
+        let said = command.env("HOME", folder.path()).output().unwrap();
+        let printed = good(&said);
+        assert!(printed.contains("check-config"), "{shell}: {printed}");
+        assert_eq!(text(&said.stderr), "", "{shell}");
     }
 }
 

@@ -46,6 +46,39 @@ fn settings_in_the_files_are_settings_of_the_program() {
     assert!(grace.unwrap() > 5 + 30, "longer than a stop may take");
 }
 
+/// The settings that the image brings along.
+fn of_image() -> (String, Vec<(String, String)>) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("Dockerfile");
+    let text = fs::read_to_string(path).unwrap();
+    let words = text.split_whitespace().filter(|word| word.starts_with("SHOWRUNNER_"));
+    let pairs = words.filter_map(|word| word.split_once('='));
+    let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    (text, pairs)
+}
+
+#[test]
+fn the_image_asks_for_keys_as_soon_as_their_file_is_named() {
+    let (dockerfile, settings) = of_image();
+    assert!(settings.len() >= 4, "{settings:?}");
+    let version = concat!("image.version=\"", env!("CARGO_PKG_VERSION"), "\"");
+    assert!(dockerfile.contains(version), "the label has the program's version");
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("keys.toml");
+    fs::write(&keys, good(&bare().args(["new-key", "a"]).output().unwrap())).unwrap();
+    let said = |more: &[(&str, &str)]| {
+        let mut command = bare();
+        command.envs(settings.iter().cloned()).envs(more.iter().copied());
+        let said = command.arg("check-config").output().unwrap();
+        (said.status.code(), text(&said.stderr))
+    };
+    let file = keys.to_str().unwrap();
+    assert_eq!(said(&[]).0, Some(0));
+    assert_eq!(said(&[("SHOWRUNNER_API_KEYS_FILE", file)]).0, Some(0));
+    assert_eq!(said(&[("SHOWRUNNER_API_KEYS_FILE", "/nowhere")]).0, Some(2));
+    let (code, reason) = said(&[("SHOWRUNNER_AUTH", "api_key")]);
+    assert!(code == Some(2) && reason.contains("SHOWRUNNER_API_KEYS_FILE"), "{reason}");
+}
+
 #[tokio::test]
 async fn probes_of_kubernetes_ask_paths_that_answer() {
     let demo = Demo::start();

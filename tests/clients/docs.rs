@@ -1,6 +1,6 @@
 //! The commands of the documentation, run as they stand there.
 //!
-//! Blocks of `sh` and `python` and playbooks are run; a block of `text` behind one is what it prints, among other things. What
+//! Blocks of `sh`, `python` and `ts` and playbooks are run; a block of `text` behind one is what it prints, among other things. What
 //! cannot be run here has a comment before it that says why.
 
 use std::{
@@ -9,7 +9,10 @@ use std::{
     process::{Command, Output},
 };
 
-use crate::support::{Demo, bare, good, is_here, python, skip, text};
+use crate::{
+    support::{Demo, bare, good, is_here, python, skip, text},
+    typescript,
+};
 
 const NOT_RUN: &str = "<!-- not run here: ";
 
@@ -75,6 +78,12 @@ fn run(document: &str) -> usize {
                 command.arg(play).env("ANSIBLE_HOME", folder.path()).env("LC_ALL", "C.UTF-8");
                 command
             }
+            "ts" => {
+                let Some(printed) = typescript::run(&text_of, &[]) else { continue };
+                let mut command = Command::new("echo");
+                command.arg(printed);
+                command
+            }
             _ => continue,
         };
         let output: Output = command.env("PATH", &path).current_dir(&folder).output().unwrap();
@@ -104,6 +113,7 @@ fn the_commands_of_the_documentation_do_what_it_says() {
     for (document, least) in [
         ("README.md", 1),
         ("docs/getting-started.md", 4),
+        ("docs/command-line.md", 5),
         ("docs/api.md", 9),
         ("docs/parsing.md", 1),
     ] {

@@ -1,12 +1,13 @@
 //! The `OpenAPI` document: complete, valid to others, and what the service really does.
 
-use std::{ffi::OsString, fs, path::Path, process::Command};
+use std::{collections::BTreeSet, ffi::OsString, fs, path::Path, process::Command};
 
 use serde_json::Value;
 
 use crate::support::{Demo, bare, good, python, script, skip, text};
 
-/// Requests of one run for each call; `SCHEMATHESIS_EXAMPLES` makes it more.
+/// Requests of each call, besides those that the document's limits suggest: 1,600 in all. With `SCHEMATHESIS_EXAMPLES=400`
+/// they are more than 5,000.
 const EXAMPLES: &str = "60";
 
 fn document() -> Value {
@@ -88,6 +89,45 @@ fn everything_in_the_document_is_described() {
         }
     }
     assert!(lacking.is_empty(), "{}", lacking.join("\n"));
+}
+
+/// Names of the schemas that are reached from `value`.
+fn reached(document: &Value, value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(name) = fields.get("$ref").and_then(Value::as_str)
+                && found.insert(name.to_owned())
+            {
+                reached(document, document.pointer(name.trim_start_matches('#')).unwrap(), found);
+            }
+            fields.values().for_each(|value| reached(document, value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| reached(document, item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn fields_of_answers_are_always_there_and_said_to_be() {
+    let document = document();
+    let mut found = BTreeSet::new();
+    let calls = document["paths"].as_object().unwrap().values();
+    for call in calls.flat_map(|item| item.as_object().unwrap().values()) {
+        reached(&document, &call["responses"], &mut found);
+    }
+    assert!(found.len() > 20, "{found:?}");
+    let mut optional = Vec::new();
+    for name in &found {
+        let schema = document.pointer(name.trim_start_matches('#')).unwrap();
+        let required = |name: &String| {
+            let names = schema["required"].as_array().into_iter().flatten();
+            names.into_iter().any(|required| required == name)
+        };
+        let fields = schema["properties"].as_object().into_iter().flatten();
+        let fields = fields.filter(|(field, _)| !required(field));
+        optional.extend(fields.map(|(field, _)| format!("{name}/{field}")));
+    }
+    assert_eq!(optional, ["#/components/schemas/ParseResponse/explanation"]);
 }
 
 #[test]
@@ -173,6 +213,15 @@ fn made_up_requests_find_no_answer_that_is_not_in_the_document() {
         .unwrap();
     let printed = text(&run.stdout);
     assert!(run.status.success(), "{printed}\n{}", text(&run.stderr));
+    let n_calls: usize = document()["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|item| item.as_object().unwrap().len())
+        .sum();
+    for want in [format!("Selected: {n_calls}/{n_calls}\n"), format!("Tested: {n_calls}\n")] {
+        assert!(printed.contains(&want), "{want}: {printed}");
+    }
     eprintln!(
         "{}",
         printed

@@ -12,3 +12,4 @@ mod deployment;
 mod docs;
 mod document;
 mod support;
+mod typescript;

@@ -23,7 +23,7 @@ const PACKAGES: [&str; 7] = [
     "requests==2.34.2",
 ];
 
-/// How long a Python that could not be made is not tried again.
+/// How long what could not be made is not tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(600);
 
 /// A running demo with its devices on ports in a row; stopped when dropped.
@@ -31,6 +31,8 @@ pub(crate) struct Demo {
     child: Child,
     pub url: String,
     pub first_port: u16,
+    /// What it prints for whoever starts it.
+    pub greeting: String,
 }
 
 impl Demo {
@@ -63,12 +65,16 @@ impl Demo {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let url = lines.by_ref().map_while(Result::ok).find_map(|line| {
-            Some(line.strip_prefix("Showrunner is serving at ")?.split(' ').next()?.to_owned())
-        });
+        let mut demo = Self { child, url: String::new(), first_port, greeting: String::new() };
+        for line in lines.by_ref().map_while(Result::ok) {
+            demo.greeting += &(line.clone() + "\n");
+            if line.starts_with("Stop with") {
+                break;
+            }
+        }
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        let mut demo = Self { child, url: String::new(), first_port };
-        demo.url = url?;
+        let (_, served) = demo.greeting.split_once("Showrunner is serving at ")?;
+        demo.url = served.split(' ').next()?.to_owned();
         Some(demo)
     }
 
@@ -124,6 +130,12 @@ pub(crate) fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name)
 }
 
+/// True for a while after `failed` was written.
+pub(crate) fn is_not_tried_again(failed: &Path) -> bool {
+    let at = fs::metadata(failed).and_then(|file| file.modified()).ok();
+    at.and_then(|at| at.elapsed().ok()).is_some_and(|age| age < TRY_AGAIN)
+}
+
 /// A Python with the packages, made once in the build folder; `None` where it cannot be made.
 pub(crate) fn python() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients-python");
@@ -138,8 +150,7 @@ pub(crate) fn python() -> Option<PathBuf> {
     }
     // Where it could not be made a moment ago, the next test need not try.
     let failed = folder.join("not-made");
-    let age = fs::metadata(&failed).and_then(|file| file.modified()).ok();
-    if age.and_then(|at| at.elapsed().ok()).is_some_and(|age| age < TRY_AGAIN) {
+    if is_not_tried_again(&failed) {
         return None;
     }
     let quiet = |command: &mut Command| {
