@@ -19,6 +19,8 @@ mod execute;
 mod faults;
 mod host_keys;
 mod hostile;
+#[path = "../../benches/soak/judge.rs"]
+mod judge;
 mod jump;
 mod logs;
 mod many;
