@@ -11,6 +11,7 @@ use tracing::{Instrument as _, Span, field::Empty, info_span};
 
 use super::{Reader, RequestBounds, Shared, admission::Place, retry::chance};
 use crate::{
+    allowance::Allowance,
     catalog::Os,
     deadline::Deadline,
     device::Host,
@@ -123,6 +124,7 @@ impl Shared {
             platform: device.platform.name().to_owned(),
             os,
             commands: Arc::clone(&commands),
+            allowance: Arc::clone(&turn.request.allowance),
         };
         let sink = sink.map(|sink| records.clone().before(sink));
         let job = Arc::new(SessionJob {
@@ -365,12 +367,13 @@ struct Records {
     platform: String,
     os: Os,
     commands: Arc<[PlannedCommand]>,
+    allowance: Arc<Allowance>,
 }
 
 impl Records {
     fn read(&self, index: usize, outcome: &mut CommandOutcome) {
         if let Some(planned) = self.commands.get(index) {
-            self.reader.read(&self.os, planned, outcome);
+            self.reader.read(&self.os, planned, outcome, &self.allowance);
         }
         self.metrics.command(&self.platform, outcome);
     }

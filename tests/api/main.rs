@@ -13,6 +13,7 @@ mod admission;
 mod audit;
 mod bad_http;
 mod bad_input;
+mod bounds;
 mod cancel;
 mod deadlines;
 mod execute;
