@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use tokio::time::{sleep, sleep_until, timeout_at};
+use tokio::time::{sleep, sleep_until, timeout, timeout_at};
 use tracing::{Instrument as _, Span, field::Empty, info_span};
 
 use super::{Reader, RequestBounds, Shared, admission::Place, retry::chance};
@@ -25,6 +25,9 @@ use crate::{
     },
     target::TargetPolicy,
 };
+
+/// How long a session may take to say that it goes, when the service stops.
+const PARTING: Duration = Duration::from_millis(500);
 
 /// A device's turn: its clock, and what it has come to so far.
 struct Turn<'r> {
@@ -330,6 +333,10 @@ impl Shared {
                     is_told = true;
                 }
                 () = self.stopping.is_cut_off() => {
+                    lifeline.part();
+                    if let Ok(report) = timeout(PARTING, &mut running).await {
+                        return report;
+                    }
                     lifeline.cut(Cut::Cancelled);
                     return running.await;
                 }
