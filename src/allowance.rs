@@ -1,4 +1,4 @@
-//! How many bytes of output a request may hold: taken when they are kept, given back when they were sent.
+//! How many bytes of output and records a request may hold: taken when they are kept, given back when they were sent.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -35,6 +35,17 @@ impl Allowance {
         false
     }
 
+    /// Takes so many bytes for what cannot be cut; false, and none taken, if they are too many.
+    #[must_use]
+    pub fn take(&self, bytes: usize) -> bool {
+        let before = self.taken.fetch_add(bytes, Ordering::AcqRel);
+        let fits = before.saturating_add(bytes) <= self.most_bytes;
+        if !fits {
+            self.give_back(bytes);
+        }
+        fits
+    }
+
     /// Bytes that are not held any more.
     pub fn give_back(&self, bytes: usize) {
         self.taken.fetch_sub(bytes, Ordering::AcqRel);
@@ -64,5 +75,8 @@ mod tests {
         allowance.give_back(first.len() + second.len());
         assert!(!allowance.is_half_taken());
         assert!(allowance.keep(&mut "0123456789".to_owned()));
+        assert!(!allowance.take(1));
+        allowance.give_back(10);
+        assert!(!allowance.take(11) && allowance.take(10) && !allowance.take(1));
     }
 }

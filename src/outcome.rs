@@ -19,6 +19,8 @@ pub struct CommandOutcome {
     pub failure: Option<CommandFailure>,
     /// The records read from the output, if they were asked for and could be read.
     pub parsed: Option<Value>,
+    /// Bytes that the records take of what the request may hold.
+    pub records_bytes: usize,
     /// Why there are no records although they were asked for.
     pub parse_error: Option<String>,
     /// What read the records, or tried to.
@@ -31,6 +33,14 @@ pub struct CommandOutcome {
     pub duration: Duration,
     /// Where the filters were applied: `device` or `service`.
     pub filtered_by: Option<&'static str>,
+}
+
+impl CommandOutcome {
+    /// Bytes that it takes of what the request may hold.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.output.len() + self.records_bytes
+    }
 }
 
 /// Why a command failed.

@@ -13,7 +13,7 @@ pub const DEVICES: &[ErrorCode] = &[
     of_device(
         "auth_rejected",
         "The device refused this user name with this password or key. One attempt was made; it is never repeated, so that no account is locked.",
-        "Check `username` and `password`, by hand with ssh if need be. Check that the user may log in over SSH from the service's address, and that the AAA server knows him.",
+        "Check `username` and `password`, by hand with ssh if need be. Check that the user may log in over SSH from the service's address, and that the AAA server knows him. A password that has expired is refused like this by devices that demand a new one within SSH's own password login.",
         "authentication: 192.0.2.1:22 refused the password of this user; check user name and password (one attempt was made)",
     ),
     of_device(

@@ -188,7 +188,8 @@ fn read_known(
             }
         },
     };
-    check_pattern(pattern, at)?;
+    // Quotes are not of the value: a value that is put into them is no longer than without.
+    check_pattern(&unquoted(pattern, platform), at)?;
     check_disguised(pattern, at)?;
     let reads = platform.reads();
     if reads.shell && !is_quoted(pattern) && pattern.contains(['(', ')', '[', ']', '|', '\'', '"'])

@@ -38,6 +38,26 @@ fn with_option(
 }
 
 #[test]
+fn the_longest_value_is_as_long_in_the_quotes_that_it_is_put_into() {
+    let mut n_quoted = 0;
+    for platform in registry().iter() {
+        for (length, is_taken) in [(256, true), (257, false)] {
+            let value = format!("a b{}", "c".repeat(length - 3));
+            let verb = platform.reads().verbs.first().map_or("", |verb| verb.word.as_str());
+            let text = format!("{verb} x | inclu {value}");
+            let ask = |text: &str| gate(platform.name(), text);
+            let Ok(checked) = ask(&text) else { continue };
+            assert!(is_taken, "{}: {text}", platform.name());
+            let line = checked.line().as_str();
+            n_quoted += usize::from(line.contains('"'));
+            let again = ask(line).unwrap_or_else(|refusal| panic!("{line}: {refusal:?}"));
+            assert_eq!(again.line(), checked.line());
+        }
+    }
+    assert!(n_quoted > 3, "{n_quoted}");
+}
+
+#[test]
 fn a_neutral_filter_is_put_into_the_devices_words_or_left_to_the_service() {
     use FilteredBy::{Device, Service};
     use PipeOption::{Begin, Count, Exclude, Include, Section};

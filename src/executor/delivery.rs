@@ -57,7 +57,7 @@ pub enum Delivered {
 pub struct Results {
     mailbox: Arc<Mailbox>,
     balance: Balance,
-    /// Output bytes of the result that was taken last.
+    /// Bytes of outputs and records of the result that was taken last.
     in_hand: usize,
     driver: AbortHandle,
 }
@@ -132,9 +132,9 @@ impl Results {
         self.balance.settle();
         let delivered = self.mailbox.take().await?;
         self.in_hand = match &delivered {
-            Delivered::Command { outcome, .. } => outcome.output.len(),
+            Delivered::Command { outcome, .. } => outcome.held_bytes(),
             Delivered::Device { outcome, .. } => {
-                outcome.commands.iter().map(|command| command.output.len()).sum()
+                outcome.commands.iter().map(CommandOutcome::held_bytes).sum()
             }
         };
         Some(delivered)

@@ -6,11 +6,12 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use tokio::time::{sleep, sleep_until, timeout_at};
+use tokio::time::{sleep, sleep_until, timeout, timeout_at};
 use tracing::{Instrument as _, Span, field::Empty, info_span};
 
 use super::{Reader, RequestBounds, Shared, admission::Place, retry::chance};
 use crate::{
+    allowance::Allowance,
     catalog::Os,
     deadline::Deadline,
     device::Host,
@@ -24,6 +25,9 @@ use crate::{
     },
     target::TargetPolicy,
 };
+
+/// How long a session may take to say that it goes, when the service stops.
+const PARTING: Duration = Duration::from_millis(500);
 
 /// A device's turn: its clock, and what it has come to so far.
 struct Turn<'r> {
@@ -123,6 +127,7 @@ impl Shared {
             platform: device.platform.name().to_owned(),
             os,
             commands: Arc::clone(&commands),
+            allowance: Arc::clone(&turn.request.allowance),
         };
         let sink = sink.map(|sink| records.clone().before(sink));
         let job = Arc::new(SessionJob {
@@ -328,6 +333,10 @@ impl Shared {
                     is_told = true;
                 }
                 () = self.stopping.is_cut_off() => {
+                    lifeline.part();
+                    if let Ok(report) = timeout(PARTING, &mut running).await {
+                        return report;
+                    }
                     lifeline.cut(Cut::Cancelled);
                     return running.await;
                 }
@@ -365,12 +374,13 @@ struct Records {
     platform: String,
     os: Os,
     commands: Arc<[PlannedCommand]>,
+    allowance: Arc<Allowance>,
 }
 
 impl Records {
     fn read(&self, index: usize, outcome: &mut CommandOutcome) {
         if let Some(planned) = self.commands.get(index) {
-            self.reader.read(&self.os, planned, outcome);
+            self.reader.read(&self.os, planned, outcome, &self.allowance);
         }
         self.metrics.command(&self.platform, outcome);
     }

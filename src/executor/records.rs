@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::pool::Pool;
 use crate::{
+    allowance::Allowance,
     catalog::{Catalog, Os, Parser, Reading},
     command::FilteredBy,
     outcome::CommandOutcome,
@@ -55,8 +56,15 @@ impl Reader {
         self.pool.run(limited).await
     }
 
-    /// Reads what was asked for out of a finished command's output. Takes its time: not for async code.
-    pub(super) fn read(&self, os: &Os, planned: &PlannedCommand, outcome: &mut CommandOutcome) {
+    /// Reads what was asked for out of a finished command's output, if the request may hold the records. Takes its
+    /// time: not for async code.
+    pub(super) fn read(
+        &self,
+        os: &Os,
+        planned: &PlannedCommand,
+        outcome: &mut CommandOutcome,
+        allowance: &Allowance,
+    ) {
         let whole = outcome.whole.take();
         let Some(parse) = planned.parse.filter(|_| outcome.failure.is_none()) else { return };
         let started = Instant::now();
@@ -67,8 +75,17 @@ impl Reader {
         } else {
             self.reading(os, planned, parse, whole.as_deref().unwrap_or(&outcome.output))
         };
-        outcome.parsed = reading.parsed;
-        outcome.parse_error = reading.error;
+        outcome.records_bytes = reading.parsed.as_ref().map_or(0, bytes_of);
+        let is_held = outcome.records_bytes == 0 || allowance.take(outcome.records_bytes);
+        if is_held {
+            outcome.parsed = reading.parsed;
+            outcome.parse_error = reading.error;
+        } else {
+            outcome.parse_error = Some(format!(
+                "Parser's records left out: they have {} bytes, more than the request may still hold; the limit is SHOWRUNNER_MAX_REQUEST_OUTPUT_BYTES",
+                std::mem::take(&mut outcome.records_bytes)
+            ));
+        }
         outcome.parser = reading.parser;
         outcome.parse_duration = Some(started.elapsed());
     }
@@ -91,6 +108,18 @@ impl Reader {
         }
         let base = (!cut).then(|| command.base());
         self.catalog.read(os, line, base, output, false, &clock())
+    }
+}
+
+/// About what a value has in JSON: a record says the names of its fields again, and what is filled down into it.
+fn bytes_of(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => 2 + items.iter().map(|item| bytes_of(item) + 1).sum::<usize>(),
+        Value::Object(fields) => {
+            2 + fields.iter().map(|(name, value)| name.len() + bytes_of(value) + 4).sum::<usize>()
+        }
     }
 }
 
@@ -145,6 +174,16 @@ mod tests {
         for line in ["show version", "show version | include json x", "show jsonx", ""] {
             assert!(!asks_for_json(line), "{line}");
         }
+    }
+
+    #[test]
+    fn records_are_counted_with_about_the_bytes_that_they_are_sent_in() {
+        let record =
+            |n: usize| serde_json::json!({"name": "x".repeat(n), "list": ["a", "b"], "n": 1});
+        let records = Value::Array((0..100).map(record).collect());
+        let (counted, sent) = (bytes_of(&records), records.to_string().len());
+        assert!(counted.abs_diff(sent) < sent / 4, "{counted} {sent}");
+        assert_eq!(bytes_of(&serde_json::json!([])), 2);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The ways in which a simulated device misbehaves: one table of name, variant and sentence.
 //!
-//! A fault says what a client sees. Where it is acted out: `raw` (below SSH), `wire` (the bytes of the
-//! connection), `login` (SSH messages), `cli` (the terminal).
+//! A fault says what a client sees. Where it is acted out: `raw` (below SSH), `packets` (SSH of our own), `wire` (the
+//! bytes of the connection), `login` (SSH messages), `cli` (the terminal).
 
 macro_rules! faults {
     ($($variant:ident $name:literal $says:literal)*) => {
@@ -18,6 +18,7 @@ macro_rules! faults {
 faults! {
     AnsiPrompt "ansi_prompt" "The prompt is coloured, and the title of a terminal window is set."
     AuthDenied "auth_denied" "No login works, whatever the password."
+    AuthPartial "auth_partial" "The password is right, and a key is wanted on top of it."
     AuthSilent "auth_silent" "Login never gets an answer."
     AuthSlow "auth_slow" "Login takes three seconds, as with a slow AAA server."
     AuthThreeSteps "auth_three_steps" "Keyboard-interactive only, with a second round that asks nothing and only informs."
@@ -59,6 +60,7 @@ faults! {
     HugePacket "huge_packet" "The first SSH packet says that it is 4 GiB long."
     IgnoreClose "ignore_close" "The device ends its output at the logout line and never closes anything."
     IgnoreFlood "ignore_flood" "SSH IGNORE messages without end instead of a key exchange."
+    IgnoreFloodAfterLogin "ignore_flood_after_login" "SSH IGNORE messages without end once the login has worked."
     IgnoreLogout "ignore_logout" "The device does not hang up after the logout line."
     InvalidUtf8 "invalid_utf8" "The output holds bytes that are not UTF-8."
     KeyboardInteractiveOnly "keyboard_interactive_only" "The device offers keyboard-interactive only."
@@ -78,6 +80,7 @@ faults! {
     OneBytePackets "one_byte_packets" "Everything on the terminal comes one byte a packet."
     PagingOffRefused "paging_off_refused" "The line that switches the pager off is refused."
     PasswordChange "password_change" "Keyboard-interactive only; behind the password it demands a new one."
+    PasswordExpired "password_expired" "The password is right and has expired: SSH demands a new one before it lets anybody in."
     PasswordQuestion "password_question" "A command asks for a password."
     PromptArt "prompt_art" "The message of the day has lines that look like prompts."
     PtyRefused "pty_refused" "The device refuses a terminal."

@@ -39,8 +39,9 @@ async fn first_bytes(device: &FakeDevice, most: usize) -> Vec<u8> {
 }
 
 /// Devices that let nobody as far as a shell: where it ends, and how.
-const BEFORE_THE_SHELL: [(Fault, Stop); 26] = [
+const BEFORE_THE_SHELL: [(Fault, Stop); 29] = [
     (Fault::AuthDenied, Stop::Auth(End::Refused)),
+    (Fault::AuthPartial, Stop::Auth(End::Refused)),
     (Fault::AuthSilent, Stop::Auth(End::Silent)),
     (Fault::AuthToken, Stop::Auth(End::Refused)),
     (Fault::ChannelRefused, Stop::Channel(End::Refused)),
@@ -56,12 +57,14 @@ const BEFORE_THE_SHELL: [(Fault, Stop); 26] = [
     (Fault::GarbageInKex, Stop::Handshake(End::Closed)),
     (Fault::HugePacket, Stop::Handshake(End::Closed)),
     (Fault::IgnoreFlood, Stop::Handshake(End::Silent)),
+    (Fault::IgnoreFloodAfterLogin, Stop::Channel(End::Silent)),
     (Fault::NoCommonCipher, Stop::Handshake(End::Closed)),
     (Fault::NoCommonHostKey, Stop::Handshake(End::Closed)),
     (Fault::NoCommonKeyExchange, Stop::Handshake(End::Closed)),
     (Fault::NoCommonMac, Stop::Handshake(End::Closed)),
     (Fault::NotSsh, Stop::Handshake(End::Closed)),
     (Fault::PasswordChange, Stop::Auth(End::Refused)),
+    (Fault::PasswordExpired, Stop::Auth(End::Silent)),
     (Fault::PtyRefused, Stop::Pty(End::Refused)),
     (Fault::ShellRefused, Stop::Shell(End::Refused)),
     (Fault::SilentPort, Stop::Handshake(End::Silent)),

@@ -85,6 +85,10 @@ impl Login {
         if !good || self.has(Fault::AuthDenied) {
             return Ok(Auth::reject());
         }
+        if self.has(Fault::AuthPartial) {
+            let methods = Some(MethodSet::from([MethodKind::PublicKey].as_slice()));
+            return Ok(Auth::Reject { proceed_with_methods: methods, partial_success: true });
+        }
         self.shared.logins.fetch_add(1, Ordering::Relaxed);
         user.clone_into(&mut self.user);
         Ok(Auth::Accept)

@@ -17,6 +17,7 @@ mod filter;
 mod fleet;
 mod grammar;
 mod login;
+mod packets;
 mod persona;
 mod printing;
 mod raw;
@@ -24,6 +25,7 @@ mod server;
 #[cfg(test)]
 mod server_tests;
 mod terminal;
+mod verdict;
 mod wire;
 
 pub use self::{
@@ -31,4 +33,5 @@ pub use self::{
     fleet::{Fleet, FleetDevice},
     persona::{Persona, PersonaError},
     server::{AuthKind, DeviceOptions, FakeDevice},
+    verdict::{Limit, Outcome, Verdict},
 };

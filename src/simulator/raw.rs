@@ -7,8 +7,8 @@ use tokio::{
 
 use super::fault::Fault;
 
-const VERSION: &[u8] = b"SSH-2.0-Simulator\r\n";
-const MSG_IGNORE: u8 = 2;
+pub(super) const VERSION: &[u8] = b"SSH-2.0-Simulator\r\n";
+pub(super) const MSG_IGNORE: u8 = 2;
 const MSG_KEXINIT: u8 = 20;
 /// Text that may stand before a version line.
 pub(super) const LINES_BEFORE_VERSION: &[u8] =
@@ -16,12 +16,12 @@ pub(super) const LINES_BEFORE_VERSION: &[u8] =
 
 /// What a device offers at the start of the key exchange, in the order of the message.
 #[derive(Clone, Copy)]
-struct Offer {
-    key_exchange: &'static str,
-    host_key: &'static str,
-    cipher: &'static str,
-    mac: &'static str,
-    compression: &'static str,
+pub(super) struct Offer {
+    pub(super) key_exchange: &'static str,
+    pub(super) host_key: &'static str,
+    pub(super) cipher: &'static str,
+    pub(super) mac: &'static str,
+    pub(super) compression: &'static str,
 }
 
 const GOOD: Offer = Offer {
@@ -106,7 +106,7 @@ async fn offer(socket: &mut TcpStream, offer: Offer) -> std::io::Result<()> {
 }
 
 /// RFC 4253, 7.1.
-fn kexinit(offer: Offer) -> Vec<u8> {
+pub(super) fn kexinit(offer: Offer) -> Vec<u8> {
     let mut payload = vec![MSG_KEXINIT];
     payload.extend_from_slice(&[0x5a; 16]);
     let Offer { key_exchange, host_key, cipher, mac, compression } = offer;
@@ -120,14 +120,14 @@ fn kexinit(offer: Offer) -> Vec<u8> {
 }
 
 /// An SSH string: its length and its bytes.
-fn string(payload: &mut Vec<u8>, bytes: &[u8]) {
+pub(super) fn string(payload: &mut Vec<u8>, bytes: &[u8]) {
     let length = u32::try_from(bytes.len()).unwrap_or_default();
     payload.extend_from_slice(&length.to_be_bytes());
     payload.extend_from_slice(bytes);
 }
 
 /// A packet as it goes over the wire before there are keys: RFC 4253, 6.
-fn packet(payload: &[u8]) -> Vec<u8> {
+pub(super) fn packet(payload: &[u8]) -> Vec<u8> {
     let mut padding = 8 - (5 + payload.len()) % 8;
     if padding < 4 {
         padding += 8;

@@ -31,6 +31,7 @@ use super::{
     distance,
     fault::Fault,
     login::Login,
+    packets,
     persona::Persona,
     raw,
     wire::{Control, Link, Wire},
@@ -305,6 +306,10 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn serve(mut socket: TcpStream, shared: &Arc<Shared>) {
     let _ = socket.set_nodelay(true);
     if raw::act_out(&mut socket, &shared.options.faults).await {
+        return;
+    }
+    if let Some(fault) = packets::acted_out(&shared.options.faults) {
+        let _ = packets::serve(socket, fault, shared).await;
         return;
     }
     if shared.has(Fault::LinesBeforeVersion) {

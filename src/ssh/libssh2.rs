@@ -37,6 +37,8 @@ const KEY_EXCHANGE: i32 = -5;
 const LEAST_KEXINIT_BYTES: u64 = 200;
 /// More than any offer has.
 const OFFER_BYTES: usize = 16 * 1024;
+/// An answer that libssh2 did not expect, or none.
+const PROTOCOL: i32 = -14;
 /// The peer refused to open a channel.
 const CHANNEL_FAILURE: i32 = -21;
 const TERMINAL_COLUMNS: u32 = 511;
@@ -139,8 +141,7 @@ impl Connection {
                 Err(error) => {
                     // One code for "it hung up" and "nothing in common": without its list it hung up.
                     let agreeing = error.code() == ErrorCode::Session(KEY_EXCHANGE);
-                    let ended = self.path.peek(&mut [0]).is_ok_and(|length| length == 0);
-                    if agreeing && ended && self.arrived < LEAST_KEXINIT_BYTES {
+                    if agreeing && self.has_ended() && self.arrived < LEAST_KEXINIT_BYTES {
                         return Err(Fault::Closed);
                     }
                     return Err(Fault::from_library(&error));
@@ -204,11 +205,19 @@ impl Connection {
         self.greeting.is_empty() && self.session.banner_bytes().is_none()
     }
 
-    /// True if the peer has sent an SSH version line.
+    /// True if the peer has sent an SSH version line, or began with what may become one.
     #[must_use]
     pub fn speaks_ssh(&self) -> bool {
         let version = self.session.banner_bytes();
-        self.greeting.starts_with(b"SSH-") || version.is_some_and(|line| line.starts_with(b"SSH-"))
+        let began = self.greeting.get(..4).unwrap_or(&self.greeting);
+        let may_become = !began.is_empty() && b"SSH-".starts_with(began);
+        may_become || version.is_some_and(|line| line.starts_with(b"SSH-"))
+    }
+
+    /// True if the peer has closed the connection, and all that it sent has been read.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.path.has_ended()
     }
 
     /// The key the device showed in the handshake, and the algorithm it was used with.
@@ -239,11 +248,21 @@ impl Connection {
                 self.drive(until, |session| session.userauth_password(user, password.expose())),
             ),
             (_, Some(password)) if offers("keyboard-interactive") => {
-                let mut answers = Answers { user, password: password.expose() };
+                let hang_up = self.path.socket.try_clone().map_err(|error| Fault::Failed {
+                    code: error.raw_os_error().unwrap_or_default(),
+                    reason: error.to_string(),
+                })?;
+                let mut answers = Answers::new(user, password.expose(), hang_up);
                 let result = self.drive(until, |session| {
                     session.userauth_keyboard_interactive(user, &mut answers)
                 });
-                ("keyboard-interactive password", result)
+                match answers.left_open {
+                    Some(LeftOpen::NewPassword) => return Ok(Login::PasswordExpired),
+                    Some(LeftOpen::Other) => {
+                        return Ok(Login::Rejected("keyboard-interactive password"));
+                    }
+                    None => ("keyboard-interactive password", result),
+                }
             }
             _ => return Ok(Login::NotOffered(offered)),
         };
@@ -277,6 +296,15 @@ impl Connection {
     /// # Errors
     /// The device refused, was late or is gone.
     pub fn open_terminal(mut self, until: Deadline) -> Result<Terminal, Fault> {
+        match self.ask_for_terminal(until) {
+            Ok(channel) => Ok(Terminal { channel, connection: self }),
+            // libssh2 does not tell a hang-up from an answer that it cannot read.
+            Err(Fault::Failed { code: PROTOCOL, .. }) if self.has_ended() => Err(Fault::Closed),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    fn ask_for_terminal(&mut self, until: Deadline) -> Result<ssh2::Channel, Fault> {
         let mut channel = self.drive(until, Session::channel_session)?;
         let size = (TERMINAL_COLUMNS, TERMINAL_ROWS, 0, 0);
         let (mut has_terminal, mut has_shell) = (false, false);
@@ -288,7 +316,7 @@ impl Connection {
             let before = has_shell;
             has_shell = has_shell || (may_send && done(channel.shell())?);
             match (has_terminal, has_shell) {
-                (true, true) => return Ok(Terminal { channel, connection: self }),
+                (true, true) => return Ok(channel),
                 // The call may have read the other answer too: the socket would not tell.
                 (false, true) if !before => {}
                 _ => self.path.wait(&self.session, until)?,
@@ -476,6 +504,13 @@ impl Path {
         }
     }
 
+    fn has_ended(&self) -> bool {
+        match self.peek(&mut [0]) {
+            Ok(length) => length == 0,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        }
+    }
+
     fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let (_, length) = rustix::net::recv(&self.socket, buffer, RecvFlags::PEEK)?;
         Ok(length)
@@ -609,23 +644,70 @@ pub fn missing_algorithms() -> Vec<&'static str> {
     missing
 }
 
-/// Answers a device's questions in keyboard-interactive authentication: hidden ones with the password.
+/// Answers a device's questions in keyboard-interactive authentication: the first hidden one with the password.
+///
+/// A second one wants something else: a token, or a new password, which would change the device. It gets no answer;
+/// libssh2 would send an empty one, so the connection is ended instead.
 struct Answers<'a> {
     user: &'a str,
-    password: &'a str,
+    password: Option<&'a str>,
+    hang_up: OwnedFd,
+    left_open: Option<LeftOpen>,
+}
+
+/// A question that got no answer.
+enum LeftOpen {
+    NewPassword,
+    Other,
+}
+
+impl<'a> Answers<'a> {
+    fn new(user: &'a str, password: &'a str, hang_up: OwnedFd) -> Self {
+        Self { user, password: Some(password), hang_up, left_open: None }
+    }
+
+    fn leave_open(&mut self, question: LeftOpen) -> Vec<String> {
+        self.left_open = Some(question);
+        // An error means that the device was faster.
+        let _ = rustix::net::shutdown(&self.hang_up, Shutdown::Both);
+        Vec::new()
+    }
 }
 
 impl KeyboardInteractivePrompt for Answers<'_> {
-    fn prompt<'b>(
+    fn prompt(
         &mut self,
         _user: &str,
-        _instructions: &str,
-        prompts: &[ssh2::Prompt<'b>],
+        instructions: &str,
+        prompts: &[ssh2::Prompt<'_>],
     ) -> Vec<String> {
-        let answer =
-            |prompt: &ssh2::Prompt<'b>| if prompt.echo { self.user } else { self.password };
-        prompts.iter().map(|prompt| answer(prompt).to_owned()).collect()
+        let asked: Vec<&str> = prompts.iter().map(|prompt| &*prompt.text).collect();
+        if wants_new_password(&asked) {
+            return self.leave_open(LeftOpen::NewPassword);
+        }
+        let mut answers = Vec::new();
+        for prompt in prompts {
+            if prompt.echo {
+                answers.push(self.user.to_owned());
+            } else if let Some(password) = self.password.take() {
+                answers.push(password.to_owned());
+            } else if wants_new_password(&[instructions]) {
+                return self.leave_open(LeftOpen::NewPassword);
+            } else {
+                return self.leave_open(LeftOpen::Other);
+            }
+        }
+        answers
     }
+}
+
+/// True if a device's words are those that a password is changed with.
+fn wants_new_password(words: &[&str]) -> bool {
+    words.iter().any(|text| {
+        let text = text.to_ascii_lowercase();
+        let is_new = text.contains("new") && text.contains("pass");
+        is_new || ["retype", "re-enter", "expired", "change"].iter().any(|word| text.contains(word))
+    })
 }
 
 #[cfg(test)]

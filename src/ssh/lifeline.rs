@@ -71,6 +71,17 @@ impl Lifeline {
         self.lock().winding_down
     }
 
+    /// Ends the session as politely as may be: it hears nothing more, and still tells the peer that it goes. Whoever
+    /// calls this cuts the line soon after: a peer that never stops sending is heard all the same.
+    pub fn part(&self) {
+        let mut state = self.lock();
+        state.cut.get_or_insert(Cut::Cancelled);
+        for socket in &state.sockets {
+            // An error means that the peer was faster.
+            let _ = socket.shutdown(Shutdown::Read);
+        }
+    }
+
     /// Ends the session: both directions of its socket are shut, blocked calls return at once.
     pub fn cut(&self, why: Cut) {
         let mut state = self.lock();

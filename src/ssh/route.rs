@@ -9,6 +9,7 @@ use super::{
     error::{Phase, SessionError},
     key_form,
     libssh2::{Connection, Fault, Login, NoTunnel, Path, Terminal},
+    offer::Reading,
     session::{Leg, Session},
     socket,
 };
@@ -193,13 +194,16 @@ impl Session<'_> {
         until: Deadline,
     ) -> SessionError {
         let profile = peer.profile;
-        let seen = connection.offer().cloned().or_else(|| {
-            // It went by too fast. A peer behind jump hosts is not asked again.
-            let may_ask = self.job.jump.is_empty();
-            let hold = |socket| self.lifeline.hold(socket);
-            may_ask.then(|| socket::ask_offer(addr, until, hold)).flatten()
-        });
-        let said = seen.as_ref().and_then(|offer| offer.explain(profile));
+        let mut asked = Reading::More;
+        // It may have gone by too fast. A peer behind jump hosts is not asked again.
+        if connection.offer().is_none() && self.job.jump.is_empty() {
+            asked = socket::ask_offer(addr, until, |socket| self.lifeline.hold(socket));
+        }
+        let seen = match &asked {
+            Reading::Done(offer) => Some(offer),
+            _ => connection.offer(),
+        };
+        let said = seen.and_then(|offer| offer.explain(profile));
         match (said, fault) {
             (Some(hint), _) => {
                 SessionError::NoCommonAlgorithm { addr, profile: profile.name(), hint }
@@ -214,7 +218,15 @@ impl Session<'_> {
                     _ => "",
                 },
             },
+            (None, Fault::Failed { .. }) if seen.is_some() && connection.has_ended() => {
+                let hint = " in the middle of the key exchange";
+                SessionError::Disconnected { addr, phase: Phase::Handshake, hint }
+            }
             (None, Fault::Failed { reason, .. }) if seen.is_some() => {
+                SessionError::HandshakeFailed { addr, reason }
+            }
+            (None, Fault::Failed { .. }) if asked == Reading::Nothing => {
+                let reason = "behind its version line comes no key exchange".to_owned();
                 SessionError::HandshakeFailed { addr, reason }
             }
             (None, _) => SessionError::NoCommonAlgorithm {

@@ -16,7 +16,7 @@ use rustix::{
     net::{AddressFamily, SocketType},
 };
 
-use super::offer::{self, Offer, Reading};
+use super::offer::{self, Reading};
 use crate::deadline::Deadline;
 
 /// How long an address may keep silent before the next one is tried beside it.
@@ -148,11 +148,15 @@ pub fn wait_for(socket: impl AsFd, interest: PollFlags, until: Deadline) -> io::
 }
 
 /// Asks a peer on a connection of its own which algorithms it offers, and hangs up.
-pub fn ask_offer(
+pub fn ask_offer(addr: SocketAddr, until: Deadline, hold: impl Fn(TcpStream) -> bool) -> Reading {
+    read_offer(addr, until, hold).unwrap_or(Reading::More)
+}
+
+fn read_offer(
     addr: SocketAddr,
     until: Deadline,
     hold: impl Fn(TcpStream) -> bool,
-) -> Option<Offer> {
+) -> Option<Reading> {
     let (mut socket, _) = connect(&[addr], until, hold).ok()?;
     let (mut seen, mut buffer) = (Vec::new(), [0; 4096]);
     socket.write_all(b"SSH-2.0-Showrunner\r\n").ok()?;
@@ -165,9 +169,8 @@ pub fn ask_offer(
             Err(_gone) => return None,
         }
         match offer::read(&seen) {
-            Reading::Done(offer) => return Some(offer),
             Reading::More => {}
-            Reading::Nothing => return None,
+            read => return Some(read),
         }
     }
     None

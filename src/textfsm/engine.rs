@@ -25,6 +25,8 @@ pub struct Limits {
     pub most_rows: usize,
     /// Cells of all rows.
     pub most_cells: usize,
+    /// Text of all cells, in bytes: values that are filled down or up are in every row.
+    pub most_row_bytes: usize,
     /// Steps of the backtracking engine for one rule and line.
     pub most_backtracks: usize,
 }
@@ -36,6 +38,7 @@ impl Default for Limits {
             most_line_bytes: 256 << 10,
             most_rows: 1_000_000,
             most_cells: 4_000_000,
+            most_row_bytes: 64 << 20,
             most_backtracks: 1_000_000,
         }
     }
@@ -96,6 +99,12 @@ pub enum ParseError {
         /// The template's own word.
         message: Option<String>,
     },
+    /// The rows have too much text.
+    #[error("limit: records of more than {most} bytes")]
+    RowBytes {
+        /// The bound.
+        most: usize,
+    },
     /// Too many rows.
     #[error("limit: more than {most} records")]
     Rows {
@@ -150,7 +159,8 @@ impl Template {
             return Err(ParseError::InputSize { most: limits.most_bytes });
         }
         let registers = self.values.iter().map(|value| Register::new(&value.options)).collect();
-        let mut run = Run { template: self, limits, registers, rows: Vec::new(), steps };
+        let mut run =
+            Run { template: self, limits, registers, rows: Vec::new(), row_bytes: 0, steps };
         let mut at = Target::State(self.start);
         for (line, number) in lines(text).zip(1..) {
             let Target::State(index) = at else { break };
@@ -178,6 +188,8 @@ struct Run<'t, 's> {
     limits: &'t Limits,
     registers: Vec<Register<'t>>,
     rows: Vec<Vec<Cell>>,
+    /// Text of all rows.
+    row_bytes: usize,
     steps: Option<&'s mut Vec<Step>>,
 }
 
@@ -270,6 +282,10 @@ impl Run<'_, '_> {
                     break;
                 }
                 *cell = Cell::Text(register.text().to_owned());
+                self.row_bytes += register.text().len();
+                if self.row_bytes > self.limits.most_row_bytes {
+                    return Err(ParseError::RowBytes { most: self.limits.most_row_bytes });
+                }
             }
         }
         Ok(())
@@ -290,7 +306,12 @@ impl Run<'_, '_> {
         if self.rows.len() >= most {
             return Err(ParseError::Rows { most });
         }
-        self.rows.push(self.registers.iter_mut().map(Register::take).collect());
+        let row: Vec<Cell> = self.registers.iter_mut().map(Register::take).collect();
+        self.row_bytes += row.iter().map(Cell::text_bytes).sum::<usize>();
+        if self.row_bytes > self.limits.most_row_bytes {
+            return Err(ParseError::RowBytes { most: self.limits.most_row_bytes });
+        }
+        self.rows.push(row);
         self.clear();
         Ok(())
     }

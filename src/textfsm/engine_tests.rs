@@ -199,6 +199,7 @@ fn every_bound_is_an_error_with_a_name() {
         most_line_bytes: 10,
         most_rows: 3,
         most_cells: 100,
+        most_row_bytes: 1000,
         most_backtracks: 100,
     };
     let read = |text: &str, late: bool| {
@@ -212,6 +213,15 @@ fn every_bound_is_an_error_with_a_name() {
     let limits = Limits { most_cells: 2, ..Limits::default() };
     let error = template.read("a\nb\nc", &limits, &|| false, None).unwrap_err();
     assert_eq!(error, ParseError::Rows { most: 2 });
+    let down = Template::parse("Value Filldown A (.*)\nValue Fillup B (x*)\n\nStart\n ^a${A} -> Record\n ^b -> Record\n ^${B} -> Continue\n").unwrap();
+    let limits = Limits { most_row_bytes: 1000, ..Limits::default() };
+    let text = format!("a{}\n", "y".repeat(100));
+    assert!(down.read(&(text.clone() + &"b\n".repeat(8)), &limits, &|| false, None).is_ok());
+    let error = down.read(&(text + &"b\n".repeat(20)), &limits, &|| false, None).unwrap_err();
+    assert_eq!(error, ParseError::RowBytes { most: 1000 });
+    let text = "a\n".to_owned() + &"aq\n".repeat(20) + &"x".repeat(60);
+    let error = down.read(&text, &limits, &|| false, None).unwrap_err();
+    assert_eq!(error, ParseError::RowBytes { most: 1000 });
     let limits = Limits::default();
     let error = template.read(&"\n".repeat(300), &limits, &|| true, None).unwrap_err();
     assert_eq!(error, ParseError::Time { line: 256 });

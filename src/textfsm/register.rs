@@ -9,6 +9,29 @@ pub enum Cell {
     List(Vec<Item>),
 }
 
+impl Cell {
+    /// Its text and the text of its items, in bytes.
+    pub(super) fn text_bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::List(items) => items.iter().map(Item::text_bytes).sum(),
+        }
+    }
+}
+
+impl Item {
+    fn text_bytes(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Text(text) => text.len(),
+            Self::Groups(groups) => groups
+                .iter()
+                .map(|(name, text)| name.len() + text.as_ref().map_or(0, String::len))
+                .sum(),
+        }
+    }
+}
+
 /// Named groups inside a list's group, and what they matched.
 pub(super) type Groups = Vec<(String, Option<String>)>;
 

@@ -1,11 +1,15 @@
 //! Devices that misbehave: each fault has its own code and sentence, and harms nobody else.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
-use showrunner::simulator::Fault;
+use showrunner::simulator::{FakeDevice, Fault, Limit};
 
-use crate::support::{Service, entry, faulty, with};
+use crate::{
+    judge,
+    support::{Service, entry, faulty, with},
+};
 
 /// Short limits, so that waiting for them is bearable.
 const SHORT: [(&str, &str); 5] = [
@@ -130,38 +134,178 @@ async fn a_slow_login_and_a_device_that_does_not_hang_up_only_take_their_time() 
     }
 }
 
-#[tokio::test]
-async fn no_session_is_left_open_behind_a_fault() {
-    let service = Service::start_with(&SHORT);
+/// Limits of the phases in seconds: long enough for healthy devices on a machine that is busy.
+const HANDSHAKE: u64 = 5;
+const AUTHENTICATION: u64 = 8;
+const PROMPT: u64 = 8;
+const COMMAND: u64 = 5;
+/// The slowest device that is late for nothing: four seconds of pauses, and whatever the machine takes.
+const UNLIMITED: u64 = 5;
+/// An answer comes a second behind its limit; a busy machine may take some more.
+const GRACE: Duration = Duration::from_secs(1 + 10);
+const HEALTHY: usize = 20;
+
+/// Every fourth fault from this one on, each in a request with twenty healthy devices; several requests at a time.
+async fn run_every_fourth(first: usize) {
+    let service = Service::start_with(&[
+        ("SHOWRUNNER_HANDSHAKE_TIMEOUT", &HANDSHAKE.to_string()),
+        ("SHOWRUNNER_AUTHENTICATE_TIMEOUT", &AUTHENTICATION.to_string()),
+        ("SHOWRUNNER_PROMPT_TIMEOUT", &PROMPT.to_string()),
+        ("SHOWRUNNER_MAX_SESSIONS_PER_DEVICE", "16"),
+    ]);
+    let mut healthy = Vec::new();
+    for _ in 0..HEALTHY {
+        healthy.push(faulty("cisco_ios", &[]).await);
+    }
+    // Whatever the first session of a process makes and keeps is there.
+    service.read(entry(&healthy[0], "ios"), &["show version"]).await;
+    let before = counts(&service);
     let mut devices = Vec::new();
-    for name in Fault::names() {
-        devices.push((name, faulty("cisco_ios", &[Fault::by_name(name).unwrap()]).await));
+    for fault in Fault::names().filter_map(Fault::by_name).skip(first).step_by(4) {
+        devices.push((fault, faulty("cisco_ios", &[fault]).await));
     }
-    let entries: Vec<Value> = devices.iter().map(|(_, device)| entry(device, "ios")).collect();
-    let body = json!({"devices": entries, "commands": ["show version"], "timeout": 2});
+    let wrong: Vec<String> = stream::iter(&devices)
+        .map(|(fault, device)| verdict_on(*fault, device, &healthy, &service))
+        .buffer_unordered(4)
+        .filter_map(async |wrong| wrong)
+        .collect()
+        .await;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for (fault, device) in &devices {
+        wait_until(|| device.open_sessions() == 0, fault.name()).await;
+    }
+    let health = service.health().await;
+    assert_eq!((&health["sessions_running"], &health["devices_waiting"]), (&json!(0), &json!(0)));
+    // Threads without work end after ten seconds, idle connections of this client are closed by then too.
+    let begun = Instant::now();
+    while counts(&service).0 > before.0 || counts(&service).1 > before.1 {
+        let now = counts(&service);
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "threads and descriptors: {now:?}, before {before:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// What is wrong with the answer to a request for a device with this fault and twenty without one.
+async fn verdict_on(
+    fault: Fault,
+    device: &FakeDevice,
+    healthy: &[FakeDevice],
+    service: &Service,
+) -> Option<String> {
+    let mut entries: Vec<Value> = healthy.iter().map(|device| entry(device, "ios")).collect();
+    entries.insert(HEALTHY / 2, entry(device, "ios"));
+    let body = json!({
+        "devices": entries, "commands": ["show version", "show clock"], "timeout": COMMAND
+    });
+    let begun = Instant::now();
     let (status, answer) = service.execute(&body).await;
-    assert_eq!((status, &answer["total_devices"]), (200, &json!(devices.len())), "{answer}");
-    for (name, device) in &devices {
-        wait_until(|| device.open_sessions() == 0, name).await;
+    let took = begun.elapsed();
+    let mut results = answer["results"].as_array().cloned().unwrap_or_default();
+    if status != 200 || results.len() != HEALTHY + 1 {
+        return Some(format!("{fault:?}: {status} {answer}"));
     }
-    let health: Value = service
-        .client
-        .get(format!("{}/health", service.url))
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
-    assert_eq!(health["sessions_running"], 0);
+    let limit = Duration::from_secs(match fault.verdict().limit {
+        Limit::None => UNLIMITED,
+        Limit::Handshake => HANDSHAKE,
+        Limit::Authentication => AUTHENTICATION,
+        Limit::Prompt => PROMPT,
+        // Two commands; the second one is not sent if the first was late.
+        Limit::Command if fault == Fault::HugeOutput => 2 * COMMAND,
+        Limit::Command => COMMAND,
+    });
+    if took > limit + GRACE {
+        return Some(format!("{fault:?}: answered after {took:?}, the limit is {limit:?}"));
+    }
+    let faulty = results.remove(HEALTHY / 2);
+    if let Some(wrong) = judge::wrong(fault, &faulty) {
+        return Some(format!("{fault:?}: {wrong}"));
+    }
+    let harmed = results.into_iter().find(|result| {
+        let whole = |command: &Value| command["success"] == true && command["truncated"] == false;
+        !(result["success"] == true && result["commands"].as_array().unwrap().iter().all(whole))
+    });
+    harmed.map(|harmed| format!("{fault:?}: a healthy device beside it: {harmed}"))
+}
+
+#[tokio::test]
+async fn faults_have_their_verdicts_and_leave_nothing_behind_1_of_4() {
+    run_every_fourth(0).await;
+}
+
+#[tokio::test]
+async fn faults_have_their_verdicts_and_leave_nothing_behind_2_of_4() {
+    run_every_fourth(1).await;
+}
+
+#[tokio::test]
+async fn faults_have_their_verdicts_and_leave_nothing_behind_3_of_4() {
+    run_every_fourth(2).await;
+}
+
+#[tokio::test]
+async fn faults_have_their_verdicts_and_leave_nothing_behind_4_of_4() {
+    run_every_fourth(3).await;
+}
+
+#[tokio::test]
+async fn a_pager_is_answered_and_one_that_takes_no_key_is_late() {
+    let service = Service::start_with(&SHORT);
+    let cases: [(&[Fault], Option<&str>); 4] = [
+        (&[Fault::PagingOffRefused], None),
+        (&[Fault::PagingOffRefused, Fault::OneBytePackets], None),
+        (&[Fault::PagingOffRefused, Fault::WidthRefused], None),
+        (&[Fault::PagingOffRefused, Fault::FrozenPager], Some("command_timeout")),
+    ];
+    for (faults, code) in cases {
+        let device = faulty("cisco_ios", faults).await;
+        let body = json!({
+            "devices": [entry(&device, "ios")], "commands": ["show running-config"], "timeout": 4
+        });
+        let (_, answer) = service.execute(&body).await;
+        let command = &answer["results"][0]["commands"][0];
+        assert_eq!(command["error_code"], json!(code), "{faults:?}: {command}");
+        let output = command["output"].as_str().unwrap();
+        assert!(output.starts_with("Building configuration"), "{faults:?}: {output}");
+        assert_eq!(output.trim_end().ends_with("end"), code.is_none(), "{faults:?}: {output}");
+        assert!(!output.contains("--More--"), "{faults:?}: {output}");
+    }
+}
+
+#[tokio::test]
+async fn a_demand_for_a_new_password_gets_no_answer() {
+    let service = Service::start_with(&SHORT);
+    for (fault, code) in
+        [(Fault::PasswordChange, "password_expired"), (Fault::AuthToken, "auth_rejected")]
+    {
+        let device = faulty("cisco_ios", &[fault]).await;
+        let result = service.read(entry(&device, "ios"), &["show version"]).await;
+        assert_eq!(result["error_code"], code, "{fault:?}: {result}");
+        // The device counts an attempt when its last question was answered.
+        assert_eq!((device.login_attempts(), device.logins()), (0, 0), "{fault:?}");
+    }
+    let device = faulty("cisco_ios", &[Fault::PasswordExpired]).await;
+    let result = service.read(entry(&device, "ios"), &["show version"]).await;
+    assert_eq!(result["error_code"], "auth_rejected", "{result}");
+    assert_eq!((device.login_attempts(), device.logins()), (1, 0));
+}
+
+/// Threads and descriptors of the service.
+fn counts(service: &Service) -> (usize, usize) {
+    let count = |what: &str| {
+        std::fs::read_dir(format!("/proc/{}/{what}", service.pid())).map_or(0, Iterator::count)
+    };
+    (count("task"), count("fd"))
 }
 
 async fn wait_until(done: impl Fn() -> bool, what: &str) {
-    for _ in 0..100 {
+    for _ in 0..200 {
         if done() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("{what}: still not so after 5 s");
+    panic!("{what}: still not so after 10 s");
 }

@@ -13,6 +13,7 @@ mod admission;
 mod audit;
 mod bad_http;
 mod bad_input;
+mod bounds;
 mod cancel;
 mod deadlines;
 mod error_links;
@@ -20,6 +21,8 @@ mod execute;
 mod faults;
 mod host_keys;
 mod hostile;
+#[path = "../../benches/soak/judge.rs"]
+mod judge;
 mod jump;
 mod logs;
 mod many;

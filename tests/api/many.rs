@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use showrunner::simulator::{DeviceOptions, Fault};
 
-use crate::support::{Service, device, entry, faulty};
+use crate::{
+    bounds::peak_bytes,
+    support::{Service, device, entry, faulty},
+};
 
 #[tokio::test]
 async fn devices_run_side_by_side_and_answer_in_the_requests_order() {
@@ -62,6 +65,7 @@ async fn health_is_answered_while_a_thousand_sessions_hang() {
     for _ in 0..50 {
         assert_eq!(health().await["sessions_running"], 1000);
     }
+    assert!(peak_bytes(&service) < 250_000_000, "{} bytes", peak_bytes(&service));
     // The caller goes away: the sessions end and free their places.
     hanging.abort();
     let gone = Instant::now();

@@ -1,12 +1,23 @@
 //! The end of the service under load: nothing that was taken is lost.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use showrunner::simulator::{DeviceOptions, FakeDevice, Fault};
 
-use crate::support::{Service, device, entry, faulty};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+
+use crate::support::{Service, device, entry, faulty, with};
 
 async fn slow_devices(count: usize) -> Vec<FakeDevice> {
     let mut devices = Vec::new();
@@ -117,6 +128,60 @@ async fn requests_beyond_the_deadline_are_answered_with_what_they_have() {
     let queued = result(queued).await;
     assert_eq!((&queued["error_code"], waiting.login_attempts()), (&json!("cancelled"), 0));
     assert_eq!(service.exit_code().await, Some(0), "{}", service.log());
+}
+
+#[tokio::test]
+async fn a_session_that_is_cut_off_says_that_it_goes() {
+    let mut service = Service::start_with(&[("SHOWRUNNER_SHUTDOWN_TIMEOUT", "1")]);
+    let frozen = faulty("cisco_ios", &[Fault::FrozenCommand]).await;
+    let (port, heard, was_reset) = listening_in(&frozen).await;
+    let asked = ask(
+        &service,
+        &json!({"devices": [with(entry(&frozen, "ios"), "port", port)], "commands": ["show version"], "timeout": 60}),
+    );
+    running(&service, 1).await;
+    while !frozen.received_lines().contains(&"show version".to_owned()) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let before = heard.load(Ordering::Relaxed);
+    service.signal(Signal::TERM);
+    let (status, answer) = asked.await.unwrap();
+    let result = &answer["results"][0];
+    assert_eq!((status, &result["error_code"]), (200, &json!("cancelled")), "{answer}");
+    assert!(result["commands"][0]["output"].as_str().unwrap().starts_with("Cisco IOS"), "{answer}");
+    assert_eq!(service.exit_code().await, Some(0), "{}", service.log());
+    assert!(!was_reset.await.unwrap(), "the connection was reset");
+    // The end of the channel and of the connection, each a packet.
+    let said = heard.load(Ordering::Relaxed) - before;
+    assert!(said >= 2 * 32, "only {said} bytes");
+}
+
+/// A port that leads to the device: how many bytes its caller has sent, and whether he reset the connection.
+async fn listening_in(
+    device: &FakeDevice,
+) -> (u16, Arc<AtomicUsize>, tokio::task::JoinHandle<bool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (port, addr) = (listener.local_addr().unwrap().port(), device.addr());
+    let heard = Arc::<AtomicUsize>::default();
+    let counter = Arc::clone(&heard);
+    let was_reset = tokio::spawn(async move {
+        let (near, _) = listener.accept().await.unwrap();
+        let (mut from_near, mut to_near) = near.into_split();
+        let (mut from_far, mut to_far) = TcpStream::connect(addr).await.unwrap().into_split();
+        tokio::spawn(async move { tokio::io::copy(&mut from_far, &mut to_near).await });
+        let mut buffer = [0; 4096];
+        loop {
+            match from_near.read(&mut buffer).await {
+                Ok(0) => return false,
+                Err(_) => return true,
+                Ok(length) => {
+                    counter.fetch_add(length, Ordering::Relaxed);
+                    let _ = to_far.write_all(&buffer[..length]).await;
+                }
+            }
+        }
+    });
+    (port, heard, was_reset)
 }
 
 #[tokio::test]
