@@ -85,7 +85,7 @@ fn message(fault: &FieldError) -> String {
 
 fn dotted(steps: &[Step]) -> String {
     let step = |step: &Step| match step {
-        Step::Name(name) => name.clone(),
+        Step::Name(name) => name.to_string(),
         Step::Index(index) => (index + 1).to_string(),
     };
     steps.iter().map(step).collect::<Vec<_>>().join(".")
@@ -99,10 +99,10 @@ mod tests {
     fn a_fault_of_many_devices_is_said_once() {
         let fault = |index: usize, name: &str, kind| FieldError {
             loc: vec![
-                Step::Name("body".to_owned()),
-                Step::Name("devices".to_owned()),
+                Step::Name("body".into()),
+                Step::Name("devices".into()),
                 Step::Index(index),
-                Step::Name(name.to_owned()),
+                Step::Name(name.to_owned().into()),
             ],
             msg: "Value error, no".to_owned(),
             kind,
