@@ -19,9 +19,9 @@ const LAYERS: [&[&str]; 6] = [
         "live",
         "target",
     ],
-    &["command", "catalog", "device", "outcome"],
+    &["command", "catalog", "credential", "device", "outcome"],
     &["plan", "ssh_policy", "jump"],
-    &["ssh", "metrics"],
+    &["ssh", "metrics", "secret_store"],
     &["executor"],
     &[
         "access",
@@ -37,7 +37,7 @@ const LAYERS: [&[&str]; 6] = [
     ],
 ];
 /// Rooms of one layer that may use each other, user first.
-const BESIDE: [(&str, &str); 33] = [
+const BESIDE: [(&str, &str); 34] = [
     ("access", "settings"),
     ("audit", "settings"),
     ("audit", "telemetry"),
@@ -50,6 +50,7 @@ const BESIDE: [(&str, &str); 33] = [
     ("cli", "telemetry"),
     ("cli", "wire"),
     ("device", "command"),
+    ("device", "credential"),
     ("host_key", "profile"),
     ("plan", "jump"),
     ("plan", "ssh_policy"),

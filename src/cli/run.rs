@@ -17,6 +17,7 @@ use super::{
 use crate::{
     access::{Access, Grant},
     audit::{Asker, Audit},
+    credential::Asking,
     executor::{Executor, Granularity, Reader},
     metrics::Metrics,
     plan::Plan,
@@ -65,6 +66,9 @@ pub(super) struct What {
     /// File with a private key to log in with; its passphrase is in the variable `DEVICE_KEY_PASSPHRASE`
     #[arg(long, value_name = "FILE")]
     private_key: Option<PathBuf>,
+    /// Credential set of the settings to log in with, instead of user, password and key
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["user", "password_file", "private_key", "enable"])]
+    credential: Option<String>,
     /// Types `enable`; the password is that of the variable `DEVICE_ENABLE_PASSWORD`, or is asked for
     #[arg(long)]
     enable: bool,
@@ -148,6 +152,7 @@ fn rules<'a>(
     RequestRules {
         registry,
         ssh: Arc::new(ssh),
+        asking: Asking::Operator,
         policy: commands,
         targets,
         max_devices: settings.max_devices_per_request,
@@ -188,9 +193,11 @@ fn body(what: &What, is_meant: bool) -> Result<Value, String> {
     });
     let private_key = private_key.transpose()?;
     let known = |device: &Value, name: &str| device.get(name).is_some_and(|value| !value.is_null());
-    let needs_password = |device: &Value| {
-        private_key.is_none() && !known(device, "password") && !known(device, "private_key")
+    let has_own = |device: &Value| {
+        ["password", "private_key", "credential"].iter().any(|name| known(device, name))
     };
+    let needs_password =
+        |device: &Value| private_key.is_none() && what.credential.is_none() && !has_own(device);
     let secret = |what: &str, file: Option<&PathBuf>, variable: &str| {
         if !is_meant && file.is_none() {
             return Ok(NO_SECRET.to_owned());
@@ -212,7 +219,8 @@ fn body(what: &What, is_meant: bool) -> Result<Value, String> {
         if what.enable { Some(secret("Enable password", None, ENABLE_PASSWORD)?) } else { None };
     let passphrase = private_key.as_ref().and_then(|_key| std::env::var(KEY_PASSPHRASE).ok());
     for device in devices {
-        let own_key = known(device, "private_key") || known(device, "password");
+        let (has_own, has_set) = (has_own(device), known(device, "credential"));
+        let takes_set = !has_own && !known(device, "username");
         let needs_password = needs_password(device);
         let Some(device) = device.as_object_mut() else { continue };
         let mut fill = |name: &str, value: Option<Value>| {
@@ -222,9 +230,14 @@ fn body(what: &What, is_meant: bool) -> Result<Value, String> {
         };
         fill("port", Some(what.port.into()));
         fill("os", what.os.clone().map(Value::from));
-        fill("username", what.user.clone().map(Value::from));
-        fill("enable_password", enable.clone().map(Value::from));
-        if !own_key {
+        if !has_set {
+            fill("username", what.user.clone().map(Value::from));
+            fill("enable_password", enable.clone().map(Value::from));
+        }
+        if takes_set {
+            fill("credential", what.credential.clone().map(Value::from));
+        }
+        if !has_own {
             fill("private_key", private_key.clone().map(Value::from));
             fill("private_key_passphrase", passphrase.clone().map(Value::from));
         }

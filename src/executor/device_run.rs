@@ -9,11 +9,13 @@ use std::{
 use tokio::time::{sleep, sleep_until, timeout_at};
 use tracing::{Instrument as _, Span, field::Empty, info_span};
 
-use super::{Reader, RequestBounds, Shared, admission::Place, retry::chance};
+use super::{Reader, RequestBounds, Shared, admission::Place, keyring::NoSecrets, retry::chance};
 use crate::{
     catalog::Os,
+    credential::Unavailable,
     deadline::Deadline,
-    device::Host,
+    device::{Credentials, Device, Host, Login},
+    jump::Hop,
     metrics::{DeviceSession, Metrics},
     outcome::{CommandFailure, CommandOutcome, DeviceOutcome, Timing},
     plan::{DevicePlan, Jump, PlannedCommand},
@@ -113,6 +115,8 @@ impl Shared {
         timing.resolve = Some(started.elapsed());
         let addresses = addresses?;
         let jump = self.resolve_jump(&plan, &addresses, &clock).await?;
+        let Device { host, port, login, .. } = &plan.device;
+        let credentials = self.credentials(login, host, *port, &addresses, &clock).await?;
         let Some(first) = addresses.first().copied() else { return Ok(SessionReport::default()) };
         let DevicePlan { device, commands, profile, host_key, .. } = plan;
         let commands: Arc<[PlannedCommand]> = commands.into();
@@ -127,6 +131,7 @@ impl Shared {
         let sink = sink.map(|sink| records.clone().before(sink));
         let job = Arc::new(SessionJob {
             device,
+            credentials,
             commands,
             limits: self.limits.session,
             profile,
@@ -249,15 +254,44 @@ impl Shared {
         let mut legs = Vec::new();
         for (index, hop) in hops.iter().enumerate() {
             let targets = (!hop.is_own).then_some(&*plan.targets);
-            let addresses = self.resolve(&hop.host, hop.port, targets, clock).await;
-            let addresses = addresses.map_err(|cause| SessionError::JumpFailed {
+            let failed = |cause| SessionError::JumpFailed {
                 hop: index + 1,
                 of: hops.len(),
                 cause: Box::new(cause),
-            })?;
-            legs.push(Leg { hop: hop.clone(), addresses });
+            };
+            let Hop { host, port, login, .. } = hop;
+            let addresses = self.resolve(host, *port, targets, clock).await.map_err(failed)?;
+            let credentials = self.credentials(login, host, *port, &addresses, clock).await;
+            let credentials = credentials.map_err(failed)?;
+            legs.push(Leg { hop: hop.clone(), credentials, addresses });
         }
         Ok(legs)
+    }
+
+    /// What a peer at these addresses is logged in to with. A set of the operator's must be for it.
+    async fn credentials(
+        &self,
+        login: &Login,
+        host: &Host,
+        port: u16,
+        addresses: &[SocketAddr],
+        clock: &Clock,
+    ) -> Result<Credentials, SessionError> {
+        let set = match login {
+            Login::Given(credentials) => return Ok(credentials.clone()),
+            Login::Set(set) => set,
+        };
+        set.scope.check(host.as_str(), port, addresses).map_err(|rule| {
+            let device = format!("{host}:{port}");
+            SessionError::CredentialRefused { set: set.name.clone(), device, rule }
+        })?;
+        match self.keyring.secrets(set, clock.until).await {
+            Ok(secrets) => Ok(set.with(&secrets)),
+            Err(NoSecrets::Late) => Err(clock.error.clone()),
+            Err(NoSecrets::Unavailable(Unavailable(reason))) => {
+                Err(SessionError::CredentialUnavailable { set: set.name.clone(), reason })
+            }
+        }
     }
 
     /// Asks the system, on a thread of its own: it may take its time.

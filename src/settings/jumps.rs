@@ -7,8 +7,8 @@ use std::{fs, path::Path, sync::Arc};
 use serde::Deserialize;
 
 use crate::{
-    device::{Credentials, Host, PrivateKey},
-    host_key::{HostKeyCheck, HostKeyRules, Pin},
+    device::{Credentials, Host, Login, PrivateKey},
+    host_key::{HostKeyCheck, HostKeyRules, Pin, Proof},
     jump::{Hop, JumpRule, JumpRules, MOST_HOPS},
     profile::SshProfile,
     secret::Secret,
@@ -109,14 +109,18 @@ impl JumpEntry {
         Ok(Hop {
             host: Host::parse(&self.hostname).map_err(|error| error.to_string())?,
             port: self.port,
-            credentials: Credentials {
+            login: Login::Given(Credentials {
                 username: self.username,
                 password,
                 private_key: key.map(|text| PrivateKey { text, passphrase }),
                 enable_password: None,
-            },
+            }),
             profile: self.ssh_profile,
-            host_key: HostKeyCheck { pin: pin.transpose()?, rules: Arc::clone(host_keys) },
+            host_key: HostKeyCheck {
+                pin: pin.transpose()?,
+                proof: Proof::Policy,
+                rules: Arc::clone(host_keys),
+            },
             is_own: true,
         })
     }
@@ -159,7 +163,8 @@ mod tests {
         let rules = load(&format!("{JUMP}[[rule]]\ntargets = [\"10.0.0.0/8\"]\nvia = [\"b1\"]\n"));
         let rules = rules.unwrap();
         let hop = rules.named("b1").unwrap();
-        assert_eq!(hop.credentials.password.as_ref().unwrap().expose(), "hunter2");
+        let Login::Given(credentials) = &hop.login else { panic!("{hop:?}") };
+        assert_eq!(credentials.password.as_ref().unwrap().expose(), "hunter2");
         assert_eq!((hop.port, hop.is_own, rules.rules[0].via.len()), (22, true, 1));
     }
 

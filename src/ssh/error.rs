@@ -60,6 +60,26 @@ pub enum SessionError {
         /// The device.
         addr: SocketAddr,
     },
+    /// The operator's credentials are for other devices.
+    #[error(
+        "credential: the set `{set}` is not for {device} ({rule}); the service's operator says which devices it is for"
+    )]
+    CredentialRefused {
+        /// The set's name.
+        set: String,
+        /// Host and port.
+        device: String,
+        /// The rule that refused it.
+        rule: &'static str,
+    },
+    /// The operator's credentials are not to be had.
+    #[error("credential: the secrets of the set `{set}` cannot be had: {reason}")]
+    CredentialUnavailable {
+        /// The set's name.
+        set: String,
+        /// Cause and cure.
+        reason: String,
+    },
     /// Nobody listens.
     #[error(
         "connect: {addr} refused the connection; check the port and that SSH is enabled on the device"
@@ -164,6 +184,18 @@ pub enum SessionError {
         shown: String,
         /// What else there is to say, beginning with `; `, or nothing.
         hint: &'static str,
+    },
+    /// A key that was not named by those whose word a credential set asks for.
+    #[error(
+        "host key: {addr} showed {shown}, and this credential set goes only to devices whose key {by} names; no password was sent. Have the service's operator put the key into known_hosts"
+    )]
+    HostKeyUnproven {
+        /// The device.
+        addr: SocketAddr,
+        /// Type and fingerprint of the key it showed.
+        shown: String,
+        /// Who must name it.
+        by: &'static str,
     },
     /// A fault of our own.
     #[error(
@@ -357,6 +389,8 @@ impl SessionError {
             Self::ConnectRefused { .. } => "connection_refused",
             Self::ConnectFailed { .. } => "connection_failed",
             Self::ConnectTimeout { .. } => "connect_timeout",
+            Self::CredentialRefused { .. } => "credential_refused",
+            Self::CredentialUnavailable { .. } => "credential_unavailable",
             Self::DeviceTimeout { .. } => "device_timeout",
             Self::Disconnected { .. } => "disconnected",
             Self::EnableRejected { .. } => "enable_rejected",
@@ -365,6 +399,7 @@ impl SessionError {
             Self::HostKeyChanged { .. } => "host_key_changed",
             Self::HostKeyRevoked { .. } => "host_key_revoked",
             Self::HostKeyUnknown { .. } => "host_key_unknown",
+            Self::HostKeyUnproven { .. } => "host_key_unproven",
             Self::Internal => "internal_error",
             Self::JumpFailed { .. } => "jump_failed",
             Self::JumpLost { .. } => "jump_disconnected",

@@ -57,7 +57,7 @@ impl Session<'_> {
             host: job.device.host.as_str(),
             port: job.device.port,
             addresses,
-            credentials: &job.device.credentials,
+            credentials: &job.credentials,
             profile: job.profile,
             host_key: &job.host_key,
         };
@@ -249,6 +249,7 @@ impl Session<'_> {
             Distrust::Changed { expected, named_by } => {
                 SessionError::HostKeyChanged { addr, shown, expected, named_by }
             }
+            Distrust::Unproven { by } => SessionError::HostKeyUnproven { addr, shown, by },
             Distrust::Revoked => SessionError::HostKeyRevoked { addr, shown },
             Distrust::Unknown { has_authority } => SessionError::HostKeyUnknown {
                 addr,
@@ -322,7 +323,7 @@ impl<'a> Peer<'a> {
             host: hop.host.as_str(),
             port: hop.port,
             addresses: &leg.addresses,
-            credentials: &hop.credentials,
+            credentials: &leg.credentials,
             profile: hop.profile,
             host_key: &hop.host_key,
         }

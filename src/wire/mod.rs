@@ -4,6 +4,7 @@
 
 pub mod field;
 pub mod jump;
+mod login;
 pub mod parse;
 pub mod request;
 pub mod response;
