@@ -160,10 +160,23 @@ pub struct Secrets {
     pub enable_password: Option<Secret>,
 }
 
-/// Why secrets are not to be had: cause and cure, never a secret.
+/// Why secrets are not to be had; never a secret.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unavailable(pub String);
+#[error("{reason}: {detail}")]
+pub struct Unavailable {
+    /// The cause, for whoever asks.
+    pub reason: String,
+    /// Place and cure, for the operator: callers need not know where he keeps his secrets.
+    pub detail: String,
+}
+
+impl Unavailable {
+    /// From their words.
+    #[must_use]
+    pub fn new(reason: impl fmt::Display, detail: impl fmt::Display) -> Self {
+        Self { reason: reason.to_string(), detail: detail.to_string() }
+    }
+}
 
 impl CredentialSet {
     /// What a device is logged in to with.

@@ -24,7 +24,7 @@ use crate::{
     platform::{PreparedLine, Registry},
     settings::{Loaded, Origin, Settings},
     ssh_policy::SshPolicy,
-    startup,
+    startup, telemetry,
     wire::{
         field::{FieldError, Step},
         request::{self, RequestRules},
@@ -95,6 +95,7 @@ pub(super) fn run(loaded: Loaded, what: &What) -> ExitCode {
     };
     startup::keep_memory_private();
     startup::raise_descriptor_limit();
+    telemetry::start_for_operator();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&error.to_string()),

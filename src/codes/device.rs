@@ -67,8 +67,8 @@ pub const DEVICES: &[ErrorCode] = &[
     of_device(
         "credential_unavailable",
         "The secrets of a credential set cannot be read from where the operator keeps them. Nothing was sent.",
-        "The sentence says what failed. Operator: check the file, and that the service may read it; with Vault its address, the policy of the token, and the path.",
-        "credential: the secrets of the set `lab` cannot be had: /run/secrets/lab/password: No such file or directory",
+        "The sentence says what failed; the service's log has the place and what to do. Operator: check the file, and that the service may read it; with Vault its address, the token and its policy, and the path.",
+        "credential: the secrets of the set `lab` cannot be had (a file of it cannot be read: entity not found); the service's log says where it was looked",
     ),
     of_device(
         "device_timeout",

@@ -288,7 +288,7 @@ impl Shared {
         match self.keyring.secrets(set, clock.until).await {
             Ok(secrets) => Ok(set.with(&secrets)),
             Err(NoSecrets::Late) => Err(clock.error.clone()),
-            Err(NoSecrets::Unavailable(Unavailable(reason))) => {
+            Err(NoSecrets::Unavailable(Unavailable { reason, .. })) => {
                 Err(SessionError::CredentialUnavailable { set: set.name.clone(), reason })
             }
         }

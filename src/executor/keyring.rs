@@ -74,23 +74,32 @@ impl Keyring {
         }
         // A reading goes on when its first device has gone: others wait for it.
         let (reader, pool) = (Arc::clone(set), self.readings.clone());
-        let (limit, keep) = (set.source.limit(), set.source.keep());
+        let (limit, keep, name) = (set.source.limit(), set.source.keep(), set.name.clone());
         let reading = tokio::spawn(async move {
             let running = pool.run(move || reader.source.read());
             let late = Instant::now() + limit + SLACK;
             let result = match timeout_at(late.into(), running).await {
                 Ok(Some(read)) => read.map(Arc::new),
-                Ok(None) => Err(Unavailable("reading them failed; the log has more".to_owned())),
+                Ok(None) => Err(Unavailable::new("a fault of Showrunner itself", "it is above")),
                 Err(_late) => {
-                    Err(Unavailable(format!("no answer within {} s", limit.as_secs_f32())))
+                    let reason = format!("no answer within {} s", limit.as_secs_f32());
+                    Err(Unavailable::new(reason, "is its file on a network that hangs?"))
                 }
             };
+            if let Err(Unavailable { reason, detail }) = &result {
+                tracing::warn!(
+                    credential = name,
+                    reason,
+                    detail,
+                    "a credential set cannot be read"
+                );
+            }
             *turn = Some(Reading::new(result.clone(), &last, keep));
             result
         });
         match timeout_at(until.at().into(), reading).await {
             Ok(Ok(result)) => result.map_err(NoSecrets::Unavailable),
-            Ok(Err(_gone)) => Err(NoSecrets::Unavailable(Unavailable("cut off".to_owned()))),
+            Ok(Err(_gone)) => Err(NoSecrets::Unavailable(Unavailable::new("cut off", ""))),
             Err(_late) => Err(NoSecrets::Late),
         }
     }
@@ -160,7 +169,7 @@ mod tests {
             // As a store that takes its time.
             std::thread::park_timeout(Duration::from_millis(50));
             if self.fails {
-                return Err(Unavailable(format!("reading {n_read}")));
+                return Err(Unavailable::new(format!("reading {n_read}"), ""));
             }
             let password = Some(Secret::new(n_read.to_string()));
             Ok(Secrets { password, ..Secrets::default() })
@@ -206,7 +215,7 @@ mod tests {
     async fn a_failure_is_shared_by_those_who_waited_and_by_nobody_else() {
         let (keyring, (set, n_read)) = (Keyring::default(), set(true, LONG));
         let all = join_all((0..1000).map(|_| keyring.secrets(&set, later()))).await;
-        let failure = NoSecrets::Unavailable(Unavailable("reading 1".to_owned()));
+        let failure = NoSecrets::Unavailable(Unavailable::new("reading 1", ""));
         assert!(all.iter().all(|one| one.as_ref().err() == Some(&failure)));
         assert!(keyring.secrets(&set, later()).await.is_err());
         assert_eq!(n_read.load(Ordering::SeqCst), 2);

@@ -48,7 +48,8 @@ impl Snapshot {
                 return Ok(Self(texts?));
             }
         }
-        Err(Unavailable("its files change while they are read; try again".to_owned()))
+        let place = paths.first().map(|path| path.display().to_string()).unwrap_or_default();
+        Err(Unavailable::new("its files change while they are read", place))
     }
 
     /// The text of a file.
@@ -68,11 +69,11 @@ fn stamps(paths: &[&PathBuf]) -> Result<Vec<Stamp>, Unavailable> {
     paths.iter().map(stamp).collect()
 }
 
-fn read(path: &Path) -> Result<Secret, Unavailable> {
+pub(super) fn read(path: &Path) -> Result<Secret, Unavailable> {
     let mut bytes = Zeroizing::new(Vec::new());
     let file = File::open(path).map_err(|error| fault(path, &error))?;
     file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|error| fault(path, &error))?;
-    let said = |what: &str| Unavailable(format!("{} {what}", path.display()));
+    let said = |what: &str| Unavailable::new(format!("a file of it {what}"), path.display());
     if bytes.len() as u64 > MOST_BYTES {
         return Err(said("is too long for a secret"));
     }
@@ -81,7 +82,8 @@ fn read(path: &Path) -> Result<Secret, Unavailable> {
 }
 
 fn fault(path: &Path, error: &std::io::Error) -> Unavailable {
-    Unavailable(format!("{}: {error}", path.display()))
+    let reason = format!("a file of it cannot be read: {}", error.kind());
+    Unavailable::new(reason, format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]
@@ -143,6 +145,9 @@ mod tests {
     fn a_file_that_is_not_there_is_named() {
         let paths = [PathBuf::from("/nowhere/password")];
         let said = Snapshot::of(paths.iter()).err().unwrap().to_string();
-        assert_eq!(said, "/nowhere/password: No such file or directory (os error 2)");
+        assert_eq!(
+            said,
+            "a file of it cannot be read: entity not found: /nowhere/password: No such file or directory (os error 2)"
+        );
     }
 }

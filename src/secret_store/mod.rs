@@ -1,13 +1,19 @@
-//! Where the secrets of credential sets lie: files, variables.
+//! Where the secrets of credential sets lie: files, variables, Vault.
 //!
 //! Files are read anew for every device that needs them, so that a secret store may change them at any time. Not here:
 //! who may use a set (`credential`), and how long its secrets are kept (`executor`).
 
 mod file;
+mod http;
+mod vault;
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
 use self::file::Snapshot;
+pub use self::{
+    http::Client,
+    vault::{Identity, Vault, VaultPath, is_mount},
+};
 use crate::{
     credential::{PrivateKey, SecretSource, Secrets, Unavailable},
     secret::Secret,
@@ -27,11 +33,15 @@ pub enum Origin {
     File(PathBuf),
     /// A variable of the environment, which does not change.
     Variable(Secret),
+    /// A field of the set's secret in Vault.
+    Field(String),
 }
 
 /// Where the secrets of one set are.
 #[derive(Clone, Debug, Default)]
 pub struct Store {
+    /// The secret in Vault whose fields are meant, if any are.
+    pub vault: Option<(Arc<Vault>, VaultPath)>,
     /// Login password.
     pub password: Option<Origin>,
     /// Private key.
@@ -51,32 +61,39 @@ impl Store {
         })
     }
 
-    fn files(&self) -> impl Iterator<Item = &PathBuf> {
+    /// True if some secret is a field of Vault's.
+    #[must_use]
+    pub fn has_fields(&self) -> bool {
+        self.origins().any(|origin| matches!(origin, Origin::Field(_)))
+    }
+
+    fn origins(&self) -> impl Iterator<Item = &Origin> {
         let all = [
             &self.password,
             &self.private_key,
             &self.private_key_passphrase,
             &self.enable_password,
         ];
-        all.into_iter().flatten().filter_map(|origin| match origin {
+        all.into_iter().flatten()
+    }
+
+    fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.origins().filter_map(|origin| match origin {
             Origin::File(path) => Some(path),
-            Origin::Variable(_) => None,
+            Origin::Variable(_) | Origin::Field(_) => None,
         })
     }
 }
 
 impl SecretSource for Store {
     fn read(&self) -> Result<Secrets, Unavailable> {
+        let fields = self.vault.as_ref().map(|(vault, path)| vault.fields(path));
+        let fields = fields.transpose()?.unwrap_or_default();
         let files = Snapshot::of(self.files())?;
-        let find = |origin: &Option<Origin>| -> Option<(String, Secret)> {
-            match origin.as_ref()? {
-                Origin::File(path) => Some((path.display().to_string(), files.text(path)?.clone())),
-                Origin::Variable(secret) => Some(("the variable".to_owned(), secret.clone())),
-            }
-        };
-        let word = |origin| find(origin).map(word).transpose();
+        let find = |origin: &Option<Origin>| found(origin.as_ref(), &files, &fields);
+        let word = |origin| find(origin)?.map(word).transpose();
         let passphrase = word(&self.private_key_passphrase)?;
-        let key = find(&self.private_key).map(whole).transpose()?;
+        let key = find(&self.private_key)?.map(whole).transpose()?;
         Ok(Secrets {
             password: word(&self.password)?,
             private_key: key.map(|text| PrivateKey { text, passphrase }),
@@ -85,16 +102,39 @@ impl SecretSource for Store {
     }
 
     fn limit(&self) -> Duration {
-        FILE_LIMIT
+        self.vault.as_ref().map_or(FILE_LIMIT, |(vault, _)| vault.timeout())
     }
 
     fn keep(&self) -> Duration {
-        Duration::ZERO
+        self.vault.as_ref().map_or(Duration::ZERO, |(vault, _)| vault.cache())
+    }
+}
+
+/// A text, and its place for people.
+type Found = (String, Secret);
+
+fn found(
+    origin: Option<&Origin>,
+    files: &Snapshot,
+    fields: &HashMap<String, Secret>,
+) -> Result<Option<Found>, Unavailable> {
+    let Some(origin) = origin else { return Ok(None) };
+    let (place, text) = match origin {
+        Origin::File(path) => (path.display().to_string(), files.text(path)),
+        Origin::Variable(secret) => ("its variable".to_owned(), Some(secret)),
+        Origin::Field(name) => (format!("the field `{name}` in Vault"), fields.get(name)),
+    };
+    match text {
+        Some(text) => Ok(Some((place, text.clone()))),
+        None => Err(Unavailable::new(
+            "Vault's secret lacks a field, or it is no text",
+            format!("{place}; fields are those of the latest version"),
+        )),
     }
 }
 
 /// A password: without the line end that an editor puts behind it.
-fn word((place, text): (String, Secret)) -> Result<Secret, Unavailable> {
+fn word((place, text): Found) -> Result<Secret, Unavailable> {
     let word = text.expose().trim_end_matches(['\r', '\n']);
     let fault = if word.is_empty() {
         "is empty"
@@ -105,11 +145,11 @@ fn word((place, text): (String, Secret)) -> Result<Secret, Unavailable> {
     } else {
         return Ok(Secret::new(word.to_owned()));
     };
-    Err(Unavailable(format!("{place} {fault}")))
+    Err(Unavailable::new(format!("a secret of it {fault}"), place))
 }
 
 /// A key: with all its lines.
-fn whole((place, text): (String, Secret)) -> Result<Secret, Unavailable> {
+fn whole((place, text): Found) -> Result<Secret, Unavailable> {
     let fault = if text.expose().trim().is_empty() {
         "is empty"
     } else if text.expose().len() > MOST_KEY_BYTES {
@@ -119,7 +159,7 @@ fn whole((place, text): (String, Secret)) -> Result<Secret, Unavailable> {
     } else {
         return Ok(text);
     };
-    Err(Unavailable(format!("{place} {fault}")))
+    Err(Unavailable::new(format!("a secret of it {fault}"), place))
 }
 
 #[cfg(test)]
@@ -144,6 +184,7 @@ mod tests {
             private_key: file("key", "line one\nline two\n"),
             private_key_passphrase: Some(Origin::Variable(Secret::new("opensesame".to_owned()))),
             enable_password: file("enable", "en"),
+            vault: None,
         };
         let secrets = store.read().unwrap();
         assert_eq!(exposed(secrets.password.as_ref()), Some(" hunter 2 "));
@@ -180,12 +221,12 @@ mod tests {
         ] {
             fs::write(&path, text).unwrap();
             let said = of(is_key).read().unwrap_err().to_string();
-            assert!(said.contains(want) && said.starts_with(path.to_str().unwrap()), "{said}");
+            assert!(said.contains(want) && said.ends_with(path.to_str().unwrap()), "{said}");
             assert!(!said.contains("hunter"), "{said}");
         }
         fs::write(&path, [0xff, 0xfe]).unwrap();
         let said = of(false).read().unwrap_err().to_string();
-        assert!(said.ends_with("is no text"), "{said}");
+        assert!(said.contains("is no text"), "{said}");
         assert_eq!(of(false).missing_files().count(), 0);
     }
 }

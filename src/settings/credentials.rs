@@ -1,22 +1,25 @@
-//! The file of credential sets: TOML with `[[credential]]` for each.
+//! The file of credential sets: TOML with `[[credential]]` for each, and `[[vault]]` for each Vault that has secrets of them.
 //!
 //! The file says where secrets are and whom they are for; it holds none.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use serde::Deserialize;
 
+use super::vaults::VaultEntry;
 use crate::{
     credential::{CredentialSet, CredentialSets, Scope},
     host_key::Proof,
     secret::Secret,
-    secret_store::{Origin, Store},
+    secret_store::{Origin, Store, Vault, VaultPath},
     target::network,
 };
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CredentialsFile {
+    #[serde(default)]
+    vault: Vec<VaultEntry>,
     #[serde(default)]
     credential: Vec<SetEntry>,
 }
@@ -28,12 +31,19 @@ struct SetEntry {
     username: String,
     password_file: Option<String>,
     password_env: Option<String>,
+    password_field: Option<String>,
     private_key_file: Option<String>,
     private_key_env: Option<String>,
+    private_key_field: Option<String>,
     private_key_passphrase_file: Option<String>,
     private_key_passphrase_env: Option<String>,
+    private_key_passphrase_field: Option<String>,
     enable_password_file: Option<String>,
     enable_password_env: Option<String>,
+    enable_password_field: Option<String>,
+    vault: Option<String>,
+    vault_mount: Option<String>,
+    vault_path: Option<String>,
     #[serde(default)]
     targets: Vec<String>,
     #[serde(default)]
@@ -69,6 +79,15 @@ pub(super) fn read(path: &Path, has_known_hosts: bool) -> Result<CredentialSets,
     let file: CredentialsFile =
         toml::from_str(&text).map_err(|error| error.message().to_owned())?;
     let folder = path.parent().unwrap_or(Path::new("."));
+    let mut vaults: Vec<Arc<Vault>> = Vec::new();
+    for entry in file.vault {
+        let name = entry.name.clone();
+        let failed = |why: String| format!("vault `{}`: {why}", name.escape_debug());
+        if vaults.iter().any(|vault| vault.name() == name) {
+            return Err(failed("the name is taken".to_owned()));
+        }
+        vaults.push(entry.vault(folder).map_err(failed)?);
+    }
     let mut sets: Vec<CredentialSet> = Vec::new();
     for entry in file.credential {
         let name = entry.name.clone();
@@ -76,13 +95,18 @@ pub(super) fn read(path: &Path, has_known_hosts: bool) -> Result<CredentialSets,
         if sets.iter().any(|set| set.name == name) {
             return Err(failed("the name is taken".to_owned()));
         }
-        sets.push(entry.set(folder, has_known_hosts).map_err(failed)?);
+        sets.push(entry.set(folder, &vaults, has_known_hosts).map_err(failed)?);
     }
     Ok(CredentialSets::new(sets))
 }
 
 impl SetEntry {
-    fn set(self, folder: &Path, has_known_hosts: bool) -> Result<CredentialSet, String> {
+    fn set(
+        self,
+        folder: &Path,
+        vaults: &[Arc<Vault>],
+        has_known_hosts: bool,
+    ) -> Result<CredentialSet, String> {
         let is_name = (1..=64).contains(&self.name.len())
             && self.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
         if !is_name {
@@ -94,30 +118,42 @@ impl SetEntry {
         }
         let proof = self.proof(has_known_hosts)?;
         let scope = self.scope()?;
-        let origin =
-            |what: &str, file: Option<String>, variable: Option<String>| match (file, variable) {
-                (None, None) => Ok(None),
-                (Some(file), None) => Ok(Some(Origin::File(folder.join(file)))),
-                (None, Some(variable)) => of_variable(&variable).map(Some),
-                _ => Err(format!("`{what}` is said twice")),
-            };
+        let vault = self.vault(vaults)?;
+        let origin = |what, file, variable, field| origin(folder, what, [file, variable, field]);
         let store = Store {
-            password: origin("password", self.password_file, self.password_env)?,
-            private_key: origin("private_key", self.private_key_file, self.private_key_env)?,
+            password: origin(
+                "password",
+                self.password_file,
+                self.password_env,
+                self.password_field,
+            )?,
+            private_key: origin(
+                "private_key",
+                self.private_key_file,
+                self.private_key_env,
+                self.private_key_field,
+            )?,
             private_key_passphrase: origin(
                 "private_key_passphrase",
                 self.private_key_passphrase_file,
                 self.private_key_passphrase_env,
+                self.private_key_passphrase_field,
             )?,
             enable_password: origin(
                 "enable_password",
                 self.enable_password_file,
                 self.enable_password_env,
+                self.enable_password_field,
             )?,
+            vault,
         };
+        if store.vault.is_some() != store.has_fields() {
+            return Err("`…_field` and `vault_path` go together".to_owned());
+        }
         if store.password.is_none() && store.private_key.is_none() {
             return Err(
-                "give `password_file` or `private_key_file`, or the same with `_env`".to_owned()
+                "give `password_file` or `private_key_file`, or the same with `_env` or `_field`"
+                    .to_owned(),
             );
         }
         for missing in store.missing_files() {
@@ -149,6 +185,26 @@ impl SetEntry {
         })
     }
 
+    /// The secret in Vault that is meant; the only Vault there is need not be named.
+    fn vault(&self, vaults: &[Arc<Vault>]) -> Result<Option<(Arc<Vault>, VaultPath)>, String> {
+        let Some(path) = &self.vault_path else {
+            return match self.vault.as_ref().or(self.vault_mount.as_ref()) {
+                Some(_) => Err("give `vault_path` too".to_owned()),
+                None => Ok(None),
+            };
+        };
+        let vault = match (&self.vault, vaults) {
+            (Some(name), _) => vaults.iter().find(|vault| vault.name() == name),
+            (None, [only]) => Some(only),
+            (None, _) => return Err("say which `vault`".to_owned()),
+        };
+        let vault = vault.ok_or_else(|| "there is no [[vault]] of this name".to_owned())?;
+        let mount = self.vault_mount.as_deref().unwrap_or("secret");
+        let path = VaultPath::new(mount, path);
+        let path = path.ok_or_else(|| "`vault_mount` or `vault_path` is no path".to_owned())?;
+        Ok(Some((Arc::clone(vault), path)))
+    }
+
     fn proof(&self, has_known_hosts: bool) -> Result<Proof, String> {
         match self.host_keys {
             HostKeys::Verified if !has_known_hosts => Err(
@@ -162,10 +218,22 @@ impl SetEntry {
     }
 }
 
-fn of_variable(name: &str) -> Result<Origin, String> {
+/// Where one secret is, if it is said, and only once.
+fn origin(folder: &Path, what: &str, said: [Option<String>; 3]) -> Result<Option<Origin>, String> {
+    match said {
+        [None, None, None] => Ok(None),
+        [Some(file), None, None] => Ok(Some(Origin::File(folder.join(file)))),
+        [None, Some(variable), None] => Ok(Some(Origin::Variable(of_variable(&variable)?))),
+        [None, None, Some(field)] => Ok(Some(Origin::Field(field))),
+        _ => Err(format!("`{what}` is said twice")),
+    }
+}
+
+/// The text of a variable of this process.
+pub(super) fn of_variable(name: &str) -> Result<Secret, String> {
     let shown = name.escape_debug();
     match std::env::var(name) {
-        Ok(secret) => Ok(Origin::Variable(Secret::new(secret))),
+        Ok(secret) => Ok(Secret::new(secret)),
         Err(std::env::VarError::NotPresent) => Err(format!("the variable {shown} is not set")),
         Err(std::env::VarError::NotUnicode(_)) => Err(format!("the variable {shown} is no text")),
     }
@@ -196,6 +264,10 @@ mod tests {
 
     const SET: &str = "[[credential]]\nname = \"lab\"\nusername = \"u\"\npassword_file = \"password\"\ntargets = [\"10.0.0.0/8\"]\n";
 
+    const VAULT: &str =
+        "[[vault]]\nname = \"v\"\naddress = \"http://127.0.0.1:8200\"\ntoken_file = \"token\"\n";
+    const IN_VAULT: &str = "[[credential]]\nname = \"lab\"\nusername = \"u\"\npassword_field = \"password\"\ntargets = [\"10.0.0.0/8\"]\n";
+
     #[test]
     fn a_set_is_read_with_its_rules_and_sane_defaults() {
         let sets =
@@ -209,6 +281,11 @@ mod tests {
         for (word, want) in [("any", Proof::Policy), ("pinned", Proof::Pinned)] {
             let sets = load_with(&format!("{SET}host_keys = \"{word}\"\n"), false).unwrap();
             assert_eq!(sets.iter().next().unwrap().proof, want);
+        }
+        let kubernetes = VAULT.replace("token_file = \"token\"", "kubernetes_role = \"r\"");
+        for vault in [VAULT, &kubernetes] {
+            let sets = format!("{vault}cache = 0\n{IN_VAULT}vault_path = \"/network/lab/\"\n");
+            assert_eq!(load(&sets).unwrap().iter().count(), 1);
         }
         // The secret may come later than the service.
         assert!(load(&SET.replace("\"password\"", "\"later\"")).is_ok());
@@ -246,6 +323,20 @@ mod tests {
             (format!("{SET}ports = []\n"), "`ports` is empty"),
             (format!("{SET}host_keys = \"none\"\n"), "unknown variant"),
             (format!("{SET}password_env = \"PATH\"\n"), "`password` is said twice"),
+            (format!("{SET}enable_password_field = \"en\"\n"), "go together"),
+            (format!("{SET}vault_path = \"a\"\n"), "say which `vault`"),
+            (format!("{SET}vault = \"v\"\n"), "give `vault_path` too"),
+            (format!("{VAULT}{SET}vault_path = \"a\"\n"), "go together"),
+            (format!("{VAULT}{IN_VAULT}vault_path = \"../sys/x\"\n"), "is no path"),
+            (format!("{VAULT}{IN_VAULT}vault_path = \"a?b\"\n"), "is no path"),
+            (format!("{VAULT}{IN_VAULT}vault = \"w\"\nvault_path = \"a\"\n"), "no [[vault]]"),
+            (format!("{VAULT}{VAULT}"), "vault `v`: the name is taken"),
+            (VAULT.replace("127.0.0.1", "u@h"), "vault `v`: `address` is none"),
+            (VAULT.replace("token_file = \"token\"\n", ""), "vault `v`: give one of `token_file`"),
+            (format!("{VAULT}kubernetes_role = \"r\"\n"), "vault `v`: give one of `token_file`"),
+            (format!("{VAULT}kubernetes_login = \"k\"\n"), "vault `v`: give `kubernetes_role` too"),
+            (format!("{VAULT}timeout = 0\n"), "vault `v`: `timeout` is 1 to 300"),
+            (format!("{VAULT}token = \"hunter2\"\n"), "unknown field `token`"),
             (
                 format!("{SET}enable_password_env = \"SHOWRUNNER_NO_SUCH\"\n"),
                 "the variable SHOWRUNNER_NO_SUCH is not set",

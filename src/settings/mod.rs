@@ -14,6 +14,7 @@ mod sources;
 mod ssh;
 mod table;
 mod value;
+mod vaults;
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 

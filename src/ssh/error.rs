@@ -73,11 +73,13 @@ pub enum SessionError {
         rule: &'static str,
     },
     /// The operator's credentials are not to be had.
-    #[error("credential: the secrets of the set `{set}` cannot be had: {reason}")]
+    #[error(
+        "credential: the secrets of the set `{set}` cannot be had ({reason}); the service's log says where it was looked"
+    )]
     CredentialUnavailable {
         /// The set's name.
         set: String,
-        /// Cause and cure.
+        /// The cause, without a place.
         reason: String,
     },
     /// Nobody listens.

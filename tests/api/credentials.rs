@@ -101,7 +101,11 @@ async fn a_device_is_read_with_the_operators_secrets_and_nobody_sees_them() {
     let attempts = ios.login_attempts();
     let gone = service.read(named(&ios, "lab"), &["show version"]).await;
     assert_eq!(gone["error_code"], "credential_unavailable", "{gone}");
-    assert!(gone["error"].as_str().unwrap().contains("No such file"), "{gone}");
+    let said = gone["error"].as_str().unwrap();
+    assert!(said.contains("a file of it cannot be read: entity not found"), "{said}");
+    // Where the operator keeps his secrets is for his log.
+    let folder = kept.folder.path().to_str().unwrap();
+    assert!(!said.contains(folder), "{said}");
     assert_eq!(ios.login_attempts(), attempts);
     service.signal(Signal::TERM);
     assert_eq!(service.exit_code().await, Some(0));
@@ -110,6 +114,7 @@ async fn a_device_is_read_with_the_operators_secrets_and_nobody_sees_them() {
     let device = &asked["devices"][0];
     assert_eq!((&device["credential"], &device["username"]), (&json!("lab"), &json!("demo")));
     let log = service.log();
+    assert!(log.contains(folder), "{log}");
     for text in [&audit, &log, &result.to_string(), &late.to_string(), &gone.to_string()] {
         assert!(!text.contains(SECRET), "{text}");
     }

@@ -36,4 +36,5 @@ mod stream;
 mod support;
 mod tls;
 mod traces;
+mod vault;
 mod vtysh;

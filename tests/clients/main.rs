@@ -1,5 +1,6 @@
 //! As its users meet it: the command line, clients made of its document, a browser, the commands of its documentation.
 #![expect(
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
     clippy::unwrap_used,
@@ -12,3 +13,4 @@ mod deployment;
 mod docs;
 mod document;
 mod support;
+mod vault;
