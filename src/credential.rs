@@ -8,6 +8,7 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 use ipnet::IpNet;
 
 use crate::{
+    certificate::Certificate,
     host_key::{Proof, covers},
     secret::Secret,
 };
@@ -32,6 +33,8 @@ pub struct PrivateKey {
     pub text: Secret,
     /// What it is encrypted with, if it is.
     pub passphrase: Option<Secret>,
+    /// Who says whose key it is, where the key alone is not enough.
+    pub certificate: Option<Certificate>,
 }
 
 /// Who logs in.

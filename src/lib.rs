@@ -7,6 +7,7 @@ pub mod access;
 pub mod allowance;
 pub mod audit;
 pub mod catalog;
+pub mod certificate;
 pub mod cli;
 pub mod codes;
 pub mod command;

@@ -7,6 +7,7 @@ use std::{fs, path::Path};
 const LAYERS: [&[&str]; 6] = [
     &[
         "allowance",
+        "certificate",
         "codes",
         "secret",
         "deadline",
@@ -37,9 +38,10 @@ const LAYERS: [&[&str]; 6] = [
     ],
 ];
 /// Rooms of one layer that may use each other, user first.
-const BESIDE: [(&str, &str); 34] = [
+const BESIDE: [(&str, &str); 35] = [
     ("access", "settings"),
     ("audit", "settings"),
+    ("certificate", "host_key"),
     ("audit", "telemetry"),
     ("cli", "access"),
     ("cli", "audit"),

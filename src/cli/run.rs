@@ -66,6 +66,9 @@ pub(super) struct What {
     /// File with a private key to log in with; its passphrase is in the variable `DEVICE_KEY_PASSPHRASE`
     #[arg(long, value_name = "FILE")]
     private_key: Option<PathBuf>,
+    /// File with the OpenSSH certificate of the private key
+    #[arg(long, value_name = "FILE", requires = "private_key")]
+    certificate: Option<PathBuf>,
     /// Credential set of the settings to log in with, instead of user, password and key
     #[arg(long, value_name = "NAME", conflicts_with_all = ["user", "password_file", "private_key", "enable"])]
     credential: Option<String>,
@@ -189,10 +192,13 @@ fn body(what: &What, is_meant: bool) -> Result<Value, String> {
     if devices.is_empty() {
         return Err("name a device with --host, or a file of devices with --devices".to_owned());
     }
-    let private_key = what.private_key.as_ref().map(|path| {
-        std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
-    });
-    let private_key = private_key.transpose()?;
+    let text_of = |path: &Option<PathBuf>| {
+        let read = |path: &PathBuf| {
+            std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+        };
+        path.as_ref().map(read).transpose()
+    };
+    let (private_key, certificate) = (text_of(&what.private_key)?, text_of(&what.certificate)?);
     let known = |device: &Value, name: &str| device.get(name).is_some_and(|value| !value.is_null());
     let has_own = |device: &Value| {
         ["password", "private_key", "credential"].iter().any(|name| known(device, name))
@@ -241,6 +247,7 @@ fn body(what: &What, is_meant: bool) -> Result<Value, String> {
         if !has_own {
             fill("private_key", private_key.clone().map(Value::from));
             fill("private_key_passphrase", passphrase.clone().map(Value::from));
+            fill("certificate", certificate.clone().map(Value::from));
         }
         if needs_password {
             fill("password", password.clone().map(Value::from));

@@ -152,7 +152,7 @@ pub const DEVICES: &[ErrorCode] = &[
         "key_unusable",
         "The request's `private_key` cannot be read.",
         "Give an OpenSSH or PEM key whole, with its line ends (`\\n` in JSON), and `private_key_passphrase` if it is encrypted.",
-        "authentication: the private key of the request cannot be used (wrong passphrase); give an OpenSSH or PEM key and its passphrase",
+        "authentication: the private key cannot be used (wrong passphrase); give an OpenSSH or PEM key and its passphrase",
     ),
     of_device(
         "no_common_algorithm",

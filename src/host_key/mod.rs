@@ -3,7 +3,7 @@
 //! What the request pins or a `known_hosts` file names is compared whole; there is no "trust on first use", because
 //! nothing is kept between requests. Not here: how keys are shown (`ssh`).
 
-mod base64;
+pub(crate) mod base64;
 mod known_hosts;
 
 use std::{fmt, sync::Arc};

@@ -15,6 +15,7 @@ pub use self::{
     vault::{Identity, Vault, VaultPath, is_mount},
 };
 use crate::{
+    certificate::Certificate,
     credential::{PrivateKey, SecretSource, Secrets, Unavailable},
     secret::Secret,
 };
@@ -48,6 +49,8 @@ pub struct Store {
     pub private_key: Option<Origin>,
     /// What the private key is encrypted with.
     pub private_key_passphrase: Option<Origin>,
+    /// OpenSSH certificate of the private key.
+    pub certificate: Option<Origin>,
     /// Secret for `enable`.
     pub enable_password: Option<Origin>,
 }
@@ -72,6 +75,7 @@ impl Store {
             &self.password,
             &self.private_key,
             &self.private_key_passphrase,
+            &self.certificate,
             &self.enable_password,
         ];
         all.into_iter().flatten()
@@ -94,9 +98,10 @@ impl SecretSource for Store {
         let word = |origin| find(origin)?.map(word).transpose();
         let passphrase = word(&self.private_key_passphrase)?;
         let key = find(&self.private_key)?.map(whole).transpose()?;
+        let certificate = find(&self.certificate)?.map(certificate).transpose()?;
         Ok(Secrets {
             password: word(&self.password)?,
-            private_key: key.map(|text| PrivateKey { text, passphrase }),
+            private_key: key.map(|text| PrivateKey { text, passphrase, certificate }),
             enable_password: word(&self.enable_password)?,
         })
     }
@@ -148,6 +153,12 @@ fn word((place, text): Found) -> Result<Secret, Unavailable> {
     Err(Unavailable::new(format!("a secret of it {fault}"), place))
 }
 
+fn certificate((place, text): Found) -> Result<Certificate, Unavailable> {
+    Certificate::parse(text.expose()).map_err(|error| {
+        Unavailable::new("its certificate cannot be used", format!("{place}: {error}"))
+    })
+}
+
 /// A key: with all its lines.
 fn whole((place, text): Found) -> Result<Secret, Unavailable> {
     let fault = if text.expose().trim().is_empty() {
@@ -184,6 +195,7 @@ mod tests {
             private_key: file("key", "line one\nline two\n"),
             private_key_passphrase: Some(Origin::Variable(Secret::new("opensesame".to_owned()))),
             enable_password: file("enable", "en"),
+            certificate: None,
             vault: None,
         };
         let secrets = store.read().unwrap();

@@ -38,6 +38,9 @@ struct SetEntry {
     private_key_passphrase_file: Option<String>,
     private_key_passphrase_env: Option<String>,
     private_key_passphrase_field: Option<String>,
+    certificate_file: Option<String>,
+    certificate_env: Option<String>,
+    certificate_field: Option<String>,
     enable_password_file: Option<String>,
     enable_password_env: Option<String>,
     enable_password_field: Option<String>,
@@ -139,6 +142,12 @@ impl SetEntry {
                 self.private_key_passphrase_env,
                 self.private_key_passphrase_field,
             )?,
+            certificate: origin(
+                "certificate",
+                self.certificate_file,
+                self.certificate_env,
+                self.certificate_field,
+            )?,
             enable_password: origin(
                 "enable_password",
                 self.enable_password_file,
@@ -155,6 +164,9 @@ impl SetEntry {
                 "give `password_file` or `private_key_file`, or the same with `_env` or `_field`"
                     .to_owned(),
             );
+        }
+        if store.certificate.is_some() && store.private_key.is_none() {
+            return Err("a certificate goes with its private key".to_owned());
         }
         for missing in store.missing_files() {
             tracing::warn!(credential = self.name, reason = missing, "a secret is not there yet");
@@ -324,6 +336,7 @@ mod tests {
             (format!("{SET}host_keys = \"none\"\n"), "unknown variant"),
             (format!("{SET}password_env = \"PATH\"\n"), "`password` is said twice"),
             (format!("{SET}enable_password_field = \"en\"\n"), "go together"),
+            (format!("{SET}certificate_file = \"c\"\n"), "goes with its private key"),
             (format!("{SET}vault_path = \"a\"\n"), "say which `vault`"),
             (format!("{SET}vault = \"v\"\n"), "give `vault_path` too"),
             (format!("{VAULT}{SET}vault_path = \"a\"\n"), "go together"),

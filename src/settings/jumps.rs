@@ -7,6 +7,7 @@ use std::{fs, path::Path, sync::Arc};
 use serde::Deserialize;
 
 use crate::{
+    certificate::Certificate,
     device::{Credentials, Host, Login, PrivateKey},
     host_key::{HostKeyCheck, HostKeyRules, Pin, Proof},
     jump::{Hop, JumpRule, JumpRules, MOST_HOPS},
@@ -35,6 +36,7 @@ struct JumpEntry {
     password_file: Option<String>,
     private_key_file: Option<String>,
     private_key_passphrase_file: Option<String>,
+    certificate_file: Option<String>,
     #[serde(default)]
     ssh_profile: SshProfile,
     host_key: Option<String>,
@@ -99,6 +101,15 @@ impl JumpEntry {
             };
         let (password, key) = (word(self.password_file)?, secret(self.private_key_file)?);
         let passphrase = word(self.private_key_passphrase_file)?;
+        let certificate = self.certificate_file.map(|file| {
+            let text = fs::read_to_string(folder.join(&file)).map_err(|error| error.to_string());
+            let read = |text: String| Certificate::parse(&text).map_err(|error| error.to_string());
+            text.and_then(read).map_err(|error| format!("{file}: {error}"))
+        });
+        let certificate = certificate.transpose()?;
+        if certificate.is_some() && key.is_none() {
+            return Err("`certificate_file` goes with `private_key_file`".to_owned());
+        }
         if password.is_none() && key.is_none() {
             return Err("give `password_file` or `private_key_file`".to_owned());
         }
@@ -112,7 +123,7 @@ impl JumpEntry {
             login: Login::Given(Credentials {
                 username: self.username,
                 password,
-                private_key: key.map(|text| PrivateKey { text, passphrase }),
+                private_key: key.map(|text| PrivateKey { text, passphrase, certificate }),
                 enable_password: None,
             }),
             profile: self.ssh_profile,

@@ -19,13 +19,15 @@ pub enum SessionError {
     },
     /// The device said no.
     #[error(
-        "authentication: {addr} refused the {method} of this user; check user name and {method} (one attempt was made)"
+        "authentication: {addr} refused the {method} of this user{hint}; check user name and {method} (one attempt was made)"
     )]
     AuthRejected {
         /// The device.
         addr: SocketAddr,
-        /// `password`, `keyboard-interactive password` or `private key`.
+        /// `password`, `keyboard-interactive password`, `private key` or `certificate`.
         method: &'static str,
+        /// What is known of the certificate, in brackets, or nothing.
+        hint: String,
     },
     /// No answer to the login in time.
     #[error(
@@ -238,7 +240,7 @@ pub enum SessionError {
     },
     /// The key in the request is no key.
     #[error(
-        "authentication: the private key of the request cannot be used ({reason}); give an OpenSSH or PEM key and its passphrase"
+        "authentication: the private key cannot be used ({reason}); give an OpenSSH or PEM key and its passphrase"
     )]
     KeyUnusable {
         /// The SSH library's word for it.

@@ -3,7 +3,11 @@
 //! One peer after the other is reached in the same steps; a failure says at which of them. Not here: what is done at
 //! the device's terminal (`session`).
 
-use std::{io::ErrorKind, net::SocketAddr, time::Instant};
+use std::{
+    io::ErrorKind,
+    net::SocketAddr,
+    time::{Instant, SystemTime},
+};
 
 use super::{
     error::{Phase, SessionError},
@@ -276,7 +280,15 @@ impl Session<'_> {
         self.report.timing.authenticate = Some(started.elapsed());
         match result {
             Ok(Login::Done) => Ok(connection),
-            Ok(Login::Rejected(method)) => Err(SessionError::AuthRejected { addr, method }),
+            Ok(Login::Rejected(method)) => {
+                let key = credentials.private_key.as_ref().filter(|_| method == "certificate");
+                let hint = key.and_then(|key| key.certificate.as_ref()).map(|certificate| {
+                    let said = certificate.describe(&credentials.username, SystemTime::now());
+                    format!(" ({said})")
+                });
+                let hint = hint.unwrap_or_default();
+                Err(SessionError::AuthRejected { addr, method, hint })
+            }
             Ok(Login::NotOffered(offered)) => {
                 let given = given(credentials);
                 Err(SessionError::AuthMethod { addr, offered: known_methods(&offered), given })

@@ -55,6 +55,9 @@ pub struct JumpHostRequest {
     /// What the private key is encrypted with.
     #[schema(format = Password, nullable)]
     private_key_passphrase: Option<String>,
+    /// OpenSSH certificate of the private key.
+    #[schema(nullable, max_length = 65536)]
+    certificate: Option<String>,
     /// SSH algorithms to offer there.
     ssh_profile: Option<SshProfile>,
     /// The SSH key it must show, as with devices.

@@ -7,6 +7,7 @@ use super::{
     request::{RequestRules, read_secret, read_username},
 };
 use crate::{
+    certificate::Certificate,
     device::{Credentials, Login, PrivateKey},
     jump::Hop,
     secret::Secret,
@@ -70,12 +71,19 @@ pub(super) fn rest(
     };
     let key = secret("private_key", "Private key", KEY_BYTES);
     let passphrase = secret("private_key_passphrase", "Passphrase", WORD_BYTES);
+    let certificate = if is_set {
+        refuse(object, "certificate", faults);
+        Ok(None)
+    } else {
+        read_certificate(object, matches!(key, Ok(None)), faults)
+    };
     if let Some(found) = object.optional(CREDENTIAL) {
         return read_set(found, rules, faults);
     }
     let (password, enable_password) = (password.ok()?, enable.ok()?);
     let (key, passphrase) = (key.ok()?, passphrase.ok()?);
-    let private_key = key.map(|text| PrivateKey { text, passphrase });
+    let certificate = certificate.ok()?;
+    let private_key = key.map(|text| PrivateKey { text, passphrase, certificate });
     Some(Login::Given(Credentials { username: username?, password, private_key, enable_password }))
 }
 
@@ -91,6 +99,22 @@ pub(super) fn check_way(login: &Login, before: &[Hop], place: &Place, faults: &m
         );
     }
     is_well
+}
+
+fn read_certificate(
+    object: &mut Object,
+    has_no_key: bool,
+    faults: &mut Faults,
+) -> Result<Option<Certificate>, Wrong> {
+    let Some(found) = object.optional("certificate") else { return Ok(None) };
+    let place = found.1.clone();
+    let text = text(found, faults).ok_or(Wrong)?;
+    if has_no_key {
+        faults.value(&place, "A certificate goes with its `private_key`");
+        return Err(Wrong);
+    }
+    let read = Certificate::parse(&text).map_err(|error| faults.value(&place, error));
+    read.map(Some).map_err(|()| Wrong)
 }
 
 /// One sentence for a set that is not there and for one that is not for this caller: names cannot be probed.

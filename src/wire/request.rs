@@ -98,7 +98,10 @@ pub struct DeviceRequest {
     /// What the private key is encrypted with.
     #[schema(format = Password, nullable)]
     private_key_passphrase: Option<String>,
-    /// Name of a credential set that the service's operator keeps; with it none of the fields above but the device's own.
+    /// OpenSSH certificate of the private key, where devices trust an authority: the text of `id_ed25519-cert.pub`.
+    #[schema(nullable, max_length = 65536)]
+    certificate: Option<String>,
+    /// Name of a credential set that the service's operator keeps, instead of user name and secrets.
     #[schema(nullable, max_length = 64)]
     credential: Option<String>,
     /// Commands for this device instead of the shared ones.

@@ -14,6 +14,7 @@ mod audit;
 mod bad_http;
 mod bad_input;
 mod cancel;
+mod certificates;
 mod credentials;
 mod deadlines;
 mod execute;

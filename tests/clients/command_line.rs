@@ -211,6 +211,26 @@ fn run_logs_in_with_a_credential_set_of_the_settings() {
 }
 
 #[test]
+fn a_certificate_goes_with_its_private_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, certificate) = (folder.path().join("id"), folder.path().join("id-cert.pub"));
+    for path in [&key, &certificate] {
+        fs::write(path, "ssh-ed25519 AAAA").unwrap();
+    }
+    let validate = |more: &[&str]| {
+        let mut command = bare();
+        command.args(["validate", "--host", "192.0.2.1", "--user", "x", "--os", "ios"]);
+        command.arg("--certificate").arg(&certificate).args(more).arg("show version");
+        command.output().unwrap()
+    };
+    let refused = validate(&["--private-key", key.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = text(&refused.stdout) + &text(&refused.stderr);
+    assert!(said.contains("devices.0.certificate: ") && said.contains("public key"), "{said}");
+    assert_eq!(validate(&[]).status.code(), Some(2));
+}
+
+#[test]
 fn validate_says_what_would_be_sent_and_needs_no_password() {
     let arguments = ["validate", "--host", "192.0.2.1", "--user", "x", "--os", "junos"];
     let mut command = bare();
