@@ -21,6 +21,8 @@ use crate::{
 
 /// How much longer than its limit a reading is waited for.
 const SLACK: Duration = Duration::from_secs(1);
+/// A failure that took longer than this is kept for as long as it took: whoever comes meanwhile does not wait for the same.
+const SLOW: Duration = Duration::from_secs(1);
 /// Readings at one time: one a set, and stores that hang hold theirs.
 const MOST_READINGS: usize = 64;
 
@@ -77,7 +79,8 @@ impl Keyring {
         let (limit, keep, name) = (set.source.limit(), set.source.keep(), set.name.clone());
         let reading = tokio::spawn(async move {
             let running = pool.run(move || reader.source.read());
-            let late = Instant::now() + limit + SLACK;
+            let began = Instant::now();
+            let late = began + limit + SLACK;
             let result = match timeout_at(late.into(), running).await {
                 Ok(Some(read)) => read.map(Arc::new),
                 Ok(None) => Err(Unavailable::new("a fault of Showrunner itself", "it is above")),
@@ -94,6 +97,12 @@ impl Keyring {
                     "a credential set cannot be read"
                 );
             }
+            let took = began.elapsed();
+            let keep = match &result {
+                Ok(_) => keep,
+                Err(_) if took > SLOW => took,
+                Err(_) => Duration::ZERO,
+            };
             *turn = Some(Reading::new(result.clone(), &last, keep));
             result
         });
@@ -126,7 +135,7 @@ impl Reading {
         keep: Duration,
     ) -> Self {
         let ended = Instant::now();
-        let good_until = if result.is_ok() { ended + keep } else { ended };
+        let good_until = ended + keep;
         let last = Arc::downgrade(last);
         tokio::spawn(async move {
             sleep_until(good_until.into()).await;
@@ -159,6 +168,7 @@ mod tests {
     #[derive(Debug)]
     struct Counted {
         n_read: Arc<AtomicUsize>,
+        takes: Duration,
         fails: bool,
         keep: Duration,
     }
@@ -167,7 +177,7 @@ mod tests {
         fn read(&self) -> Result<Secrets, Unavailable> {
             let n_read = self.n_read.fetch_add(1, Ordering::SeqCst) + 1;
             // As a store that takes its time.
-            std::thread::park_timeout(Duration::from_millis(50));
+            std::thread::park_timeout(self.takes);
             if self.fails {
                 return Err(Unavailable::new(format!("reading {n_read}"), ""));
             }
@@ -185,13 +195,21 @@ mod tests {
     }
 
     fn set(fails: bool, keep: Duration) -> (Arc<CredentialSet>, Arc<AtomicUsize>) {
+        set_that_takes(Duration::from_millis(50), fails, keep)
+    }
+
+    fn set_that_takes(
+        takes: Duration,
+        fails: bool,
+        keep: Duration,
+    ) -> (Arc<CredentialSet>, Arc<AtomicUsize>) {
         let n_read = Arc::new(AtomicUsize::new(0));
         let set = CredentialSet {
             name: "lab".to_owned(),
             username: "u".to_owned(),
             scope: Scope::default(),
             proof: Proof::Policy,
-            source: Box::new(Counted { n_read: Arc::clone(&n_read), fails, keep }),
+            source: Box::new(Counted { n_read: Arc::clone(&n_read), takes, fails, keep }),
         };
         (Arc::new(set), n_read)
     }
@@ -219,6 +237,25 @@ mod tests {
         assert!(all.iter().all(|one| one.as_ref().err() == Some(&failure)));
         assert!(keyring.secrets(&set, later()).await.is_err());
         assert_eq!(n_read.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_hangs_is_not_waited_for_by_one_device_after_the_other() {
+        let takes = Duration::from_secs(3);
+        let (keyring, (set, n_read)) = (Keyring::default(), set_that_takes(takes, true, LONG));
+        for _ in 0..100 {
+            assert!(keyring.secrets(&set, later()).await.is_err());
+        }
+        assert_eq!(n_read.load(Ordering::SeqCst), 1);
+        // It may be well again.
+        for _ in 0..2000 {
+            if n_read.load(Ordering::SeqCst) == 2 {
+                return;
+            }
+            let _ = keyring.secrets(&set, later()).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("it is never asked again");
     }
 
     #[tokio::test]

@@ -182,13 +182,18 @@ async fn the_key_in_known_hosts_is_proof_and_must_fit_what_the_caller_says_too()
 async fn names_of_sets_cannot_be_probed_and_secrets_are_not_mixed() {
     let ios = ios().await;
     let kept = Kept::new(
-        &(set("lab", &ios, "host_keys = \"any\"\nkeys = [\"ops\"]")
+        &(set("lab", &ios, "host_keys = \"any\"\nkeys = [\"ops\", \"opz\"]")
             + &set("all", &ios, "host_keys = \"any\"")),
     );
     let ((ops, ops_entry), (desk, desk_entry)) = (new_key("ops"), new_key("desk"));
     let keys = kept.path("keys.toml");
     fs::write(&keys, ops_entry + &desk_entry).unwrap();
     let service = kept.service(&[("SHOWRUNNER_API_KEYS_FILE", keys.to_str().unwrap())]);
+    // A slip in the file of sets lets nobody in, and is told.
+    let told = |name: &str| {
+        service.log().contains(&format!("is not there credential=\"lab\" key=\"{name}\""))
+    };
+    assert!(told("opz") && !told("ops"), "{}", service.log());
     let ask = async |key: &str, device: &Value| {
         let request = service.client.post(format!("{}/api/v1/execute", service.url));
         let answer = request.header("X-API-Key", key).json(&body(device)).send().await.unwrap();
