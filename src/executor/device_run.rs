@@ -9,12 +9,11 @@ use std::{
 use tokio::time::{sleep, sleep_until, timeout_at};
 use tracing::{Instrument as _, Span, field::Empty, info_span};
 
-use super::{Reader, RequestBounds, Shared, admission::Place, keyring::NoSecrets, retry::chance};
+use super::{Reader, RequestBounds, Shared, admission::Place, retry::chance};
 use crate::{
     catalog::Os,
-    credential::Unavailable,
     deadline::Deadline,
-    device::{Credentials, Device, Host, Login},
+    device::{Device, Host},
     jump::Hop,
     metrics::{DeviceSession, Metrics},
     outcome::{CommandFailure, CommandOutcome, DeviceOutcome, Timing},
@@ -266,32 +265,6 @@ impl Shared {
             legs.push(Leg { hop: hop.clone(), credentials, addresses });
         }
         Ok(legs)
-    }
-
-    /// What a peer at these addresses is logged in to with. A set of the operator's must be for it.
-    async fn credentials(
-        &self,
-        login: &Login,
-        host: &Host,
-        port: u16,
-        addresses: &[SocketAddr],
-        clock: &Clock,
-    ) -> Result<Credentials, SessionError> {
-        let set = match login {
-            Login::Given(credentials) => return Ok(credentials.clone()),
-            Login::Set(set) => set,
-        };
-        set.scope.check(host.as_str(), port, addresses).map_err(|rule| {
-            let device = format!("{host}:{port}");
-            SessionError::CredentialRefused { set: set.name.clone(), device, rule }
-        })?;
-        match self.keyring.secrets(set, clock.until).await {
-            Ok(secrets) => Ok(set.with(&secrets)),
-            Err(NoSecrets::Late) => Err(clock.error.clone()),
-            Err(NoSecrets::Unavailable(Unavailable { reason, .. })) => {
-                Err(SessionError::CredentialUnavailable { set: set.name.clone(), reason })
-            }
-        }
     }
 
     /// Asks the system, on a thread of its own: it may take its time.

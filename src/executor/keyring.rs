@@ -4,6 +4,7 @@
 //! question to a secret store, also to one that does not answer.
 
 use std::{
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::{Duration, Instant},
 };
@@ -13,10 +14,12 @@ use tokio::{
     time::{sleep_until, timeout_at},
 };
 
-use super::Pool;
+use super::{Pool, Shared};
 use crate::{
     credential::{CredentialSet, Secrets, Unavailable},
     deadline::Deadline,
+    device::{Credentials, Host, Login},
+    ssh::{error::SessionError, session::Clock},
 };
 
 /// How much longer than its limit a reading is waited for.
@@ -51,6 +54,34 @@ pub(super) enum NoSecrets {
     Unavailable(Unavailable),
     /// The device's own time was over first.
     Late,
+}
+
+impl Shared {
+    /// What a peer at these addresses is logged in to with. A set of the operator's must be for it.
+    pub(super) async fn credentials(
+        &self,
+        login: &Login,
+        host: &Host,
+        port: u16,
+        addresses: &[SocketAddr],
+        clock: &Clock,
+    ) -> Result<Credentials, SessionError> {
+        let set = match login {
+            Login::Given(credentials) => return Ok(credentials.clone()),
+            Login::Set(set) => set,
+        };
+        set.scope.check(host.as_str(), port, addresses).map_err(|rule| {
+            let device = format!("{host}:{port}");
+            SessionError::CredentialRefused { set: set.name.clone(), device, rule }
+        })?;
+        match self.keyring.secrets(set, clock.until).await {
+            Ok(secrets) => Ok(set.with(&secrets)),
+            Err(NoSecrets::Late) => Err(clock.error.clone()),
+            Err(NoSecrets::Unavailable(Unavailable { reason, .. })) => {
+                Err(SessionError::CredentialUnavailable { set: set.name.clone(), reason })
+            }
+        }
+    }
 }
 
 impl Default for Keyring {

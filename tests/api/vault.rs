@@ -318,7 +318,6 @@ async fn what_vault_does_wrong_is_said_without_a_secret_and_hurts_nobody_else() 
         ("Vault is sealed", Box::new(|| errors(503, &["Vault is sealed"]))),
         ("Vault could not answer", Box::new(|| errors(500, &["internal error", PASSWORD]))),
         ("Vault leads elsewhere", Box::new(with_location)),
-        ("Vault gave no answer in time", Box::new(|| Answer::Silence)),
         (
             "an answer of another form",
             Box::new(|| Answer::Said(200, String::new(), format!("<{PASSWORD}>"))),
@@ -339,7 +338,7 @@ async fn what_vault_does_wrong_is_said_without_a_secret_and_hurts_nobody_else() 
     let vault = StandIn::start(move |_| answers[next.fetch_add(1, Ordering::SeqCst)].1());
     let ios = ios().await;
     let other = device("cisco_ios", DeviceOptions::default()).await;
-    let kept = kept(&vault, &format!("{BY_TOKEN}\ncache = 0\ntimeout = 2"), &ios);
+    let kept = kept(&vault, &format!("{BY_TOKEN}\ncache = 0"), &ios);
     let mut service = kept.service(&[]);
     for (index, want) in wants.iter().enumerate() {
         let devices = [named(ios.addr().port()), entry(&other, "ios")];
@@ -365,6 +364,27 @@ async fn what_vault_does_wrong_is_said_without_a_secret_and_hurts_nobody_else() 
     let told = log.matches("a credential set cannot be read").count();
     assert!(told == n_cases + 1 && log.contains("network/data/sites/lab"), "{told}: {log}");
     assert!(!log.contains(TOKEN), "{log}");
+}
+
+#[tokio::test]
+async fn a_vault_that_says_nothing_is_waited_for_once() {
+    let vault = StandIn::start(|_| Answer::Silence);
+    let (ios, other) = (ios().await, device("cisco_ios", DeviceOptions::default()).await);
+    let kept = kept(&vault, &format!("{BY_TOKEN}\ntimeout = 5"), &ios);
+    let service = kept.service(&[]);
+    let devices = [named(ios.addr().port()), entry(&other, "ios")];
+    let body = json!({"devices": devices, "commands": ["show version"]});
+    // The second time it is known.
+    for _ in 0..2 {
+        let (_, answer) = service.execute(&body).await;
+        let result = &answer["results"][0];
+        assert_eq!(result["error_code"], "credential_unavailable", "{result}");
+        let said = result["error"].as_str().unwrap();
+        assert!(said.contains("Vault gave no answer in time"), "{said}");
+        assert_eq!(answer["results"][1]["success"], true, "{answer}");
+        assert_eq!(vault.asked().len(), 1);
+    }
+    assert_eq!(ios.login_attempts(), 0);
 }
 
 #[tokio::test]
