@@ -107,6 +107,12 @@ impl Access {
         &self.everybody
     }
 
+    /// True if there is a key of this name.
+    #[must_use]
+    pub fn knows(&self, name: &str) -> bool {
+        self.keys.iter().flatten().any(|key| key.grant.key.as_deref() == Some(name))
+    }
+
     /// How many keys are known; `None` if none is asked for.
     #[must_use]
     pub fn n_keys(&self) -> Option<usize> {

@@ -9,10 +9,11 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    device::Login,
     executor::Delivered,
     metrics::Metrics,
     outcome::{CommandOutcome, DeviceOutcome},
-    plan::{DevicePlan, Plan},
+    plan::{DevicePlan, Jump, Plan},
     settings::Settings,
     telemetry::{self, lines::Lines, rolling::RollingFile},
 };
@@ -193,12 +194,22 @@ fn commands(plan: &DevicePlan) -> impl Iterator<Item = &str> {
 
 fn device(plan: &DevicePlan) -> Value {
     let device = &plan.device;
-    json!({
+    let named = |login: &Login| login.set().map(|set| set.name.clone());
+    let hops = match &plan.jump {
+        Jump::Said(hops) => hops.iter().filter_map(|hop| named(&hop.login)).collect(),
+        Jump::ByRule(_) => Vec::<String>::new(),
+    };
+    let line = json!({
         "host": device.host.as_str(),
         "port": device.port,
         "platform": device.platform.name(),
-        "username": device.credentials.username,
-    })
+        "username": device.login.username(),
+    });
+    let Value::Object(mut line) = line else { return line };
+    // Only where the operator's own secrets are used.
+    line.extend(named(&device.login).map(|set| ("credential".to_owned(), set.into())));
+    line.extend((!hops.is_empty()).then(|| ("jump_credentials".to_owned(), hops.into())));
+    line.into()
 }
 
 fn count(commands: &mut Map<String, Value>, outcome: &CommandOutcome) {

@@ -2,7 +2,8 @@
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
-use crate::{platform::Platform, secret::Secret};
+pub use crate::credential::{Credentials, Login, PrivateKey};
+use crate::platform::Platform;
 
 /// Longest host name DNS knows; the predecessor's limit too.
 const MAX_HOST_BYTES: usize = 255;
@@ -129,28 +130,6 @@ fn is_name(text: &str) -> bool {
     text.split('.').all(label) && !numeric(&last) && !hexadecimal(&last)
 }
 
-/// How a login proves who it is. At least one of password and key is there.
-#[derive(Clone, Debug)]
-pub struct Credentials {
-    /// Login name: 1 to 255 characters, no control characters.
-    pub username: String,
-    /// Password, also for keyboard-interactive authentication.
-    pub password: Option<Secret>,
-    /// Private key, tried before the password where the device offers both.
-    pub private_key: Option<PrivateKey>,
-    /// Secret for the platform's `enable`; without it the session stays at its login level.
-    pub enable_password: Option<Secret>,
-}
-
-/// A private key in OpenSSH or PEM form.
-#[derive(Clone, Debug)]
-pub struct PrivateKey {
-    /// The key's text.
-    pub text: Secret,
-    /// What it is encrypted with, if it is.
-    pub passphrase: Option<Secret>,
-}
-
 /// One device of a request.
 #[derive(Clone, Debug)]
 pub struct Device {
@@ -159,7 +138,7 @@ pub struct Device {
     /// TCP port of its SSH server, 1 to 65535.
     pub port: u16,
     /// Who logs in.
-    pub credentials: Credentials,
+    pub login: Login,
     /// What it runs.
     pub platform: Arc<Platform>,
     /// The platform's name as the request had it: the answer repeats it.

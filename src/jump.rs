@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 
 use crate::{
-    device::{Credentials, Host},
+    device::{Host, Login},
     host_key::{HostKeyCheck, covers},
     profile::SshProfile,
 };
@@ -21,7 +21,7 @@ pub struct Hop {
     /// TCP port of its SSH server.
     pub port: u16,
     /// Who logs in to it.
-    pub credentials: Credentials,
+    pub login: Login,
     /// With which algorithms.
     pub profile: SshProfile,
     /// Which key it must show.
@@ -81,20 +81,21 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::{device::Credentials, host_key::Proof};
 
     fn hop(name: &str) -> Hop {
-        let credentials = Credentials {
+        let login = Login::Given(Credentials {
             username: "u".to_owned(),
             password: None,
             private_key: None,
             enable_password: None,
-        };
+        });
         Hop {
             host: Host::parse(name).unwrap(),
             port: 22,
-            credentials,
+            login,
             profile: SshProfile::Modern,
-            host_key: HostKeyCheck { pin: None, rules: Arc::default() },
+            host_key: HostKeyCheck { pin: None, proof: Proof::Policy, rules: Arc::default() },
             is_own: true,
         }
     }

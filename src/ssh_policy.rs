@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::{host_key::HostKeyRules, jump::JumpRules, profile::SshProfile};
+use crate::{
+    credential::CredentialSets, host_key::HostKeyRules, jump::JumpRules, profile::SshProfile,
+};
 
 /// Settled once from the settings, shared by all requests.
 #[derive(Clone, Debug, Default)]
@@ -13,4 +15,6 @@ pub struct SshPolicy {
     pub host_keys: Arc<HostKeyRules>,
     /// Which devices are behind which hosts.
     pub jumps: JumpRules,
+    /// Credentials that requests may name.
+    pub credentials: CredentialSets,
 }

@@ -7,6 +7,7 @@ use std::{fs, path::Path};
 const LAYERS: [&[&str]; 6] = [
     &[
         "allowance",
+        "certificate",
         "codes",
         "secret",
         "deadline",
@@ -19,9 +20,9 @@ const LAYERS: [&[&str]; 6] = [
         "live",
         "target",
     ],
-    &["command", "catalog", "device", "outcome"],
+    &["command", "catalog", "credential", "device", "outcome"],
     &["plan", "ssh_policy", "jump"],
-    &["ssh", "metrics"],
+    &["ssh", "metrics", "secret_store"],
     &["executor"],
     &[
         "access",
@@ -37,9 +38,10 @@ const LAYERS: [&[&str]; 6] = [
     ],
 ];
 /// Rooms of one layer that may use each other, user first.
-const BESIDE: [(&str, &str); 33] = [
+const BESIDE: [(&str, &str); 35] = [
     ("access", "settings"),
     ("audit", "settings"),
+    ("certificate", "host_key"),
     ("audit", "telemetry"),
     ("cli", "access"),
     ("cli", "audit"),
@@ -50,6 +52,7 @@ const BESIDE: [(&str, &str); 33] = [
     ("cli", "telemetry"),
     ("cli", "wire"),
     ("device", "command"),
+    ("device", "credential"),
     ("host_key", "profile"),
     ("plan", "jump"),
     ("plan", "ssh_policy"),

@@ -19,13 +19,14 @@ use super::{
 use crate::{
     access::{Access, Grant},
     audit::{Asker, Audit},
+    credential::Asking,
     executor::{Executor, Granularity, Reader},
     metrics::Metrics,
     plan::Plan,
     platform::{PreparedLine, Registry},
     settings::{Loaded, Origin, Settings},
     ssh_policy::SshPolicy,
-    startup,
+    startup, telemetry,
     wire::{
         field::FieldError,
         request::{self, RequestRules},
@@ -67,6 +68,12 @@ pub(super) struct What {
     /// File with a private key to log in with; its passphrase is in the variable `DEVICE_KEY_PASSPHRASE`
     #[arg(long, value_name = "FILE")]
     private_key: Option<PathBuf>,
+    /// File with the OpenSSH certificate of the private key
+    #[arg(long, value_name = "FILE", requires = "private_key")]
+    certificate: Option<PathBuf>,
+    /// Credential set of the settings to log in with, instead of user, password and key
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["user", "password_file", "private_key", "enable"])]
+    credential: Option<String>,
     /// Types `enable`; the password is that of the variable `DEVICE_ENABLE_PASSWORD`, or is asked for
     #[arg(long)]
     enable: bool,
@@ -93,6 +100,7 @@ pub(super) fn run(loaded: Loaded, what: &What) -> ExitCode {
     };
     startup::keep_memory_private();
     startup::raise_descriptor_limit();
+    telemetry::start_for_operator();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&error.to_string()),
@@ -155,6 +163,7 @@ fn rules<'a>(
     RequestRules {
         registry,
         ssh: Arc::new(ssh),
+        asking: Asking::Operator,
         policy: commands,
         targets,
         max_devices: settings.max_devices_per_request,
@@ -177,14 +186,19 @@ fn body(what: &What, is_meant: bool) -> Result<Value, String> {
     if devices.is_empty() {
         return Err("name a device with --host, or a file of devices with --devices".to_owned());
     }
-    let private_key = what.private_key.as_ref().map(|path| {
-        std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
-    });
-    let private_key = private_key.transpose()?;
-    let known = |device: &Value, name: &str| device.get(name).is_some_and(|value| !value.is_null());
-    let needs_password = |device: &Value| {
-        private_key.is_none() && !known(device, "password") && !known(device, "private_key")
+    let text_of = |path: &Option<PathBuf>| {
+        let read = |path: &PathBuf| {
+            std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+        };
+        path.as_ref().map(read).transpose()
     };
+    let (private_key, certificate) = (text_of(&what.private_key)?, text_of(&what.certificate)?);
+    let known = |device: &Value, name: &str| device.get(name).is_some_and(|value| !value.is_null());
+    let has_own = |device: &Value| {
+        ["password", "private_key", "credential"].iter().any(|name| known(device, name))
+    };
+    let needs_password =
+        |device: &Value| private_key.is_none() && what.credential.is_none() && !has_own(device);
     let secret = |what: &str, file: Option<&PathBuf>, variable: &str| {
         if !is_meant && file.is_none() {
             return Ok(NO_SECRET.to_owned());
@@ -205,7 +219,8 @@ fn body(what: &What, is_meant: bool) -> Result<Value, String> {
         if what.enable { Some(secret("Enable password", None, ENABLE_PASSWORD)?) } else { None };
     let passphrase = private_key.as_ref().and_then(|_key| std::env::var(KEY_PASSPHRASE).ok());
     for device in devices {
-        let own_key = known(device, "private_key") || known(device, "password");
+        let (has_own, has_set) = (has_own(device), known(device, "credential"));
+        let takes_set = !has_own && !known(device, "username");
         let needs_password = needs_password(device);
         let Some(device) = device.as_object_mut() else { continue };
         let mut fill = |name: &str, value: Option<Value>| {
@@ -215,11 +230,17 @@ fn body(what: &What, is_meant: bool) -> Result<Value, String> {
         };
         fill("port", Some(what.port.into()));
         fill("os", what.os.clone().map(Value::from));
-        fill("username", what.user.clone().map(Value::from));
-        fill("enable_password", enable.clone().map(Value::from));
-        if !own_key {
+        if !has_set {
+            fill("username", what.user.clone().map(Value::from));
+            fill("enable_password", enable.clone().map(Value::from));
+        }
+        if takes_set {
+            fill("credential", what.credential.clone().map(Value::from));
+        }
+        if !has_own {
             fill("private_key", private_key.clone().map(Value::from));
             fill("private_key_passphrase", passphrase.clone().map(Value::from));
+            fill("certificate", certificate.clone().map(Value::from));
         }
         if needs_password {
             fill("password", password.clone().map(Value::from));

@@ -59,6 +59,18 @@ pub const DEVICES: &[ErrorCode] = &[
         "connect: 192.0.2.1:22 refused the connection; check the port and that SSH is enabled on the device",
     ),
     of_device(
+        "credential_refused",
+        "The credential set that the request names is for other devices. Nothing was sent.",
+        "Check the address, the port and the name; every address of a name must be the set's. Operator: `targets`, `names` and `ports` of the set in the file that `SHOWRUNNER_CREDENTIALS_FILE` names.",
+        "credential: the set `lab` is not for 192.0.2.1:22 (its address is not one of the set's); the service's operator says which devices it is for",
+    ),
+    of_device(
+        "credential_unavailable",
+        "The secrets of a credential set cannot be read from where the operator keeps them. Nothing was sent.",
+        "The sentence says what failed; the service's log has the place and what to do. Operator: check the file, and that the service may read it; with Vault its address, the token and its policy, and the path.",
+        "credential: the secrets of the set `lab` cannot be had (a file of it cannot be read: entity not found); the service's log says where it was looked",
+    ),
+    of_device(
         "device_timeout",
         "All commands of the device together took longer than one device may.",
         "Ask for fewer or shorter commands, or raise `SHOWRUNNER_DEVICE_TOTAL_TIMEOUT`. What had come is in the outputs.",
@@ -107,6 +119,12 @@ pub const DEVICES: &[ErrorCode] = &[
         "host key: 192.0.2.1:22 showed ssh-ed25519 SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU, and neither the request nor known_hosts names a key for it; no password was sent. Compare it with the device's own and give it as `host_key`",
     ),
     of_device(
+        "host_key_unproven",
+        "The device's SSH key is not one that the operator's known_hosts names, and the credential set of the request asks for that. No password was sent.",
+        "Operator: compare the fingerprint with the device's own and put the key into the file that `SHOWRUNNER_KNOWN_HOSTS` names; or say with `host_keys` of the set who else may name it.",
+        "host key: 192.0.2.1:22 showed ssh-ed25519 SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU, and this credential set goes only to devices whose key known_hosts names; no password was sent. Have the service's operator put the key into known_hosts",
+    ),
+    of_device(
         "internal_error",
         "A fault of Showrunner itself.",
         "Report it with the log lines of this request id, which hold no secrets.",
@@ -134,7 +152,7 @@ pub const DEVICES: &[ErrorCode] = &[
         "key_unusable",
         "The request's `private_key` cannot be read.",
         "The sentence says what it looks like. Give an OpenSSH or PEM key whole, the private half, with its line ends (`\\n` in JSON), and `private_key_passphrase` if it is encrypted.",
-        "authentication: the private key of the request cannot be used (it is encrypted, and there is no passphrase); give an OpenSSH or PEM key and its passphrase",
+        "authentication: the private key cannot be used (it is encrypted, and there is no passphrase); give an OpenSSH or PEM key and its passphrase",
     ),
     of_device(
         "no_common_algorithm",

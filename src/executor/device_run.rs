@@ -14,7 +14,8 @@ use crate::{
     allowance::Allowance,
     catalog::Os,
     deadline::Deadline,
-    device::Host,
+    device::{Device, Host},
+    jump::Hop,
     metrics::{DeviceSession, Metrics},
     outcome::{CommandFailure, CommandOutcome, DeviceOutcome, Timing},
     plan::{DevicePlan, Jump, PlannedCommand},
@@ -117,6 +118,8 @@ impl Shared {
         timing.resolve = Some(started.elapsed());
         let addresses = addresses?;
         let jump = self.resolve_jump(&plan, &addresses, &clock).await?;
+        let Device { host, port, login, .. } = &plan.device;
+        let credentials = self.credentials(login, host, *port, &addresses, &clock).await?;
         let Some(first) = addresses.first().copied() else { return Ok(SessionReport::default()) };
         let DevicePlan { device, commands, profile, host_key, .. } = plan;
         let commands: Arc<[PlannedCommand]> = commands.into();
@@ -132,6 +135,7 @@ impl Shared {
         let sink = sink.map(|sink| records.clone().before(sink));
         let job = Arc::new(SessionJob {
             device,
+            credentials,
             commands,
             limits: self.limits.session,
             profile,
@@ -254,13 +258,16 @@ impl Shared {
         let mut legs = Vec::new();
         for (index, hop) in hops.iter().enumerate() {
             let targets = (!hop.is_own).then_some(&*plan.targets);
-            let addresses = self.resolve(&hop.host, hop.port, targets, clock).await;
-            let addresses = addresses.map_err(|cause| SessionError::JumpFailed {
+            let failed = |cause| SessionError::JumpFailed {
                 hop: index + 1,
                 of: hops.len(),
                 cause: Box::new(cause),
-            })?;
-            legs.push(Leg { hop: hop.clone(), addresses });
+            };
+            let Hop { host, port, login, .. } = hop;
+            let addresses = self.resolve(host, *port, targets, clock).await.map_err(failed)?;
+            let credentials = self.credentials(login, host, *port, &addresses, clock).await;
+            let credentials = credentials.map_err(failed)?;
+            legs.push(Leg { hop: hop.clone(), credentials, addresses });
         }
         Ok(legs)
     }

@@ -6,6 +6,7 @@
 mod admission;
 mod delivery;
 mod device_run;
+mod keyring;
 mod pool;
 mod queue;
 mod records;
@@ -30,6 +31,7 @@ pub use self::{
 };
 use self::{
     admission::{Admission, Place, Throttle},
+    keyring::Keyring,
     queue::QueueBounds,
     stopping::Stopping,
 };
@@ -83,6 +85,7 @@ struct Shared {
     sessions: Pool,
     /// Resolvers cannot be stopped: one that hangs must not take a session's thread.
     resolvers: Pool,
+    keyring: Keyring,
     reader: Reader,
 }
 
@@ -118,6 +121,7 @@ impl Executor {
             admission: Arc::new(Admission::new(bounds)),
             sessions: Pool::new(limits.max_concurrent_devices),
             resolvers: Pool::new(limits.max_concurrent_devices),
+            keyring: Keyring::default(),
             reader,
         };
         Self { shared: Arc::new(shared) }

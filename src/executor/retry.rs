@@ -86,7 +86,7 @@ mod tests {
         let addr = SocketAddr::from(([192, 0, 2, 1], 22));
         let limit = Duration::from_secs(1);
         for error in [
-            SessionError::AuthRejected { addr, method: "password" },
+            SessionError::AuthRejected { addr, method: "password", hint: String::new() },
             SessionError::AuthTimeout { addr, limit },
             SessionError::Disconnected { addr, phase: Phase::Authentication, hint: "" },
             SessionError::Disconnected { addr, phase: Phase::Login, hint: "" },

@@ -3,7 +3,7 @@
 //! What the request pins or a `known_hosts` file names is compared whole; there is no "trust on first use", because
 //! nothing is kept between requests. Not here: how keys are shown (`ssh`).
 
-mod base64;
+pub(crate) mod base64;
 mod known_hosts;
 
 use std::{fmt, sync::Arc};
@@ -176,11 +176,25 @@ impl Default for HostKeyRules {
     }
 }
 
+/// Who must have named a device's key.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Proof {
+    /// Whoever the operator's policy asks for.
+    #[default]
+    Policy,
+    /// The request or the file of known hosts.
+    Pinned,
+    /// The file of known hosts, whatever the request says.
+    Verified,
+}
+
 /// What is to be compared with the key of one device.
 #[derive(Clone, Debug)]
 pub struct HostKeyCheck {
     /// The key that the request named, before any file.
     pub pin: Option<Pin>,
+    /// Who must have named the key.
+    pub proof: Proof,
     /// The operator's word.
     pub rules: Arc<HostKeyRules>,
 }
@@ -190,7 +204,8 @@ impl HostKeyCheck {
     #[must_use]
     pub fn expected(&self, host: &str, port: u16) -> Expected {
         let known = self.rules.known_hosts.look_up(host, port);
-        Expected { pin: self.pin.clone(), known, policy: self.rules.policy }
+        let (pin, policy) = (self.pin.clone(), self.rules.policy);
+        Expected { pin, proof: self.proof, known, policy }
     }
 }
 
@@ -198,6 +213,7 @@ impl HostKeyCheck {
 #[derive(Clone, Debug)]
 pub struct Expected {
     pin: Option<Pin>,
+    proof: Proof,
     known: Known,
     policy: HostKeyPolicy,
 }
@@ -219,6 +235,11 @@ pub enum Distrust {
         /// The file names an authority for this host, whose certificates are not read.
         has_authority: bool,
     },
+    /// Not named by those who must have.
+    Unproven {
+        /// Who must name it, for people.
+        by: &'static str,
+    },
 }
 
 impl Expected {
@@ -226,8 +247,8 @@ impl Expected {
     #[must_use]
     pub fn algorithms(&self, profile: SshProfile) -> String {
         let kinds: Vec<&str> = match &self.pin {
-            Some(pin) => pin.kind().into_iter().collect(),
-            None => self.known.keys.iter().map(PublicKey::kind).collect(),
+            Some(pin) if self.proof != Proof::Verified => pin.kind().into_iter().collect(),
+            _ => self.known.keys.iter().map(PublicKey::kind).collect(),
         };
         let is_named = |algorithm: &&str| kinds.contains(&kind_of(algorithm));
         let all = || profile.host_keys().split(',');
@@ -244,9 +265,15 @@ impl Expected {
             return Err(Distrust::Revoked);
         }
         if let Some(pin) = &self.pin {
-            let changed =
-                || Distrust::Changed { expected: pin.to_string(), named_by: "the request" };
-            return if pin.fits(shown) { Ok(true) } else { Err(changed()) };
+            if !pin.fits(shown) {
+                return Err(Distrust::Changed {
+                    expected: pin.to_string(),
+                    named_by: "the request",
+                });
+            }
+            if self.proof != Proof::Verified {
+                return Ok(true);
+            }
         }
         if self.known.keys.contains(shown) {
             return Ok(true);
@@ -258,9 +285,11 @@ impl Expected {
                 named_by: "known_hosts",
             });
         }
-        match self.policy {
-            HostKeyPolicy::AcceptAny => Ok(false),
-            HostKeyPolicy::Strict => {
+        match (self.proof, self.policy) {
+            (Proof::Verified, _) => Err(Distrust::Unproven { by: "known_hosts" }),
+            (Proof::Pinned, _) => Err(Distrust::Unproven { by: "known_hosts or the request" }),
+            (Proof::Policy, HostKeyPolicy::AcceptAny) => Ok(false),
+            (Proof::Policy, HostKeyPolicy::Strict) => {
                 Err(Distrust::Unknown { has_authority: self.known.has_authority })
             }
         }
@@ -275,6 +304,31 @@ fn kind_of(algorithm: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_proof_asks_for_the_word_of_those_it_names() {
+        let (shown, other) = (key(KEY), key(OTHER));
+        let known = |key: &PublicKey| Known { keys: vec![key.clone()], ..Known::default() };
+        let (own, others) = (Pin::Key(shown.clone()), Pin::Key(other.clone()));
+        for (proof, pin, known, want) in [
+            (Proof::Verified, None, known(&shown), "true"),
+            (Proof::Verified, Some(&own), known(&shown), "true"),
+            (Proof::Verified, Some(&others), known(&shown), "Changed"),
+            (Proof::Verified, Some(&own), known(&other), "Changed"),
+            (Proof::Verified, Some(&own), Known::default(), "Unproven"),
+            (Proof::Verified, None, Known::default(), "Unproven"),
+            (Proof::Pinned, Some(&own), Known::default(), "true"),
+            (Proof::Pinned, Some(&others), Known::default(), "Changed"),
+            (Proof::Pinned, None, known(&shown), "true"),
+            (Proof::Pinned, None, Known::default(), "Unproven"),
+            (Proof::Policy, None, Known::default(), "false"),
+        ] {
+            let policy = HostKeyPolicy::AcceptAny;
+            let expected = Expected { pin: pin.cloned(), proof, known, policy };
+            let judged = format!("{:?}", expected.judge(&shown));
+            assert!(judged.contains(want), "{proof:?} {pin:?}: {judged}");
+        }
+    }
 
     const KEY: &str =
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
@@ -291,7 +345,7 @@ mod tests {
     fn expected(pin: Option<&str>, file: &str, policy: HostKeyPolicy) -> Expected {
         let rules = HostKeyRules { policy, known_hosts: KnownHosts::parse(file).unwrap() };
         let pin = pin.map(|pin| Pin::parse(pin).unwrap());
-        HostKeyCheck { pin, rules: Arc::new(rules) }.expected("r1", 22)
+        HostKeyCheck { pin, proof: Proof::Policy, rules: Arc::new(rules) }.expected("r1", 22)
     }
 
     #[test]

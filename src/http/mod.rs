@@ -34,6 +34,7 @@ pub use self::{
 use crate::{
     access::{Access, Grant},
     audit::Audit,
+    credential::Asking,
     executor::{Executor, Reader},
     live::Live,
     metrics::Metrics,
@@ -104,6 +105,7 @@ impl App {
             policy: &grant.commands,
             targets: &grant.targets,
             ssh: self.ssh.now(),
+            asking: Asking::Caller(grant.key.as_deref()),
             max_devices: self.settings.max_devices_per_request,
             max_commands: self.settings.max_commands_per_device,
             timeout_default: std::time::Duration::from_secs(self.settings.device_timeout_default),

@@ -7,8 +7,9 @@ use std::{fs, path::Path, sync::Arc};
 use serde::Deserialize;
 
 use crate::{
-    device::{Credentials, Host, PrivateKey},
-    host_key::{HostKeyCheck, HostKeyRules, Pin},
+    certificate::Certificate,
+    device::{Credentials, Host, Login, PrivateKey},
+    host_key::{HostKeyCheck, HostKeyRules, Pin, Proof},
     jump::{Hop, JumpRule, JumpRules, MOST_HOPS},
     profile::SshProfile,
     secret::Secret,
@@ -35,6 +36,7 @@ struct JumpEntry {
     password_file: Option<String>,
     private_key_file: Option<String>,
     private_key_passphrase_file: Option<String>,
+    certificate_file: Option<String>,
     #[serde(default)]
     ssh_profile: SshProfile,
     host_key: Option<String>,
@@ -99,6 +101,15 @@ impl JumpEntry {
             };
         let (password, key) = (word(self.password_file)?, secret(self.private_key_file)?);
         let passphrase = word(self.private_key_passphrase_file)?;
+        let certificate = self.certificate_file.map(|file| {
+            let text = fs::read_to_string(folder.join(&file)).map_err(|error| error.to_string());
+            let read = |text: String| Certificate::parse(&text).map_err(|error| error.to_string());
+            text.and_then(read).map_err(|error| format!("{file}: {error}"))
+        });
+        let certificate = certificate.transpose()?;
+        if certificate.is_some() && key.is_none() {
+            return Err("`certificate_file` goes with `private_key_file`".to_owned());
+        }
         if password.is_none() && key.is_none() {
             return Err("give `password_file` or `private_key_file`".to_owned());
         }
@@ -109,14 +120,18 @@ impl JumpEntry {
         Ok(Hop {
             host: Host::parse(&self.hostname).map_err(|error| error.to_string())?,
             port: self.port,
-            credentials: Credentials {
+            login: Login::Given(Credentials {
                 username: self.username,
                 password,
-                private_key: key.map(|text| PrivateKey { text, passphrase }),
+                private_key: key.map(|text| PrivateKey { text, passphrase, certificate }),
                 enable_password: None,
-            },
+            }),
             profile: self.ssh_profile,
-            host_key: HostKeyCheck { pin: pin.transpose()?, rules: Arc::clone(host_keys) },
+            host_key: HostKeyCheck {
+                pin: pin.transpose()?,
+                proof: Proof::Policy,
+                rules: Arc::clone(host_keys),
+            },
             is_own: true,
         })
     }
@@ -159,7 +174,8 @@ mod tests {
         let rules = load(&format!("{JUMP}[[rule]]\ntargets = [\"10.0.0.0/8\"]\nvia = [\"b1\"]\n"));
         let rules = rules.unwrap();
         let hop = rules.named("b1").unwrap();
-        assert_eq!(hop.credentials.password.as_ref().unwrap().expose(), "hunter2");
+        let Login::Given(credentials) = &hop.login else { panic!("{hop:?}") };
+        assert_eq!(credentials.password.as_ref().unwrap().expose(), "hunter2");
         assert_eq!((hop.port, hop.is_own, rules.rules[0].via.len()), (22, true, 1));
     }
 

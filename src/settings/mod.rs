@@ -3,6 +3,7 @@
 //! One typed value for each, one row in one table (`table`). A wrong one stops the start and names the variable, the
 //! value and what would be right.
 
+mod credentials;
 pub mod document;
 mod endpoint;
 mod jumps;
@@ -13,6 +14,7 @@ mod sources;
 mod ssh;
 mod table;
 mod value;
+mod vaults;
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 

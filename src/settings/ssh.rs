@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, sync::Arc};
 
 use figment::value::Value;
 
-use super::{Settings, jumps, value::SettingValue};
+use super::{Settings, credentials, jumps, value::SettingValue};
 use crate::{
     host_key::{HostKeyPolicy, HostKeyRules, KnownHosts},
     profile::SshProfile,
@@ -45,7 +45,12 @@ impl Settings {
                 .map_err(|reason| SshFileError { path: path.clone(), reason })
         });
         let jumps = jumps.transpose()?.unwrap_or_default();
-        Ok(SshPolicy { profile: self.ssh_profile, host_keys, jumps })
+        let credentials = self.credentials_file.as_ref().map(|path| {
+            credentials::read(path, self.known_hosts.is_some())
+                .map_err(|reason| SshFileError { path: path.clone(), reason })
+        });
+        let credentials = credentials.transpose()?.unwrap_or_default();
+        Ok(SshPolicy { profile: self.ssh_profile, host_keys, jumps, credentials })
     }
 }
 

@@ -154,6 +154,9 @@ settings! {
         /// TOML file with jump hosts and rules on which devices are behind them, for requests that say nothing of the way;
         /// `docs/ssh.md` describes it.
         jumps_file: Option<PathBuf> = None, reloads true;
+        /// TOML file with credential sets that requests may name with `credential` instead of bringing secrets: where each
+        /// secret is, and which devices and callers it is for; `docs/credentials.md` describes it.
+        credentials_file: Option<PathBuf> = None, reloads true;
     }
     "Metrics" {
         /// Prometheus metrics at `/metrics`.

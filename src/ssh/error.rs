@@ -19,13 +19,15 @@ pub enum SessionError {
     },
     /// The device said no.
     #[error(
-        "authentication: {addr} refused the {method} of this user; check user name and {method} (one attempt was made)"
+        "authentication: {addr} refused the {method} of this user{hint}; check user name and {method} (one attempt was made)"
     )]
     AuthRejected {
         /// The device.
         addr: SocketAddr,
-        /// `password`, `keyboard-interactive password` or `private key`.
+        /// `password`, `keyboard-interactive password`, `private key` or `certificate`.
         method: &'static str,
+        /// What is known of the certificate, in brackets, or nothing.
+        hint: String,
     },
     /// No answer to the login in time.
     #[error(
@@ -59,6 +61,28 @@ pub enum SessionError {
     ConfigurationPrompt {
         /// The device.
         addr: SocketAddr,
+    },
+    /// The operator's credentials are for other devices.
+    #[error(
+        "credential: the set `{set}` is not for {device} ({rule}); the service's operator says which devices it is for"
+    )]
+    CredentialRefused {
+        /// The set's name.
+        set: String,
+        /// Host and port.
+        device: String,
+        /// The rule that refused it.
+        rule: &'static str,
+    },
+    /// The operator's credentials are not to be had.
+    #[error(
+        "credential: the secrets of the set `{set}` cannot be had ({reason}); the service's log says where it was looked"
+    )]
+    CredentialUnavailable {
+        /// The set's name.
+        set: String,
+        /// The cause, without a place.
+        reason: String,
     },
     /// Nobody listens.
     #[error(
@@ -165,6 +189,18 @@ pub enum SessionError {
         /// What else there is to say, beginning with `; `, or nothing.
         hint: &'static str,
     },
+    /// A key that was not named by those whose word a credential set asks for.
+    #[error(
+        "host key: {addr} showed {shown}, and this credential set goes only to devices whose key {by} names; no password was sent. Have the service's operator put the key into known_hosts"
+    )]
+    HostKeyUnproven {
+        /// The device.
+        addr: SocketAddr,
+        /// Type and fingerprint of the key it showed.
+        shown: String,
+        /// Who must name it.
+        by: &'static str,
+    },
     /// A fault of our own.
     #[error(
         "internal: the session ended by a fault of Showrunner itself; the log has more under this request id"
@@ -204,7 +240,7 @@ pub enum SessionError {
     },
     /// The key in the request is no key.
     #[error(
-        "authentication: the private key of the request cannot be used ({reason}); give an OpenSSH or PEM key and its passphrase"
+        "authentication: the private key cannot be used ({reason}); give an OpenSSH or PEM key and its passphrase"
     )]
     KeyUnusable {
         /// What its form says, or the SSH library.
@@ -357,6 +393,8 @@ impl SessionError {
             Self::ConnectRefused { .. } => "connection_refused",
             Self::ConnectFailed { .. } => "connection_failed",
             Self::ConnectTimeout { .. } => "connect_timeout",
+            Self::CredentialRefused { .. } => "credential_refused",
+            Self::CredentialUnavailable { .. } => "credential_unavailable",
             Self::DeviceTimeout { .. } => "device_timeout",
             Self::Disconnected { .. } => "disconnected",
             Self::EnableRejected { .. } => "enable_rejected",
@@ -365,6 +403,7 @@ impl SessionError {
             Self::HostKeyChanged { .. } => "host_key_changed",
             Self::HostKeyRevoked { .. } => "host_key_revoked",
             Self::HostKeyUnknown { .. } => "host_key_unknown",
+            Self::HostKeyUnproven { .. } => "host_key_unproven",
             Self::Internal => "internal_error",
             Self::JumpFailed { .. } => "jump_failed",
             Self::JumpLost { .. } => "jump_disconnected",

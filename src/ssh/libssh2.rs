@@ -23,6 +23,7 @@ use super::{
     transport::{Arrived, Broken, Transport},
 };
 use crate::{
+    certificate::Certificate,
     deadline::Deadline,
     device::{Credentials, PrivateKey},
     host_key::PublicKey,
@@ -241,7 +242,8 @@ impl Connection {
         let offers = |method: &str| offered.split(',').any(|one| one == method);
         let (method, result) = match (&credentials.private_key, &credentials.password) {
             (Some(key), _) if offers("publickey") => {
-                ("private key", self.login_with_key(user, key, until))
+                let method = if key.certificate.is_some() { "certificate" } else { "private key" };
+                (method, self.login_with_key(user, key, until))
             }
             (_, Some(password)) if offers("password") => (
                 "password",
@@ -283,8 +285,9 @@ impl Connection {
         until: Deadline,
     ) -> Result<(), Fault> {
         let passphrase = key.passphrase.as_ref().map(crate::secret::Secret::expose);
+        let certificate = key.certificate.as_ref().map(Certificate::line);
         self.drive(until, |session| {
-            session.userauth_pubkey_memory(user, None, key.text.expose(), passphrase)
+            session.userauth_pubkey_memory(user, certificate, key.text.expose(), passphrase)
         })
     }
 

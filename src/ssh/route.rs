@@ -3,7 +3,11 @@
 //! One peer after the other is reached in the same steps; a failure says at which of them. Not here: what is done at
 //! the device's terminal (`session`).
 
-use std::{io::ErrorKind, net::SocketAddr, time::Instant};
+use std::{
+    io::ErrorKind,
+    net::SocketAddr,
+    time::{Instant, SystemTime},
+};
 
 use super::{
     error::{Phase, SessionError},
@@ -59,7 +63,7 @@ impl Session<'_> {
             host: job.device.host.as_str(),
             port: job.device.port,
             addresses,
-            credentials: &job.device.credentials,
+            credentials: &job.credentials,
             profile: job.profile,
             host_key: &job.host_key,
         };
@@ -262,6 +266,7 @@ impl Session<'_> {
             Distrust::Changed { expected, named_by } => {
                 SessionError::HostKeyChanged { addr, shown, expected, named_by }
             }
+            Distrust::Unproven { by } => SessionError::HostKeyUnproven { addr, shown, by },
             Distrust::Revoked => SessionError::HostKeyRevoked { addr, shown },
             Distrust::Unknown { has_authority } => SessionError::HostKeyUnknown {
                 addr,
@@ -288,7 +293,15 @@ impl Session<'_> {
         self.report.timing.authenticate = Some(started.elapsed());
         match result {
             Ok(Login::Done) => Ok(connection),
-            Ok(Login::Rejected(method)) => Err(SessionError::AuthRejected { addr, method }),
+            Ok(Login::Rejected(method)) => {
+                let key = credentials.private_key.as_ref().filter(|_| method == "certificate");
+                let hint = key.and_then(|key| key.certificate.as_ref()).map(|certificate| {
+                    let said = certificate.describe(&credentials.username, SystemTime::now());
+                    format!(" ({said})")
+                });
+                let hint = hint.unwrap_or_default();
+                Err(SessionError::AuthRejected { addr, method, hint })
+            }
             Ok(Login::NotOffered(offered)) => {
                 let given = given(credentials);
                 Err(SessionError::AuthMethod { addr, offered: known_methods(&offered), given })
@@ -338,7 +351,7 @@ impl<'a> Peer<'a> {
             host: hop.host.as_str(),
             port: hop.port,
             addresses: &leg.addresses,
-            credentials: &hop.credentials,
+            credentials: &leg.credentials,
             profile: hop.profile,
             host_key: &hop.host_key,
         }

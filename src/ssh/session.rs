@@ -20,7 +20,7 @@ use crate::{
     allowance::Allowance,
     command::CheckedCommand,
     deadline::Deadline,
-    device::Device,
+    device::{Credentials, Device},
     host_key::HostKeyCheck,
     jump::Hop,
     outcome::{Algorithms, CommandFailure, CommandOutcome, HostKey, Timing},
@@ -75,8 +75,10 @@ impl Clock {
 
 /// All a session needs to know.
 pub struct SessionJob {
-    /// Where and who.
+    /// Where, and what it runs.
     pub device: Device,
+    /// Who logs in.
+    pub credentials: Credentials,
     /// What to run, in order.
     pub commands: Arc<[PlannedCommand]>,
     /// How long.
@@ -99,6 +101,8 @@ pub struct SessionJob {
 pub struct Leg {
     /// The host.
     pub hop: Hop,
+    /// Who logs in there.
+    pub credentials: Credentials,
     /// Where it is.
     pub addresses: Vec<SocketAddr>,
 }
@@ -194,7 +198,7 @@ impl Session<'_> {
     ) -> Result<(), SessionError> {
         let job = self.job;
         let platform = &*job.device.platform;
-        let credentials = &job.device.credentials;
+        let credentials = &job.credentials;
         let first = job.line(0);
         let prepared = &platform.session().prepare;
         let line = |index: usize| prepared.get(index).map_or(first, Line::Prepared);
@@ -337,9 +341,7 @@ impl Session<'_> {
     fn refusal(&self, command: &CheckedCommand, output: &str) -> Option<CommandFailure> {
         let errors = self.job.device.platform.errors();
         let marker = errors.find(output)?;
-        let hint = if errors.hint_needs_enable()
-            && self.job.device.credentials.enable_password.is_none()
-        {
+        let hint = if errors.hint_needs_enable() && self.job.credentials.enable_password.is_none() {
             "; if the command is right, the user may lack the privilege: give `enable_password`"
         } else {
             ""

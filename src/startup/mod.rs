@@ -224,7 +224,17 @@ pub fn definitions(settings: &Settings) -> Result<(Registry, Access, SshPolicy),
     if let Some(folder) = &settings.platforms_dir {
         registry = registry.with_folder(folder)?;
     }
-    Ok((registry, Access::load(settings)?, settings.ssh_policy()?))
+    let (access, ssh) = (Access::load(settings)?, settings.ssh_policy()?);
+    for set in ssh.credentials.iter() {
+        for key in set.scope.keys.iter().flatten().filter(|key| !access.knows(key)) {
+            tracing::warn!(
+                credential = set.name,
+                key,
+                "a credential set is for an API key that is not there"
+            );
+        }
+    }
+    Ok((registry, access, ssh))
 }
 
 /// Keeps the table of clients small for as long as the service runs.

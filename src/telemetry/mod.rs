@@ -7,8 +7,10 @@ mod text;
 
 use std::io::{IsTerminal as _, stderr};
 
+use tracing::Metadata;
 use tracing_subscriber::{
     EnvFilter, Registry,
+    filter::filter_fn,
     fmt::{
         self,
         format::{JsonFields, Writer},
@@ -72,7 +74,7 @@ pub fn start(settings: &Settings, metrics: &Metrics) -> std::io::Result<Log> {
         None => Lines::start("log", stderr(), on_drop)?,
     };
     let (filter, handle) = reload::Layer::new(filter(&settings.log_level));
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(filter).with(filter_fn(is_harmless));
     let layer = fmt::layer().with_writer(lines.clone());
     let started = match settings.log_format {
         LogFormat::Json => {
@@ -89,6 +91,14 @@ pub fn start(settings: &Settings, metrics: &Metrics) -> std::io::Result<Log> {
     Ok(Log { levels: Levels(handle), lines })
 }
 
+/// Writes to standard error what whoever sits at the machine must know of credential sets, and nothing else.
+pub fn start_for_operator() {
+    let layer = fmt::layer().with_writer(stderr).without_time().with_target(false);
+    let filter = EnvFilter::new("showrunner::executor::keyring=warn");
+    // What was started before stays.
+    let _ = tracing_subscriber::registry().with(filter).with(layer).try_init();
+}
+
 impl Log {
     /// Which lines are written, to be changed later.
     #[must_use]
@@ -101,6 +111,11 @@ impl Drop for Log {
     fn drop(&mut self) {
         self.lines.flush();
     }
+}
+
+/// False for what writes down the bytes that it sends: they are secrets of Vault's, whatever the level is.
+fn is_harmless(of: &Metadata<'_>) -> bool {
+    !of.target().starts_with("ureq")
 }
 
 fn filter(level: &LogLevel) -> EnvFilter {

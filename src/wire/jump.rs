@@ -8,12 +8,10 @@ use utoipa::ToSchema;
 
 use super::{
     field::{Faults, Object, Place, list},
-    request::{
-        RequestRules, read_host, read_pin, read_port, read_profile, read_secret, read_username,
-    },
+    login,
+    request::{RequestRules, read_host, read_pin, read_port, read_profile},
 };
 use crate::{
-    device::{Credentials, PrivateKey},
     host_key::HostKeyCheck,
     jump::{Hop, MOST_HOPS},
     profile::SshProfile,
@@ -42,9 +40,12 @@ pub struct JumpHostRequest {
     #[serde(default)]
     #[schema(default = 22, minimum = 1, maximum = 65535)]
     port: u16,
+    /// Name of a credential set that the service's operator keeps, instead of user name and secrets.
+    #[schema(nullable, max_length = 64)]
+    credential: Option<String>,
     /// Login name there.
     #[schema(min_length = 1, max_length = 255, example = "hop")]
-    username: String,
+    username: Option<String>,
     /// Login password there; may be left out if a private key is given.
     #[schema(max_length = 1024, format = Password)]
     password: Option<String>,
@@ -54,6 +55,9 @@ pub struct JumpHostRequest {
     /// What the private key is encrypted with.
     #[schema(format = Password, nullable)]
     private_key_passphrase: Option<String>,
+    /// OpenSSH certificate of the private key.
+    #[schema(nullable, max_length = 65536)]
+    certificate: Option<String>,
     /// SSH algorithms to offer there.
     ssh_profile: Option<SshProfile>,
     /// The SSH key it must show, as with devices.
@@ -76,7 +80,13 @@ pub(super) fn read(
     // Every fault of every hop, and only then whether there was one.
     let hops: Vec<_> =
         hops.map(|(index, hop)| read_hop(hop, place.item(index), rules, faults)).collect();
-    hops.into_iter().collect()
+    let hops: Vec<Hop> = hops.into_iter().collect::<Option<_>>()?;
+    let mut is_well = true;
+    for (index, hop) in hops.iter().enumerate().filter(|(_, hop)| !hop.is_own) {
+        let before = hops.get(..index).unwrap_or_default();
+        is_well &= login::check_way(&hop.login, before, &place.item(index), faults);
+    }
+    is_well.then_some(hops)
 }
 
 fn read_hop(
@@ -95,39 +105,24 @@ fn read_hop(
     let mut object = Object::read(value, place, faults)?;
     let host = object.required("hostname", faults).and_then(|found| read_host(found, faults));
     let port = object.optional("port").map_or(Some(22), |found| read_port(found, faults));
-    let username =
-        object.required("username", faults).and_then(|found| read_username(found, faults));
-    let password = if object.has("private_key") {
-        object.optional("password")
-    } else {
-        object.required("password", faults)
-    };
-    let mut secret = |found: Option<(Value, Place)>, what, most| {
-        // What is there but wrong has been reported, and is not "not given".
-        found.map(|found| read_secret(found, what, most, faults).ok_or(())).transpose()
-    };
-    let password = secret(password, "Password", 1024);
-    let key = secret(object.optional("private_key"), "Private key", 32 * 1024);
-    let passphrase = secret(object.optional("private_key_passphrase"), "Passphrase", 1024);
+    let first = login::first(&mut object, faults);
+    let login = login::rest(first, &mut object, false, rules, faults);
     let profile = object.optional("ssh_profile").map(|found| read_profile(found, faults).ok_or(()));
     let profile = profile.transpose();
     let pin = object.optional("host_key").map(|found| read_pin(found, faults).ok_or(()));
     let pin = pin.transpose();
     object.finish(faults);
-    let (password, key, passphrase) = (password.ok()?, key.ok()?, passphrase.ok()?);
-    let (profile, pin) = (profile.ok()?, pin.ok()?);
-    let private_key = key.map(|text| PrivateKey { text, passphrase });
+    let (profile, pin, login) = (profile.ok()?, pin.ok()?, login?);
     Some(Hop {
         host: host?,
         port: port?,
-        credentials: Credentials {
-            username: username?,
-            password,
-            private_key,
-            enable_password: None,
-        },
         profile: profile.unwrap_or(rules.ssh.profile),
         is_own: false,
-        host_key: HostKeyCheck { pin, rules: Arc::clone(&rules.ssh.host_keys) },
+        host_key: HostKeyCheck {
+            pin,
+            proof: login.set().map(|set| set.proof).unwrap_or_default(),
+            rules: Arc::clone(&rules.ssh.host_keys),
+        },
+        login,
     })
 }

@@ -5,6 +5,7 @@
 pub mod errors;
 pub mod field;
 pub mod jump;
+mod login;
 pub mod parse;
 pub mod request;
 pub mod response;

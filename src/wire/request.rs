@@ -11,11 +11,13 @@ use utoipa::ToSchema;
 use super::{
     field::{Faults, FieldError, Object, Place, list, text, truth, whole_number, word},
     jump::{self as way, JumpRequest},
+    login,
 };
 use crate::{
     command::{CheckedCommand, CommandInput, CommandPolicy, FilterWhere, PipeOption, Rule, check},
     config_tree::is_configuration,
-    device::{Credentials, Device, Host, PrivateKey},
+    credential::Asking,
+    device::{Device, Host},
     host_key::{HostKeyCheck, Pin},
     jump::Hop,
     plan::{DevicePlan, Jump, Parse, Plan, PlannedCommand},
@@ -78,9 +80,9 @@ pub struct DeviceRequest {
     #[serde(default)]
     #[schema(default = 22, minimum = 1, maximum = 65535, example = 2201)]
     port: u16,
-    /// Login name.
+    /// Login name; needed unless `credential` is given.
     #[schema(min_length = 1, max_length = 255, example = "demo")]
-    username: String,
+    username: Option<String>,
     /// Login password; may be left out if a private key is given.
     #[schema(max_length = 1024, format = Password, example = "demo")]
     password: Option<String>,
@@ -96,6 +98,12 @@ pub struct DeviceRequest {
     /// What the private key is encrypted with.
     #[schema(format = Password, nullable)]
     private_key_passphrase: Option<String>,
+    /// OpenSSH certificate of the private key, where devices trust an authority: the text of `id_ed25519-cert.pub`.
+    #[schema(nullable, max_length = 65536)]
+    certificate: Option<String>,
+    /// Name of a credential set that the service's operator keeps, instead of user name and secrets.
+    #[schema(nullable, max_length = 64)]
+    credential: Option<String>,
     /// Commands for this device instead of the shared ones.
     commands: Option<Vec<CommandRequest>>,
     /// SSH algorithms to offer to this device.
@@ -207,6 +215,8 @@ pub struct RequestRules<'a> {
     pub targets: &'a Arc<TargetPolicy>,
     /// The operator's word on SSH.
     pub ssh: Arc<SshPolicy>,
+    /// Who asks, for the operator's credentials.
+    pub asking: Asking<'a>,
     /// Most devices of one request.
     pub max_devices: usize,
     /// Most commands of one device.
@@ -264,7 +274,7 @@ fn read_plan(body: Value, rules: &RequestRules<'_>, faults: &mut Faults) -> Opti
             return None;
         }
         for (index, device) in devices.into_iter().enumerate() {
-            drafts.push(read_device(device, place.item(index), rules, faults));
+            drafts.push(read_device(device, &place.item(index), rules, faults));
         }
     }
     // Devices with commands of their own do without the shared ones.
@@ -307,7 +317,11 @@ fn read_plan(body: Value, rules: &RequestRules<'_>, faults: &mut Faults) -> Opti
         if let Some(device) = draft.device {
             let profile = draft.profile.or(profile).unwrap_or(rules.ssh.profile);
             let targets = Arc::clone(rules.targets);
-            let host_key = HostKeyCheck { pin: draft.pin, rules: Arc::clone(&rules.ssh.host_keys) };
+            let host_key = HostKeyCheck {
+                pin: draft.pin,
+                proof: device.login.set().map(|set| set.proof).unwrap_or_default(),
+                rules: Arc::clone(&rules.ssh.host_keys),
+            };
             plans.push(DevicePlan {
                 device,
                 commands,
@@ -338,31 +352,18 @@ fn read_output(object: &mut Object, faults: &mut Faults) -> Output {
 
 fn read_device(
     value: Value,
-    place: Place,
+    place: &Place,
     rules: &RequestRules<'_>,
     faults: &mut Faults,
 ) -> DeviceDraft {
     let mut draft = DeviceDraft::default();
-    let Some(mut object) = Object::read(value, place, faults) else { return draft };
+    let Some(mut object) = Object::read(value, place.clone(), faults) else { return draft };
     let host = object.required("hostname", faults).and_then(|found| read_host(found, faults));
     let port = object.optional("port").map_or(Some(22), |found| read_port(found, faults));
-    let username =
-        object.required("username", faults).and_then(|found| read_username(found, faults));
-    let has_key = object.has("private_key");
-    let password =
-        if has_key { object.optional("password") } else { object.required("password", faults) };
-    let password = password.map(|found| read_secret(found, "Password", 1024, faults));
+    let first = login::first(&mut object, faults);
     let platform =
         object.required("os", faults).and_then(|found| read_platform(found, rules, faults));
-    let enable_password = object
-        .optional("enable_password")
-        .map(|found| read_secret(found, "Enable password", 1024, faults));
-    let key = object
-        .optional("private_key")
-        .map(|found| read_secret(found, "Private key", 32 * 1024, faults));
-    let passphrase = object
-        .optional("private_key_passphrase")
-        .map(|found| read_secret(found, "Passphrase", 1024, faults));
+    let login = login::rest(first, &mut object, true, rules, faults);
     draft.commands = object
         .optional("commands")
         .map(|found| read_commands(found, rules, faults).unwrap_or_default());
@@ -373,20 +374,11 @@ fn read_device(
     object.finish(faults);
 
     draft.platform = platform.as_ref().map(|(platform, _)| Arc::clone(platform));
-    // A secret that is there but wrong has been reported: `Some(None)` must not pass as "not given".
-    let unwrong = |secret: Option<Option<Secret>>| match secret {
-        Some(None) => Err(()),
-        Some(Some(secret)) => Ok(Some(secret)),
-        None => Ok(None),
-    };
-    let secrets = (unwrong(password), unwrong(enable_password), unwrong(key), unwrong(passphrase));
-    if let (Ok(password), Ok(enable_password), Ok(key), Ok(passphrase)) = secrets
-        && let (Some(host), Some(port), Some(username), Some((platform, os))) =
-            (host, port, username, platform)
+    if let (Some(host), Some(port), Some(login), Some((platform, os))) =
+        (host, port, login, platform)
+        && login::check_way(&login, draft.jump.as_deref().unwrap_or_default(), place, faults)
     {
-        let private_key = key.map(|text| PrivateKey { text, passphrase });
-        let credentials = Credentials { username, password, private_key, enable_password };
-        draft.device = Some(Device { host, port, credentials, platform, os });
+        draft.device = Some(Device { host, port, login, platform, os });
     }
     draft
 }

@@ -224,6 +224,52 @@ fn no_argument_takes_a_secret() {
 }
 
 #[test]
+fn run_logs_in_with_a_credential_set_of_the_settings() {
+    let demo = Demo::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("credentials.toml");
+    let set = format!(
+        "[[credential]]\nname = \"demo\"\nusername = \"demo\"\npassword_env = \"LAB_PASSWORD\"\n\
+         targets = [\"127.0.0.0/8\"]\nports = [{}]\nkeys = [\"nobody\"]\nhost_keys = \"any\"\n",
+        demo.first_port
+    );
+    fs::write(&file, set).unwrap();
+    let with_set = |name: &str, more: &[&str]| {
+        let port = demo.first_port.to_string();
+        let mut command = bare();
+        command.args(["run", "--host", "127.0.0.1", "--port", &port, "--os", "ios"]);
+        command.arg("--credentials-file").arg(&file).args(["--credential", name]);
+        command.env("LAB_PASSWORD", "demo").args(more).arg("show version").output().unwrap()
+    };
+    assert!(good(&with_set("demo", &[])).contains("Cisco IOS"));
+    let unknown = with_set("lab", &[]);
+    assert_eq!(unknown.status.code(), Some(2));
+    let said = text(&unknown.stdout) + &text(&unknown.stderr);
+    assert!(said.contains("devices.0.credential: "), "{said}");
+    assert_eq!(with_set("demo", &["--user", "x"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_certificate_goes_with_its_private_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, certificate) = (folder.path().join("id"), folder.path().join("id-cert.pub"));
+    for path in [&key, &certificate] {
+        fs::write(path, "ssh-ed25519 AAAA").unwrap();
+    }
+    let validate = |more: &[&str]| {
+        let mut command = bare();
+        command.args(["validate", "--host", "192.0.2.1", "--user", "x", "--os", "ios"]);
+        command.arg("--certificate").arg(&certificate).args(more).arg("show version");
+        command.output().unwrap()
+    };
+    let refused = validate(&["--private-key", key.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = text(&refused.stdout) + &text(&refused.stderr);
+    assert!(said.contains("devices.0.certificate: ") && said.contains("public key"), "{said}");
+    assert_eq!(validate(&[]).status.code(), Some(2));
+}
+
+#[test]
 fn validate_says_what_would_be_sent_and_needs_no_password() {
     let arguments = ["validate", "--host", "192.0.2.1", "--user", "x", "--os", "junos"];
     let mut command = bare();

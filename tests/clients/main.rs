@@ -1,5 +1,6 @@
 //! As its users meet it: the command line, clients made of its document, a browser, the commands of its documentation.
 #![expect(
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
     clippy::unwrap_used,
@@ -13,3 +14,4 @@ mod docs;
 mod document;
 mod support;
 mod typescript;
+mod vault;

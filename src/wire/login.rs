@@ -1,0 +1,149 @@
+//! Who logs in to a device or a jump host, as a request writes it down: secrets of its own, or the name of a set.
+
+use serde_json::Value;
+
+use super::{
+    field::{Faults, Object, Place, text},
+    request::{RequestRules, read_secret, read_username},
+};
+use crate::{
+    certificate::Certificate,
+    device::{Credentials, Login, PrivateKey},
+    jump::Hop,
+    secret::Secret,
+};
+
+/// The field that names a set.
+const CREDENTIAL: &str = "credential";
+/// Longest password, in bytes.
+const WORD_BYTES: usize = 1024;
+/// Longest private key, in bytes.
+const KEY_BYTES: usize = 32 * 1024;
+
+/// What is there but wrong has been reported, and is not "not given".
+struct Wrong;
+
+type Given = Result<Option<Secret>, Wrong>;
+
+/// The fields that come first; others stand between them and the rest.
+pub(super) struct First {
+    username: Option<String>,
+    password: Given,
+}
+
+/// Reads user name and password; they are needed where no set and no key stands for them.
+pub(super) fn first(object: &mut Object, faults: &mut Faults) -> First {
+    if object.has(CREDENTIAL) {
+        refuse(object, "username", faults);
+        refuse(object, "password", faults);
+        return First { username: None, password: Ok(None) };
+    }
+    let username =
+        object.required("username", faults).and_then(|found| read_username(found, faults));
+    let password = if object.has("private_key") {
+        object.optional("password")
+    } else {
+        object.required("password", faults)
+    };
+    First { username, password: given(password, "Password", WORD_BYTES, faults) }
+}
+
+/// Reads the rest; `with_enable` where there is something to enable.
+pub(super) fn rest(
+    First { username, password }: First,
+    object: &mut Object,
+    with_enable: bool,
+    rules: &RequestRules<'_>,
+    faults: &mut Faults,
+) -> Option<Login> {
+    let is_set = object.has(CREDENTIAL);
+    let mut secret = |name, what, most| {
+        if is_set {
+            refuse(object, name, faults);
+            return Ok(None);
+        }
+        given(object.optional(name), what, most, faults)
+    };
+    let enable = if with_enable {
+        secret("enable_password", "Enable password", WORD_BYTES)
+    } else {
+        Ok(None)
+    };
+    let key = secret("private_key", "Private key", KEY_BYTES);
+    let passphrase = secret("private_key_passphrase", "Passphrase", WORD_BYTES);
+    let certificate = if is_set {
+        refuse(object, "certificate", faults);
+        Ok(None)
+    } else {
+        read_certificate(object, matches!(key, Ok(None)), faults)
+    };
+    if let Some(found) = object.optional(CREDENTIAL) {
+        return read_set(found, rules, faults);
+    }
+    let (password, enable_password) = (password.ok()?, enable.ok()?);
+    let (key, passphrase) = (key.ok()?, passphrase.ok()?);
+    let certificate = certificate.ok()?;
+    let private_key = key.map(|text| PrivateKey { text, passphrase, certificate });
+    Some(Login::Given(Credentials { username: username?, password, private_key, enable_password }))
+}
+
+/// Notes a fault if a set would be sent through hosts that the request brings: they could lead to anywhere.
+///
+/// `place` is that of the object that names the set; true if all is well.
+pub(super) fn check_way(login: &Login, before: &[Hop], place: &Place, faults: &mut Faults) -> bool {
+    let is_well = login.set().is_none() || before.iter().all(|hop| hop.is_own);
+    if !is_well {
+        faults.value(
+            &place.field(CREDENTIAL),
+            "A credential set is not sent through jump hosts that the request brings; go through those of the service's settings, by name",
+        );
+    }
+    is_well
+}
+
+fn read_certificate(
+    object: &mut Object,
+    has_no_key: bool,
+    faults: &mut Faults,
+) -> Result<Option<Certificate>, Wrong> {
+    let Some(found) = object.optional("certificate") else { return Ok(None) };
+    let place = found.1.clone();
+    let text = text(found, faults).ok_or(Wrong)?;
+    if has_no_key {
+        faults.value(&place, "A certificate goes with its `private_key`");
+        return Err(Wrong);
+    }
+    let read = Certificate::parse(&text).map_err(|error| faults.value(&place, error));
+    read.map(Some).map_err(|()| Wrong)
+}
+
+/// One sentence for a set that is not there and for one that is not for this caller: names cannot be probed.
+fn read_set(found: (Value, Place), rules: &RequestRules<'_>, faults: &mut Faults) -> Option<Login> {
+    let place = found.1.clone();
+    let name = text(found, faults)?;
+    let set = rules.ssh.credentials.named(&name, rules.asking).cloned();
+    if set.is_none() {
+        faults.value(
+            &place,
+            "There is no credential set of this name for this caller; the service's operator says which there are",
+        );
+    }
+    set.map(Login::Set)
+}
+
+/// Notes a fault if the field is there.
+fn refuse(object: &mut Object, name: &'static str, faults: &mut Faults) {
+    if let Some((value, place)) = object.optional(name) {
+        faults.value(
+            &place,
+            format_args!("A credential set brings its own; leave out `{name}` or `{CREDENTIAL}`"),
+        );
+        if let Value::String(text) = value {
+            drop(Secret::new(text));
+        }
+    }
+}
+
+fn given(found: Option<(Value, Place)>, what: &str, most: usize, faults: &mut Faults) -> Given {
+    found.map(|found| read_secret(found, what, most, faults).ok_or(Wrong)).transpose()
+}
