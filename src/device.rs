@@ -106,6 +106,8 @@ pub struct Credentials {
     pub password: Option<Secret>,
     /// Private key, tried before the password where the device offers both.
     pub private_key: Option<PrivateKey>,
+    /// Further keys, tried in turn when that one was refused.
+    pub more_keys: Vec<PrivateKey>,
     /// Secret for the platform's `enable`; without it the session stays at its login level.
     pub enable_password: Option<Secret>,
 }
@@ -122,8 +124,10 @@ pub struct PrivateKey {
 /// One device of a request.
 #[derive(Clone, Debug)]
 pub struct Device {
-    /// Where it is.
+    /// Its name, as the request has it.
     pub host: Host,
+    /// Where it is: the same, unless the operator's SSH configuration says more of that name.
+    pub at: Host,
     /// TCP port of its SSH server, 1 to 65535.
     pub port: u16,
     /// Who logs in.

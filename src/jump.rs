@@ -1,6 +1,6 @@
 //! Hosts on the way to a device: those that a request names, and those that the operator's rules say.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use ipnet::IpNet;
 
@@ -28,6 +28,8 @@ pub struct Hop {
     pub host_key: HostKeyCheck,
     /// The operator has named it himself: the lists of targets are for what callers name.
     pub is_own: bool,
+    /// How long its TCP connection may take, if not as long as every other.
+    pub connect_timeout: Option<Duration>,
 }
 
 /// The operator's jump hosts, and which devices are behind them.
@@ -57,11 +59,10 @@ impl JumpRules {
         self.named.iter().find(|(known, _)| known == name).map(|(_, hop)| hop)
     }
 
-    /// The hosts on the way to a device.
+    /// The rule that a device goes by.
     #[must_use]
-    pub fn way_to(&self, host: &Host, addresses: &[SocketAddr]) -> &[Hop] {
-        let rule = self.rules.iter().find(|rule| rule.covers(host, addresses));
-        rule.map_or(&[], |rule| &rule.via)
+    pub fn rule_for(&self, host: &Host, addresses: &[SocketAddr]) -> Option<&JumpRule> {
+        self.rules.iter().find(|rule| rule.covers(host, addresses))
     }
 }
 
@@ -88,14 +89,16 @@ mod tests {
             password: None,
             private_key: None,
             enable_password: None,
+            more_keys: Vec::new(),
         };
         Hop {
             host: Host::parse(name).unwrap(),
             port: 22,
             credentials,
             profile: SshProfile::Modern,
-            host_key: HostKeyCheck { pin: None, rules: Arc::default() },
+            host_key: HostKeyCheck { pin: None, rules: Arc::default(), alias: None },
             is_own: true,
+            connect_timeout: None,
         }
     }
 
@@ -127,8 +130,9 @@ mod tests {
             ("192.0.2.1", &["192.0.2.1:22"], ""),
         ] {
             let addresses: Vec<SocketAddr> = addresses.iter().map(|a| a.parse().unwrap()).collect();
-            let way = rules.way_to(&Host::parse(host).unwrap(), &addresses);
-            let way: Vec<_> = way.iter().map(|hop| hop.host.as_str()).collect();
+            let rule = rules.rule_for(&Host::parse(host).unwrap(), &addresses);
+            let way: Vec<_> =
+                rule.iter().flat_map(|rule| &rule.via).map(|hop| hop.host.as_str()).collect();
             assert_eq!(way.join(" "), want, "{host} {addresses:?}");
         }
         assert!(rules.named("b1").is_some() && rules.named("b2").is_none());

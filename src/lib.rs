@@ -28,6 +28,7 @@ pub mod secret;
 pub mod settings;
 pub mod simulator;
 pub mod ssh;
+pub mod ssh_config;
 pub mod ssh_policy;
 pub mod startup;
 pub mod target;

@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 /// From the pure to the doors. Rooms of one line do not know each other unless they are listed as exceptions.
-const LAYERS: [&[&str]; 6] = [
+const LAYERS: [&[&str]; 7] = [
     &[
         "allowance",
         "codes",
@@ -20,6 +20,7 @@ const LAYERS: [&[&str]; 6] = [
         "target",
     ],
     &["command", "catalog", "device", "outcome"],
+    &["ssh_config"],
     &["plan", "ssh_policy", "jump"],
     &["ssh", "metrics"],
     &["executor"],

@@ -109,12 +109,12 @@ impl Shared {
         let clock = self.clock(turn);
         let started = Instant::now();
         let addresses =
-            self.resolve(&plan.device.host, plan.device.port, Some(&plan.targets), &clock).await;
+            self.resolve(&plan.device.at, plan.device.port, Some(&plan.targets), &clock).await;
         timing.resolve = Some(started.elapsed());
         let addresses = addresses?;
         let jump = self.resolve_jump(&plan, &addresses, &clock).await?;
         let Some(first) = addresses.first().copied() else { return Ok(SessionReport::default()) };
-        let DevicePlan { device, commands, profile, host_key, .. } = plan;
+        let DevicePlan { device, commands, profile, host_key, connect_timeout, .. } = plan;
         let commands: Arc<[PlannedCommand]> = commands.into();
         let os = Os::new(&device.os, Some(&device.platform));
         let records = Records {
@@ -131,6 +131,7 @@ impl Shared {
             limits: self.limits.session,
             profile,
             host_key,
+            connect_timeout,
             jump,
             clock,
             allowance: Arc::clone(&turn.request.allowance),
@@ -242,20 +243,24 @@ impl Shared {
         addresses: &[SocketAddr],
         clock: &Clock,
     ) -> Result<Vec<Leg>, SessionError> {
+        let host = &plan.device.host;
         let hops = match &plan.jump {
-            Jump::Said(hops) => hops,
-            Jump::ByRule(ssh) => ssh.jumps.way_to(&plan.device.host, addresses),
+            Jump::Said(hops) => hops.clone(),
+            Jump::ByRule(ssh) => ssh
+                .way_to(host, addresses)
+                .map_err(|reason| SessionError::NoWay { host: host.to_string(), reason })?,
         };
+        let n_hops = hops.len();
         let mut legs = Vec::new();
-        for (index, hop) in hops.iter().enumerate() {
+        for (index, hop) in hops.into_iter().enumerate() {
             let targets = (!hop.is_own).then_some(&*plan.targets);
             let addresses = self.resolve(&hop.host, hop.port, targets, clock).await;
             let addresses = addresses.map_err(|cause| SessionError::JumpFailed {
                 hop: index + 1,
-                of: hops.len(),
+                of: n_hops,
                 cause: Box::new(cause),
             })?;
-            legs.push(Leg { hop: hop.clone(), addresses });
+            legs.push(Leg { hop, addresses });
         }
         Ok(legs)
     }

@@ -5,9 +5,7 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
 
-use super::{PublicKey, base64};
-
-const DEFAULT_PORT: u16 = 22;
+use super::{PublicKey, SSH_PORT, base64};
 
 /// The keys of a file, and whose they are.
 #[derive(Clone, Debug, Default)]
@@ -66,6 +64,16 @@ struct Pattern {
     text: String,
 }
 
+impl Known {
+    /// What two files say together.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.keys.extend(other.keys);
+        self.revoked.extend(other.revoked);
+        self.has_authority |= other.has_authority;
+        self
+    }
+}
+
 impl KnownHosts {
     /// # Errors
     /// The first line that cannot be read.
@@ -118,7 +126,7 @@ fn written(host: &str, port: u16) -> String {
         Ok(address) => address.to_string(),
         Err(_) => host.to_ascii_lowercase(),
     };
-    if port == DEFAULT_PORT { host } else { format!("[{host}]:{port}") }
+    if port == SSH_PORT { host } else { format!("[{host}]:{port}") }
 }
 
 impl Line {
@@ -176,6 +184,12 @@ impl Names {
 #[must_use]
 pub fn covers(pattern: &str, name: &str) -> bool {
     matches(pattern.to_ascii_lowercase().as_bytes(), name.to_ascii_lowercase().as_bytes())
+}
+
+/// The same in letters as they are written.
+#[must_use]
+pub fn covers_as_written(pattern: &str, name: &str) -> bool {
+    matches(pattern.as_bytes(), name.as_bytes())
 }
 
 /// `*` for any text, `?` for one character. Goes back to the last `*` only: no pattern takes long.

@@ -10,13 +10,14 @@ use std::{fmt, sync::Arc};
 
 use sha2::{Digest as _, Sha256};
 
-pub use self::known_hosts::{Known, KnownHosts, KnownHostsError, covers};
+pub use self::known_hosts::{Known, KnownHosts, KnownHostsError, covers, covers_as_written};
 use crate::profile::SshProfile;
 
 /// The types of keys that servers show.
 const KINDS: [&str; 5] =
     ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"];
 const FINGERPRINT_BYTES: usize = 32;
+const SSH_PORT: u16 = 22;
 
 /// A public key as SSH sends it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -166,13 +167,13 @@ pub enum HostKeyPolicy {
 pub struct HostKeyRules {
     /// For devices whose key nobody has named.
     pub policy: HostKeyPolicy,
-    /// The keys that are known.
-    pub known_hosts: KnownHosts,
+    /// The keys that are known, of every file together.
+    pub known_hosts: Vec<Arc<KnownHosts>>,
 }
 
 impl Default for HostKeyRules {
     fn default() -> Self {
-        Self { policy: HostKeyPolicy::AcceptAny, known_hosts: KnownHosts::default() }
+        Self { policy: HostKeyPolicy::AcceptAny, known_hosts: Vec::new() }
     }
 }
 
@@ -183,13 +184,20 @@ pub struct HostKeyCheck {
     pub pin: Option<Pin>,
     /// The operator's word.
     pub rules: Arc<HostKeyRules>,
+    /// The name that its key has in the files, whatever its host and port are.
+    pub alias: Option<String>,
 }
 
 impl HostKeyCheck {
     /// What `host` on `port` is to show. Reads through the whole file: not for a thread that others wait for.
     #[must_use]
     pub fn expected(&self, host: &str, port: u16) -> Expected {
-        let known = self.rules.known_hosts.look_up(host, port);
+        let (host, port) = match &self.alias {
+            Some(alias) => (alias.as_str(), SSH_PORT),
+            None => (host, port),
+        };
+        let known = self.rules.known_hosts.iter().map(|file| file.look_up(host, port));
+        let known = known.fold(Known::default(), Known::and);
         Expected { pin: self.pin.clone(), known, policy: self.rules.policy }
     }
 }
@@ -289,9 +297,10 @@ mod tests {
     }
 
     fn expected(pin: Option<&str>, file: &str, policy: HostKeyPolicy) -> Expected {
-        let rules = HostKeyRules { policy, known_hosts: KnownHosts::parse(file).unwrap() };
+        let rules =
+            HostKeyRules { policy, known_hosts: vec![Arc::new(KnownHosts::parse(file).unwrap())] };
         let pin = pin.map(|pin| Pin::parse(pin).unwrap());
-        HostKeyCheck { pin, rules: Arc::new(rules) }.expected("r1", 22)
+        HostKeyCheck { pin, rules: Arc::new(rules), alias: None }.expected("r1", 22)
     }
 
     #[test]

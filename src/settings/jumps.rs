@@ -114,10 +114,16 @@ impl JumpEntry {
                 password,
                 private_key: key.map(|text| PrivateKey { text, passphrase }),
                 enable_password: None,
+                more_keys: Vec::new(),
             },
             profile: self.ssh_profile,
-            host_key: HostKeyCheck { pin: pin.transpose()?, rules: Arc::clone(host_keys) },
+            host_key: HostKeyCheck {
+                pin: pin.transpose()?,
+                rules: Arc::clone(host_keys),
+                alias: None,
+            },
             is_own: true,
+            connect_timeout: None,
         })
     }
 }

@@ -11,6 +11,7 @@ mod rotation;
 mod row;
 mod sources;
 mod ssh;
+mod ssh_config;
 mod table;
 mod value;
 

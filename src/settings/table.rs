@@ -153,6 +153,12 @@ settings! {
         /// TOML file with jump hosts and rules on which devices are behind them, for requests that say nothing of the way;
         /// `docs/ssh.md` describes it.
         jumps_file: Option<PathBuf> = None, reloads true;
+        /// An OpenSSH client configuration (`ssh_config`): host names, ports, algorithms, host keys and jump hosts for what
+        /// neither a request nor `JUMPS_FILE` says; `docs/ssh.md` lists what is read of it.
+        ssh_config: Option<PathBuf> = None, reloads true;
+        /// Lets requests that give neither password nor key log in to devices with the `IdentityFile` that `SSH_CONFIG` has
+        /// for them. Whoever may send requests may then read every device that takes one of these keys.
+        ssh_config_logins: bool = false, reloads true;
     }
     "Metrics" {
         /// Prometheus metrics at `/metrics`.

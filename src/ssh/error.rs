@@ -222,6 +222,16 @@ pub enum SessionError {
         /// Both sides' lists and what may help, beginning with `; `.
         hint: String,
     },
+    /// The operator's SSH configuration has a way that cannot be gone.
+    #[error(
+        "jump: the service's SSH configuration has no usable way to {host} ({reason}); its operator can mend that, or give `jump`"
+    )]
+    NoWay {
+        /// The device.
+        host: String,
+        /// Why, with file and line.
+        reason: String,
+    },
     /// Something else answers on this port.
     #[error("handshake: what listens at {addr} does not speak SSH; check the port")]
     NotSsh {
@@ -371,6 +381,7 @@ impl SessionError {
             Self::JumpRefused { .. } => "jump_forwarding_refused",
             Self::KeyUnusable { .. } => "key_unusable",
             Self::NoCommonAlgorithm { .. } => "no_common_algorithm",
+            Self::NoWay { .. } => "jump_unusable",
             Self::NotSsh { .. } => "not_ssh",
             Self::PasswordExpired { .. } => "password_expired",
             Self::PromptTimeout { .. } => "prompt_timeout",

@@ -232,7 +232,7 @@ impl Connection {
         let offers = |method: &str| offered.split(',').any(|one| one == method);
         let (method, result) = match (&credentials.private_key, &credentials.password) {
             (Some(key), _) if offers("publickey") => {
-                ("private key", self.login_with_key(user, key, until))
+                ("private key", self.login_with_keys(user, key, &credentials.more_keys, until))
             }
             (_, Some(password)) if offers("password") => (
                 "password",
@@ -255,6 +255,25 @@ impl Connection {
             Err(Fault::Failed { code: -16 | -48 | -51, reason }) => Ok(Login::KeyUnusable(reason)),
             Err(fault) => Err(fault),
         }
+    }
+
+    /// Tries keys in turn until one is let in.
+    fn login_with_keys(
+        &mut self,
+        user: &str,
+        first: &PrivateKey,
+        more: &[PrivateKey],
+        until: Deadline,
+    ) -> Result<(), Fault> {
+        let mut result = self.login_with_key(user, first, until);
+        for key in more {
+            // Refused, or none that can be used.
+            let Err(Fault::Failed { code: -16 | -18 | -19 | -48 | -51, .. }) = result else {
+                break;
+            };
+            result = self.login_with_key(user, key, until);
+        }
+        result
     }
 
     fn login_with_key(

@@ -3,7 +3,11 @@
 //! One peer after the other is reached in the same steps; a failure says at which of them. Not here: what is done at
 //! the device's terminal (`session`).
 
-use std::{io::ErrorKind, net::SocketAddr, time::Instant};
+use std::{
+    io::ErrorKind,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use super::{
     error::{Phase, SessionError},
@@ -27,6 +31,7 @@ struct Peer<'a> {
     credentials: &'a Credentials,
     profile: SshProfile,
     host_key: &'a HostKeyCheck,
+    connect_timeout: Option<Duration>,
 }
 
 /// A peer that was logged in to, and its address.
@@ -54,12 +59,13 @@ impl Session<'_> {
             })?);
         }
         let device = Peer {
-            host: job.device.host.as_str(),
+            host: job.device.at.as_str(),
             port: job.device.port,
             addresses,
             credentials: &job.device.credentials,
             profile: job.profile,
             host_key: &job.host_key,
+            connect_timeout: job.connect_timeout,
         };
         self.reach_peer(&device, way, job.jump.len())
     }
@@ -81,7 +87,7 @@ impl Session<'_> {
     }
 
     fn connect(&mut self, peer: &Peer<'_>) -> Result<(Path, SocketAddr), SessionError> {
-        let limit = self.job.limits.connect;
+        let limit = peer.connect_timeout.unwrap_or(self.job.limits.connect);
         let started = Instant::now();
         let lifeline = self.lifeline;
         let until = self.step(limit);
@@ -115,7 +121,7 @@ impl Session<'_> {
         (carrier, hop_addr): Reached,
         hop: usize,
     ) -> Result<(Path, SocketAddr), SessionError> {
-        let limit = self.job.limits.connect;
+        let limit = peer.connect_timeout.unwrap_or(self.job.limits.connect);
         let started = Instant::now();
         let until = self.step(limit);
         let result = carrier.open_tunnel(peer.addresses, until);
@@ -325,6 +331,7 @@ impl<'a> Peer<'a> {
             credentials: &hop.credentials,
             profile: hop.profile,
             host_key: &hop.host_key,
+            connect_timeout: hop.connect_timeout,
         }
     }
 

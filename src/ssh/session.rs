@@ -85,6 +85,8 @@ pub struct SessionJob {
     pub profile: SshProfile,
     /// Which key the device must show.
     pub host_key: HostKeyCheck,
+    /// How long its TCP connection may take, if not as long as every other.
+    pub connect_timeout: Option<Duration>,
     /// The hosts to go through, the first one first.
     pub jump: Vec<Leg>,
     /// How long in all.

@@ -125,9 +125,11 @@ fn read_hop(
             password,
             private_key,
             enable_password: None,
+            more_keys: Vec::new(),
         },
         profile: profile.unwrap_or(rules.ssh.profile),
         is_own: false,
-        host_key: HostKeyCheck { pin, rules: Arc::clone(&rules.ssh.host_keys) },
+        host_key: HostKeyCheck { pin, rules: Arc::clone(&rules.ssh.host_keys), alias: None },
+        connect_timeout: None,
     })
 }

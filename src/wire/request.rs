@@ -16,13 +16,13 @@ use crate::{
     command::{CheckedCommand, CommandInput, CommandPolicy, FilterWhere, PipeOption, Rule, check},
     config_tree::is_configuration,
     device::{Credentials, Device, Host, PrivateKey},
-    host_key::{HostKeyCheck, Pin},
+    host_key::Pin,
     jump::Hop,
     plan::{DevicePlan, Jump, Parse, Plan, PlannedCommand},
     platform::{Platform, Registry},
     profile::SshProfile,
     secret::Secret,
-    ssh_policy::SshPolicy,
+    ssh_policy::{Said, SshPolicy},
     target::TargetPolicy,
 };
 
@@ -230,6 +230,7 @@ struct DeviceDraft {
     profile: Option<SshProfile>,
     pin: Option<Pin>,
     jump: Option<Vec<Hop>>,
+    said: Said,
 }
 
 #[derive(Clone)]
@@ -305,14 +306,16 @@ fn read_plan(body: Value, rules: &RequestRules<'_>, faults: &mut Faults) -> Opti
                 .clone(),
         };
         if let Some(device) = draft.device {
-            let profile = draft.profile.or(profile).unwrap_or(rules.ssh.profile);
+            let (ssh, said) = (&rules.ssh, &draft.said);
+            let profile = draft.profile.or(profile).or(said.profile).unwrap_or(ssh.profile);
             let targets = Arc::clone(rules.targets);
-            let host_key = HostKeyCheck { pin: draft.pin, rules: Arc::clone(&rules.ssh.host_keys) };
+            let host_key = ssh.configured.host_key(said, draft.pin, &ssh.host_keys);
             plans.push(DevicePlan {
                 device,
                 commands,
                 profile,
                 host_key,
+                connect_timeout: said.connect_timeout,
                 jump: draft.jump.map_or_else(|| Jump::ByRule(Arc::clone(&rules.ssh)), Jump::Said),
                 targets,
             });
@@ -344,13 +347,31 @@ fn read_device(
 ) -> DeviceDraft {
     let mut draft = DeviceDraft::default();
     let Some(mut object) = Object::read(value, place, faults) else { return draft };
-    let host = object.required("hostname", faults).and_then(|found| read_host(found, faults));
-    let port = object.optional("port").map_or(Some(22), |found| read_port(found, faults));
-    let username =
-        object.required("username", faults).and_then(|found| read_username(found, faults));
+    let host = object.required("hostname", faults).and_then(|found| {
+        let place = found.1.clone();
+        let host = read_host(found, faults)?;
+        let said = rules.ssh.configured.of(&host).map_err(|why| faults.value(&place, why));
+        draft.said = said.unwrap_or_default();
+        Some(host)
+    });
+    let port = draft.said.port.unwrap_or(22);
+    let port = object.optional("port").map_or(Some(port), |found| read_port(found, faults));
     let has_key = object.has("private_key");
-    let password =
-        if has_key { object.optional("password") } else { object.required("password", faults) };
+    // What the request gives goes; only where it gives nothing do the operator's own keys.
+    let login = draft.said.login.take().filter(|_| !has_key && !object.has("password"));
+    let (own_user, own_key, more_keys) = match login {
+        Some(login) => (login.user, Some(login.key), login.more_keys),
+        None => (None, None, Vec::new()),
+    };
+    let username = match own_user {
+        Some(user) => own_username(user, object.optional("username"), faults),
+        None => object.required("username", faults).and_then(|found| read_username(found, faults)),
+    };
+    let password = if has_key || own_key.is_some() {
+        object.optional("password")
+    } else {
+        object.required("password", faults)
+    };
     let password = password.map(|found| read_secret(found, "Password", 1024, faults));
     let platform =
         object.required("os", faults).and_then(|found| read_platform(found, rules, faults));
@@ -384,9 +405,11 @@ fn read_device(
         && let (Some(host), Some(port), Some(username), Some((platform, os))) =
             (host, port, username, platform)
     {
-        let private_key = key.map(|text| PrivateKey { text, passphrase });
-        let credentials = Credentials { username, password, private_key, enable_password };
-        draft.device = Some(Device { host, port, credentials, platform, os });
+        let private_key = key.map(|text| PrivateKey { text, passphrase }).or(own_key);
+        let credentials =
+            Credentials { username, password, private_key, more_keys, enable_password };
+        let at = draft.said.at.take().unwrap_or_else(|| host.clone());
+        draft.device = Some(Device { host, at, port, credentials, platform, os });
     }
     draft
 }
@@ -420,6 +443,23 @@ pub(super) fn read_username(found: (Value, Place), faults: &mut Faults) -> Optio
     };
     faults.value(&place, fault);
     None
+}
+
+/// The user that the operator's key is for: a caller chooses no other one for it.
+fn own_username(
+    user: String,
+    found: Option<(Value, Place)>,
+    faults: &mut Faults,
+) -> Option<String> {
+    let Some(found) = found else { return Some(user) };
+    let place = found.1.clone();
+    let named = read_username(found, faults)?;
+    if named != user {
+        faults
+            .value(&place, "The service's key for this device is another user's: give `password`");
+        return None;
+    }
+    Some(user)
 }
 
 pub(super) fn read_secret(

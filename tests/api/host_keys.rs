@@ -22,7 +22,7 @@ async fn read(service: &Service, device: Value) -> Value {
 }
 
 /// The line of a `known_hosts` file for a device, as OpenSSH's own client writes it on its first visit.
-async fn visit(port: u16, options: &[&str]) -> String {
+pub(crate) async fn visit(port: u16, options: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("known_hosts");
     let mut ssh = Command::new("ssh");

@@ -30,6 +30,8 @@ mod reload;
 mod secrets;
 mod settings;
 mod shutdown;
+mod ssh_config;
+mod ssh_config_use;
 mod ssh_profiles;
 mod stream;
 mod support;
