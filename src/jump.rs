@@ -30,6 +30,8 @@ pub struct Hop {
     pub is_own: bool,
     /// How long its TCP connection may take, if not as long as every other.
     pub connect_timeout: Option<Duration>,
+    /// The host before it looks its name up.
+    pub resolves_there: bool,
 }
 
 /// The operator's jump hosts, and which devices are behind them.
@@ -50,6 +52,8 @@ pub struct JumpRule {
     pub names: Vec<String>,
     /// The hosts to go through, the first one first; none to go there directly.
     pub via: Vec<Hop>,
+    /// Names are looked up at the other end: that of a device by the last host, that of a host by the one before it.
+    pub resolves_there: bool,
 }
 
 impl JumpRules {
@@ -64,16 +68,31 @@ impl JumpRules {
     pub fn rule_for(&self, host: &Host, addresses: &[SocketAddr]) -> Option<&JumpRule> {
         self.rules.iter().find(|rule| rule.covers(host, addresses))
     }
+
+    /// The rule by which the last host on the way looks a device's name up, if that is what goes for its name: before
+    /// anything is looked up here, and so before rules by addresses.
+    #[must_use]
+    pub fn rule_beyond(&self, host: &Host) -> Option<&JumpRule> {
+        let rule = self.rules.iter().find(|rule| rule.names(host));
+        rule.filter(|rule| rule.resolves_there && host.is_name())
+    }
 }
 
 impl JumpRule {
+    /// True if it is a rule for this name.
+    #[must_use]
+    pub fn names(&self, host: &Host) -> bool {
+        let name = host.as_str();
+        let plain = name.strip_suffix('.').unwrap_or(name);
+        self.names.iter().any(|pattern| covers(pattern, name) || covers(pattern, plain))
+    }
+
     fn covers(&self, host: &Host, addresses: &[SocketAddr]) -> bool {
         let is_in = |addr: &SocketAddr| {
             let address = addr.ip().to_canonical();
             self.targets.iter().any(|net| net.contains(&address))
         };
-        self.names.iter().any(|pattern| covers(pattern, host.as_str()))
-            || (!addresses.is_empty() && addresses.iter().all(is_in))
+        self.names(host) || (!addresses.is_empty() && addresses.iter().all(is_in))
     }
 }
 
@@ -99,6 +118,7 @@ mod tests {
             host_key: HostKeyCheck { pin: None, rules: Arc::default(), alias: None },
             is_own: true,
             connect_timeout: None,
+            resolves_there: false,
         }
     }
 
@@ -108,6 +128,7 @@ mod tests {
             targets: targets.iter().map(|net| net.parse().unwrap()).collect(),
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             via: via.iter().map(|name| hop(name)).collect(),
+            resolves_there: false,
         };
         let rules = JumpRules {
             named: vec![("b1".to_owned(), hop("b1"))],

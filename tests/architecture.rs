@@ -38,7 +38,7 @@ const LAYERS: [&[&str]; 7] = [
     ],
 ];
 /// Rooms of one layer that may use each other, user first.
-const BESIDE: [(&str, &str); 33] = [
+const BESIDE: [(&str, &str); 34] = [
     ("access", "settings"),
     ("audit", "settings"),
     ("audit", "telemetry"),
@@ -55,6 +55,7 @@ const BESIDE: [(&str, &str); 33] = [
     ("plan", "jump"),
     ("plan", "ssh_policy"),
     ("ssh_policy", "jump"),
+    ("target", "host_key"),
     ("outcome", "catalog"),
     ("http", "access"),
     ("http", "audit"),

@@ -142,6 +142,7 @@ impl Settings {
             allow: self.targets_allow.clone(),
             deny: self.targets_deny.clone(),
             ports: self.targets_ports.clone(),
+            names: self.targets_names.clone(),
         };
         TargetPolicy::new(self.targets_allow_loopback, lists)
     }

@@ -130,6 +130,9 @@ settings! {
         targets_deny: Vec<IpNet> = Vec::new(), reloads true;
         /// TCP ports that may be connected to; all, if there are none.
         targets_ports: Vec<u16> = Vec::new(), reloads true;
+        /// Names that a jump host may look up where this service cannot: `*.lab.example`, `!` before those that it may not. Their
+        /// addresses are not known here, so that with `TARGETS_ALLOW` or `TARGETS_DENY` no others may be left to it.
+        targets_names: Vec<String> = Vec::new(), reloads true;
         /// Folder with platform definitions of your own.
         platforms_dir: Option<PathBuf> = None, reloads true;
         /// Folder with `TextFSM` templates of your own: asked before the library, read anew when it changes. With an `index` in

@@ -7,10 +7,10 @@ use std::{
 };
 
 use russh::{
-    Channel, ChannelId, MethodKind, MethodSet, Pty,
+    Channel, ChannelId, ChannelOpenFailure, MethodKind, MethodSet, Pty,
     server::{self, Auth, ChannelOpenHandle, Msg, Session},
 };
-use tokio::{sync::mpsc, time::sleep};
+use tokio::{io::copy_bidirectional, net::TcpStream, sync::mpsc, time::sleep};
 
 use super::{
     fault::Fault,
@@ -197,6 +197,33 @@ impl server::Handler for Login {
         // A handle that is dropped is a refusal.
         if !self.has(Fault::ChannelRefused) {
             reply.accept().await;
+        }
+        Ok(())
+    }
+
+    async fn channel_open_direct_tcpip(
+        &mut self,
+        channel: Channel<Msg>,
+        host: &str,
+        port: u32,
+        _from: &str,
+        _from_port: u32,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Answer<()> {
+        let Some(target) = self.shared.look_up(host, port) else {
+            reply.reject(ChannelOpenFailure::ConnectFailed).await;
+            return Ok(());
+        };
+        match TcpStream::connect(target).await {
+            Ok(mut socket) => {
+                reply.accept().await;
+                tokio::spawn(async move {
+                    // An end of either side is the end of both.
+                    let _ = copy_bidirectional(&mut channel.into_stream(), &mut socket).await;
+                });
+            }
+            Err(_unreachable) => reply.reject(ChannelOpenFailure::ConnectFailed).await,
         }
         Ok(())
     }

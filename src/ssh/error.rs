@@ -1,6 +1,8 @@
 //! Why a device session ended early. Every variant names its phase, the device, the cause and the way out.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
+
+use crate::device::PeerAddr;
 
 /// Why a device gave nothing, or nothing more. No variant holds a secret: all may be logged and sent.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -11,7 +13,7 @@ pub enum SessionError {
     )]
     AuthMethod {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The methods the device listed.
         offered: String,
         /// What the request had.
@@ -23,7 +25,7 @@ pub enum SessionError {
     )]
     AuthRejected {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// `password`, `keyboard-interactive password` or `private key`.
         method: &'static str,
     },
@@ -34,7 +36,7 @@ pub enum SessionError {
     )]
     AuthTimeout {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The phase's limit.
         limit: Duration,
     },
@@ -45,7 +47,7 @@ pub enum SessionError {
     )]
     BannerTimeout {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The phase's limit.
         limit: Duration,
     },
@@ -58,7 +60,7 @@ pub enum SessionError {
     )]
     ConfigurationPrompt {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
     },
     /// Nobody listens.
     #[error(
@@ -66,13 +68,13 @@ pub enum SessionError {
     )]
     ConnectRefused {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
     },
     /// No way there.
     #[error("connect: {addr} cannot be reached ({reason}); check address, route and firewall")]
     ConnectFailed {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The system's word for it.
         reason: String,
     },
@@ -80,7 +82,7 @@ pub enum SessionError {
     #[error("connect: no answer from {addr} within {} s; check address, route and firewall", .limit.as_secs_f32())]
     ConnectTimeout {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The phase's limit.
         limit: Duration,
     },
@@ -99,7 +101,7 @@ pub enum SessionError {
     #[error("{phase}: {addr} closed the connection{hint}")]
     Disconnected {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// What was going on.
         phase: Phase,
         /// What may help, beginning with `; `, or nothing.
@@ -111,13 +113,13 @@ pub enum SessionError {
     )]
     EnableRejected {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
     },
     /// The SSH handshake broke.
     #[error("handshake: {addr} and Showrunner could not set up SSH ({reason})")]
     HandshakeFailed {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The SSH library's word for it.
         reason: String,
     },
@@ -125,7 +127,7 @@ pub enum SessionError {
     #[error("handshake: {addr} did not finish the SSH handshake within {} s", .limit.as_secs_f32())]
     HandshakeTimeout {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The phase's limit.
         limit: Duration,
     },
@@ -135,7 +137,7 @@ pub enum SessionError {
     )]
     HostKeyChanged {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// Type and fingerprint of the key it showed.
         shown: String,
         /// Those of the keys that were named.
@@ -149,7 +151,7 @@ pub enum SessionError {
     )]
     HostKeyRevoked {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// Type and fingerprint of the key it showed.
         shown: String,
     },
@@ -159,7 +161,7 @@ pub enum SessionError {
     )]
     HostKeyUnknown {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// Type and fingerprint of the key it showed.
         shown: String,
         /// What else there is to say, beginning with `; `, or nothing.
@@ -198,9 +200,9 @@ pub enum SessionError {
         /// Which, from 1.
         hop: usize,
         /// Its address.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// Where it was asked to connect to.
-        target: SocketAddr,
+        target: PeerAddr,
     },
     /// The key in the request is no key.
     #[error(
@@ -216,7 +218,7 @@ pub enum SessionError {
     )]
     NoCommonAlgorithm {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The profile of the request.
         profile: &'static str,
         /// Both sides' lists and what may help, beginning with `; `.
@@ -236,7 +238,7 @@ pub enum SessionError {
     #[error("handshake: what listens at {addr} does not speak SSH; check the port")]
     NotSsh {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
     },
     /// The device wants a new password first.
     #[error(
@@ -244,7 +246,7 @@ pub enum SessionError {
     )]
     PasswordExpired {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
     },
     /// No prompt came.
     #[error(
@@ -253,7 +255,7 @@ pub enum SessionError {
     )]
     PromptTimeout {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The platform whose prompts were waited for.
         platform: String,
         /// The phase's limit.
@@ -303,7 +305,7 @@ pub enum SessionError {
     #[error("login: {addr} has no free session ({said}); log others out or ask again later")]
     SessionLimit {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// What it said: the known words only.
         said: &'static str,
     },
@@ -311,7 +313,7 @@ pub enum SessionError {
     #[error("login: {addr} gives no terminal to this user ({reason}); check the user's rights")]
     ShellRefused {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The SSH library's word for it.
         reason: String,
     },
@@ -321,7 +323,7 @@ pub enum SessionError {
     )]
     ShellPrompt {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The platform whose prompt was expected.
         platform: String,
     },
@@ -339,7 +341,7 @@ pub enum SessionError {
     #[error("login: {addr} opened no terminal within {} s", .limit.as_secs_f32())]
     TerminalTimeout {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The phase's limit.
         limit: Duration,
     },
@@ -349,7 +351,7 @@ pub enum SessionError {
     )]
     UnexpectedQuestion {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
     },
 }
 

@@ -6,7 +6,7 @@
 
 use std::{
     io::{self, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::TcpStream,
     os::fd::OwnedFd,
 };
 
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     deadline::Deadline,
-    device::{Credentials, PrivateKey},
+    device::{Credentials, PeerAddr, PrivateKey},
     host_key::PublicKey,
     outcome::Algorithms,
     profile::SshProfile,
@@ -321,21 +321,21 @@ impl Connection {
     /// What the last target that was tried failed by.
     pub fn open_tunnel(
         mut self,
-        targets: &[SocketAddr],
+        targets: &[PeerAddr],
         until: Deadline,
-    ) -> Result<(Path, SocketAddr), NoTunnel> {
+    ) -> Result<(Path, PeerAddr), NoTunnel> {
         let mut failed = NoTunnel::Unreachable;
         for target in targets {
-            let host = target.ip().to_string();
+            let (host, port) = target.parts();
             let opened = self.drive(until, |session| {
-                session.channel_direct_tcpip(&host, target.port(), Some(("127.0.0.1", 0)))
+                session.channel_direct_tcpip(&host, port, Some(("127.0.0.1", 0)))
             });
             match opened {
                 Ok(channel) => {
                     let (pump, socket) = Pump::new().map_err(|_error| NoTunnel::Unreachable)?;
                     let tunnel = Tunnel { pump, channel, carrier: self };
                     let path = Path { socket: socket.into(), tunnel: Some(Box::new(tunnel)) };
-                    return Ok((path, *target));
+                    return Ok((path, target.clone()));
                 }
                 // The channel was refused; what for, the library says in words only.
                 Err(Fault::Failed { code: CHANNEL_FAILURE, reason }) => {

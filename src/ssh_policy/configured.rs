@@ -161,6 +161,8 @@ impl Configured {
             },
             is_own: true,
             connect_timeout: connect_timeout(values),
+            // As with OpenSSH: each host connects to the next one by its name.
+            resolves_there: true,
         })
     }
 

@@ -10,6 +10,7 @@ use crate::{
     host_key::HostKeyRules,
     jump::{Hop, JumpRules},
     profile::SshProfile,
+    target::TargetPolicy,
 };
 
 /// Settled once from the settings, shared by all requests.
@@ -26,6 +27,31 @@ pub struct SshPolicy {
 }
 
 impl SshPolicy {
+    /// The hosts on the way to a device whose name the last of them looks up, if that is how it is gone to: a rule says
+    /// so, or the SSH configuration has a way and the settings leave the name to others. `at` is the name to look up.
+    ///
+    /// # Errors
+    /// As [`way_to`](Self::way_to).
+    pub fn way_beyond(
+        &self,
+        host: &Host,
+        at: &Host,
+        targets: &TargetPolicy,
+    ) -> Result<Option<Vec<Hop>>, String> {
+        if !at.is_name() {
+            return Ok(None);
+        }
+        if let Some(rule) = self.jumps.rule_beyond(host) {
+            return Ok(rule.names(at).then(|| rule.via.clone()));
+        }
+        let is_ruled = self.jumps.rules.iter().any(|rule| rule.names(host));
+        if is_ruled || !targets.leaves_to_others(at.as_str()) {
+            return Ok(None);
+        }
+        let way = self.configured.way_to(host)?;
+        Ok(Some(way).filter(|way| !way.is_empty()))
+    }
+
     /// The hosts on the way to a device: by the first rule that covers it, else by the SSH configuration.
     ///
     /// # Errors

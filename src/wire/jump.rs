@@ -131,5 +131,6 @@ fn read_hop(
         is_own: false,
         host_key: HostKeyCheck { pin, rules: Arc::clone(&rules.ssh.host_keys), alias: None },
         connect_timeout: None,
+        resolves_there: false,
     })
 }

@@ -23,6 +23,7 @@ mod jump;
 mod logs;
 mod many;
 mod metrics;
+mod names_beyond;
 mod openssh;
 mod parsing;
 mod rate_limit;
