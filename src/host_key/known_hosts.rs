@@ -20,8 +20,8 @@ pub struct Known {
     pub keys: Vec<PublicKey>,
     /// Keys that must not be taken.
     pub revoked: Vec<PublicKey>,
-    /// An authority may vouch for it by a certificate, which is not read here.
-    pub has_authority: bool,
+    /// Authorities that may vouch for it by a certificate.
+    pub authorities: Vec<PublicKey>,
 }
 
 /// A line that cannot be read.
@@ -69,7 +69,7 @@ impl Known {
     pub(super) fn and(mut self, other: Self) -> Self {
         self.keys.extend(other.keys);
         self.revoked.extend(other.revoked);
-        self.has_authority |= other.has_authority;
+        self.authorities.extend(other.authorities);
         self
     }
 }
@@ -111,7 +111,7 @@ impl KnownHosts {
             match line.marker {
                 Marker::None => known.keys.push(line.key.clone()),
                 Marker::Revoked => known.revoked.push(line.key.clone()),
-                Marker::Authority => known.has_authority = true,
+                Marker::Authority => known.authorities.push(line.key.clone()),
             }
         }
         known
@@ -280,9 +280,9 @@ mod tests {
     fn markers_say_what_a_key_is() {
         let file = "# comment\n\n@revoked * TWO\n@cert-authority *.example ONE\nr1 ONE\nr1 TWO\n";
         let found = known(file, "r1", 22);
-        assert_eq!((found.keys.len(), found.revoked.len(), found.has_authority), (2, 1, false));
+        assert_eq!((found.keys.len(), found.revoked.len(), found.authorities.len()), (2, 1, 0));
         let found = known(file, "r1.example", 22);
-        assert_eq!((found.keys.len(), found.revoked.len(), found.has_authority), (0, 1, true));
+        assert_eq!((found.keys.len(), found.revoked.len(), found.authorities.len()), (0, 1, 1));
     }
 
     #[test]

@@ -4,12 +4,14 @@
 //! nothing is kept between requests. Not here: how keys are shown (`ssh`).
 
 mod base64;
+mod certificate;
 mod known_hosts;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use sha2::{Digest as _, Sha256};
 
+use self::certificate::{Certificate, certified};
 pub use self::known_hosts::{Known, KnownHosts, KnownHostsError, covers, covers_as_written};
 use crate::profile::SshProfile;
 
@@ -50,10 +52,13 @@ impl PublicKey {
         &self.kind
     }
 
-    /// `SHA256:…`, as OpenSSH prints it.
+    /// `SHA256:…`, as OpenSSH prints it: of a certificate that of its key.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        fingerprint(&Sha256::digest(&self.blob))
+        match Certificate::read(self) {
+            Some(certificate) => certificate.key.fingerprint(),
+            None => fingerprint(&Sha256::digest(&self.blob)),
+        }
     }
 }
 
@@ -198,7 +203,8 @@ impl HostKeyCheck {
         };
         let known = self.rules.known_hosts.iter().map(|file| file.look_up(host, port));
         let known = known.fold(Known::default(), Known::and);
-        Expected { pin: self.pin.clone(), known, policy: self.rules.policy }
+        let host = host.strip_suffix('.').unwrap_or(host).to_owned();
+        Expected { pin: self.pin.clone(), known, policy: self.rules.policy, host }
     }
 }
 
@@ -208,6 +214,8 @@ pub struct Expected {
     pin: Option<Pin>,
     known: Known,
     policy: HostKeyPolicy,
+    /// The name that a certificate must have.
+    host: String,
 }
 
 /// Why a key is not taken.
@@ -224,8 +232,8 @@ pub enum Distrust {
     Revoked,
     /// Nobody has named any.
     Unknown {
-        /// The file names an authority for this host, whose certificates are not read.
-        has_authority: bool,
+        /// Why an authority that the file names for this host does not vouch for the key.
+        authority: Option<&'static str>,
     },
 }
 
@@ -239,15 +247,43 @@ impl Expected {
         };
         let is_named = |algorithm: &&str| kinds.contains(&kind_of(algorithm));
         let all = || profile.host_keys().split(',');
-        let first = all().filter(is_named);
-        first.chain(all().filter(|one| !is_named(one))).collect::<Vec<_>>().join(",")
+        let named = all().filter(is_named).chain(all().filter(|one| !is_named(one)));
+        // A server with a certificate shows it only to those who ask.
+        let asks = self.pin.is_none() && !self.known.authorities.is_empty();
+        let with_certificate = all().filter(|one| asks && *one != "ssh-rsa").map(certified);
+        with_certificate.chain(named.map(str::to_owned)).collect::<Vec<_>>().join(",")
     }
 
-    /// True if the key that was shown is one that was named, false if it may be taken without.
+    /// True if the key that was shown is one that was named or vouched for, false if it may be taken without.
     ///
     /// # Errors
     /// The key must not be taken.
-    pub fn judge(&self, shown: &PublicKey) -> Result<bool, Distrust> {
+    pub fn judge(&self, shown: &PublicKey, now: SystemTime) -> Result<bool, Distrust> {
+        let Some(certificate) = Certificate::read(shown) else {
+            let none = "it showed no certificate";
+            return self.judge_key(shown, (!self.known.authorities.is_empty()).then_some(none));
+        };
+        let revoked = [&certificate.key, &certificate.authority];
+        if revoked.into_iter().any(|key| self.known.revoked.contains(key)) {
+            return Err(Distrust::Revoked);
+        }
+        let vouched = if self.known.authorities.contains(&certificate.authority) {
+            certificate.vouches(&self.host, now)
+        } else {
+            Err("it is of another authority")
+        };
+        match vouched {
+            Ok(()) => Ok(true),
+            // Without what is said of it the key may still be one that was named.
+            Err(why) => self.judge_key(&certificate.key, Some(why)),
+        }
+    }
+
+    fn judge_key(
+        &self,
+        shown: &PublicKey,
+        authority: Option<&'static str>,
+    ) -> Result<bool, Distrust> {
         if self.known.revoked.contains(shown) {
             return Err(Distrust::Revoked);
         }
@@ -268,9 +304,7 @@ impl Expected {
         }
         match self.policy {
             HostKeyPolicy::AcceptAny => Ok(false),
-            HostKeyPolicy::Strict => {
-                Err(Distrust::Unknown { has_authority: self.known.has_authority })
-            }
+            HostKeyPolicy::Strict => Err(Distrust::Unknown { authority }),
         }
     }
 }
@@ -344,19 +378,22 @@ mod tests {
         for policy in [HostKeyPolicy::AcceptAny, HostKeyPolicy::Strict] {
             for (pin, file) in [(Some(KEY), ""), (None, file.as_str()), (Some(FINGERPRINT), "")] {
                 let expected = expected(pin, file, policy);
-                assert_eq!(expected.judge(&key(KEY)), Ok(true));
-                let refused = expected.judge(&key(OTHER));
+                assert_eq!(expected.judge(&key(KEY), SystemTime::now()), Ok(true));
+                let refused = expected.judge(&key(OTHER), SystemTime::now());
                 assert!(
                     matches!(&refused, Err(Distrust::Changed { expected, .. }) if expected.contains(FINGERPRINT)),
                     "{refused:?}"
                 );
             }
             // The request knows better than the file, but never better than a revocation.
-            assert_eq!(expected(Some(OTHER), &file, policy).judge(&key(OTHER)), Ok(true));
+            assert_eq!(
+                expected(Some(OTHER), &file, policy).judge(&key(OTHER), SystemTime::now()),
+                Ok(true)
+            );
             let revoked = format!("@revoked * {KEY}\n{file}");
             for pin in [None, Some(KEY)] {
                 assert_eq!(
-                    expected(pin, &revoked, policy).judge(&key(KEY)),
+                    expected(pin, &revoked, policy).judge(&key(KEY), SystemTime::now()),
                     Err(Distrust::Revoked)
                 );
             }
@@ -366,11 +403,15 @@ mod tests {
     #[test]
     fn a_key_that_nobody_named_is_taken_or_refused_by_the_policy() {
         let elsewhere = format!("r2 {KEY}\n@cert-authority r1 {KEY}\n");
-        for (file, has_authority) in [("", false), (elsewhere.as_str(), true)] {
-            assert_eq!(expected(None, file, HostKeyPolicy::AcceptAny).judge(&key(KEY)), Ok(false));
+        let none_shown = Some("it showed no certificate");
+        for (file, authority) in [("", None), (elsewhere.as_str(), none_shown)] {
             assert_eq!(
-                expected(None, file, HostKeyPolicy::Strict).judge(&key(KEY)),
-                Err(Distrust::Unknown { has_authority })
+                expected(None, file, HostKeyPolicy::AcceptAny).judge(&key(KEY), SystemTime::now()),
+                Ok(false)
+            );
+            assert_eq!(
+                expected(None, file, HostKeyPolicy::Strict).judge(&key(KEY), SystemTime::now()),
+                Err(Distrust::Unknown { authority })
             );
         }
     }

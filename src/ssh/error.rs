@@ -165,7 +165,7 @@ pub enum SessionError {
         /// Type and fingerprint of the key it showed.
         shown: String,
         /// What else there is to say, beginning with `; `, or nothing.
-        hint: &'static str,
+        hint: String,
     },
     /// A fault of our own.
     #[error(

@@ -6,7 +6,7 @@
 use std::{
     io::ErrorKind,
     net::SocketAddr,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::{
@@ -258,7 +258,7 @@ impl Session<'_> {
                 addr: addr.clone(),
                 reason: "it showed no host key that can be read".to_owned(),
             })?;
-        let judged = expected.judge(&key);
+        let judged = expected.judge(&key, SystemTime::now());
         let (fingerprint, verified) = (key.fingerprint(), judged == Ok(true));
         self.report.host_key = Some(HostKey { algorithm, fingerprint, verified });
         let shown = key.to_string();
@@ -267,14 +267,12 @@ impl Session<'_> {
                 SessionError::HostKeyChanged { addr: addr.clone(), shown, expected, named_by }
             }
             Distrust::Revoked => SessionError::HostKeyRevoked { addr: addr.clone(), shown },
-            Distrust::Unknown { has_authority } => SessionError::HostKeyUnknown {
+            Distrust::Unknown { authority } => SessionError::HostKeyUnknown {
                 addr: addr.clone(),
                 shown,
-                hint: if has_authority {
-                    "; certificates of an authority are not read"
-                } else {
-                    ""
-                },
+                hint: authority.map_or_else(String::new, |why| {
+                    format!("; known_hosts names an authority, but as to its certificate: {why}")
+                }),
             },
         })
     }

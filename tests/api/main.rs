@@ -17,6 +17,7 @@ mod cancel;
 mod deadlines;
 mod execute;
 mod faults;
+mod host_certificates;
 mod host_keys;
 mod hostile;
 mod jump;
