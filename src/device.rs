@@ -95,6 +95,18 @@ impl PeerAddr {
         }
     }
 
+    /// The same for every spelling of a name.
+    #[must_use]
+    pub fn key(&self) -> Self {
+        match self {
+            Self::Address(address) => Self::Address(*address),
+            Self::Name(Host(name), port) => {
+                let plain = name.strip_suffix('.').unwrap_or(name);
+                Self::Name(Host(plain.to_ascii_lowercase()), *port)
+            }
+        }
+    }
+
     /// Address or name as a host that forwards takes it, and the port.
     #[must_use]
     pub fn parts(&self) -> (String, u16) {

@@ -100,7 +100,7 @@ impl TargetPolicy {
             self.loopback()
         } else if address.is_unspecified() {
             Err("unspecified address")
-        } else if address.is_unicast_link_local() {
+        } else if address.is_unicast_link_local() && !self.names_link_local(address) {
             Err("link-local address")
         } else if address.is_multicast() {
             Err("multicast address")
@@ -109,6 +109,12 @@ impl TargetPolicy {
         } else {
             Ok(())
         }
+    }
+
+    /// True if the settings name link-local networks of IPv6 themselves, and not only one that holds them too.
+    fn names_link_local(&self, address: Ipv6Addr) -> bool {
+        let is_named = |net: &IpNet| matches!(net, IpNet::V6(net) if net.network().is_unicast_link_local() && net.contains(&address));
+        self.lists.first().is_some_and(|lists| lists.allow.iter().any(is_named))
     }
 
     fn loopback(&self) -> Result<(), &'static str> {
@@ -221,6 +227,25 @@ mod tests {
         assert_eq!(policy.check(target("127.0.0.1")), Ok(()));
         assert_eq!(policy.check(target("::1")), Ok(()));
         assert!(policy.check(target("169.254.169.254")).is_err());
+    }
+
+    #[test]
+    fn link_local_addresses_are_for_those_who_name_them() {
+        let target: SocketAddr = "[fe80::1%2]:22".parse().unwrap();
+        let policy = |nets: &[&str]| {
+            let allow = nets.iter().map(|net| net.parse().unwrap()).collect();
+            TargetPolicy::new(false, TargetLists { allow, ..TargetLists::default() })
+        };
+        assert_eq!(policy(&["fe80::/10"]).check(target), Ok(()));
+        assert_eq!(policy(&["10.0.0.0/8", "fe80::/64"]).check(target), Ok(()));
+        for nets in [&[][..], &["::/0"], &["fe80:0:0:1::/64"], &["2001:db8::/32"]] {
+            assert!(policy(nets).check(target).is_err(), "{nets:?}");
+        }
+        let of_key =
+            TargetLists { allow: vec!["fe80::/10".parse().unwrap()], ..TargetLists::default() };
+        assert!(policy(&[]).and(of_key).check(target).is_err());
+        let metadata = "169.254.169.254:22".parse().unwrap();
+        assert!(policy(&["169.254.0.0/16", "fe80::/10"]).check(metadata).is_err());
     }
 
     #[test]

@@ -113,7 +113,9 @@ impl Shared {
         timing.resolve = Some(started.elapsed());
         let (addresses, hops) = found?;
         let jump = self.resolve_jump(&plan, hops, &clock).await?;
-        let Some(first) = addresses.first().cloned() else { return Ok(SessionReport::default()) };
+        let Some(first) = addresses.first().map(PeerAddr::key) else {
+            return Ok(SessionReport::default());
+        };
         let DevicePlan { device, commands, profile, host_key, connect_timeout, .. } = plan;
         let commands: Arc<[PlannedCommand]> = commands.into();
         let os = Os::new(&device.os, Some(&device.platform));

@@ -108,6 +108,7 @@ impl server::Handler for Login {
     }
 
     async fn auth_none(&mut self, user: &str) -> Answer<Auth> {
+        self.shared.log_auth("none", user);
         let kinds: &[MethodKind] = match self.kind() {
             AuthKind::None => return self.verdict(true, user).await,
             AuthKind::Both => &[MethodKind::Password, MethodKind::KeyboardInteractive],
@@ -120,6 +121,7 @@ impl server::Handler for Login {
     }
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Answer<Auth> {
+        self.shared.log_auth("password", user);
         let options = &self.shared.options;
         let offered = matches!(self.kind(), AuthKind::Password | AuthKind::Both);
         let good = offered && user == options.username && password == options.password;
@@ -132,6 +134,7 @@ impl server::Handler for Login {
         _submethods: &str,
         response: Option<server::Response<'a>>,
     ) -> Answer<Auth> {
+        self.shared.log_auth("keyboard-interactive", user);
         let Some(mut answers) = response else {
             self.rounds = 0;
             return Ok(Self::questions("", &["Password: "]));
@@ -163,6 +166,7 @@ impl server::Handler for Login {
         user: &str,
         key: server::VerifiedPublicKey<'_>,
     ) -> Answer<Auth> {
+        self.shared.log_auth("publickey", user);
         let options = &self.shared.options;
         let shown = key.public_key.to_openssh().unwrap_or_default();
         let same = |line: &String| line.split(' ').nth(1) == shown.split(' ').nth(1);

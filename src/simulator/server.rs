@@ -139,6 +139,7 @@ pub(super) struct Shared {
     most_open_sessions: AtomicUsize,
     pub(super) clean_logouts: AtomicUsize,
     asked_to_reach: Mutex<Vec<String>>,
+    auth_requests: Mutex<Vec<String>>,
 }
 
 impl FakeDevice {
@@ -166,6 +167,7 @@ impl FakeDevice {
             most_open_sessions: AtomicUsize::new(0),
             clean_logouts: AtomicUsize::new(0),
             asked_to_reach: Mutex::default(),
+            auth_requests: Mutex::default(),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared))).abort_handle();
         Ok(Self { addr, shared, accepting })
@@ -181,6 +183,12 @@ impl FakeDevice {
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.shared.fingerprint
+    }
+
+    /// Every message that asked for a login, in order: method and user. None, if nobody was named to it.
+    #[must_use]
+    pub fn auth_requests(&self) -> Vec<String> {
+        lock(&self.shared.auth_requests).clone()
     }
 
     /// What it was asked to connect to as a jump host: name or address, and port.
@@ -255,6 +263,10 @@ impl Drop for FakeDevice {
 impl Shared {
     fn has(&self, fault: Fault) -> bool {
         self.options.faults.contains(&fault)
+    }
+
+    pub(super) fn log_auth(&self, method: &str, user: &str) {
+        lock(&self.auth_requests).push(format!("{method} {user}"));
     }
 
     /// Where a name that it is asked for as a jump host leads to.

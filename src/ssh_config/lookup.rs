@@ -73,6 +73,8 @@ impl SshConfig {
     /// What is said of `host`, as it was asked for.
     #[must_use]
     pub fn look_up(&self, host: &str) -> HostValues {
+        // The dot behind a name makes no other host of it.
+        let host = host.strip_suffix('.').unwrap_or(host);
         let mut values = HostValues::default();
         let mut offers: Vec<&str> = Vec::new();
         // Whether lines are meant for the host, and whether a section may change that.

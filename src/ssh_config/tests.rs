@@ -87,6 +87,18 @@ fn what_is_included_is_meant_where_the_include_stands() {
 }
 
 #[test]
+fn no_spelling_of_a_name_gets_round_its_section() {
+    let config = read("Host r1.lab !*.Bad\n Port 2\n ProxyJump b\nHost *.bad\n Port 3\n").unwrap();
+    for host in ["r1.lab", "R1.LAB", "r1.lab.", "R1.lab."] {
+        assert_eq!(config.look_up(host).port, Some(2), "{host}");
+        assert_eq!(config.way_to(host, 3).unwrap().len(), 1, "{host}");
+    }
+    for host in ["x.bad", "X.BAD."] {
+        assert_eq!(config.look_up(host).port, Some(3), "{host}");
+    }
+}
+
+#[test]
 fn algorithms_of_the_past_ask_for_the_legacy_profile() {
     for (line, legacy) in [
         ("KexAlgorithms +diffie-hellman-group1-sha1", true),

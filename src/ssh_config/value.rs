@@ -1,11 +1,7 @@
 //! What stands behind the keywords: patterns, hosts on the way, lists of algorithms, times.
 
 use super::{paths::FilePath, reader::Spot, words::Words};
-use crate::{
-    device::Host,
-    host_key::{covers, covers_as_written},
-    profile::SshProfile,
-};
+use crate::{device::Host, host_key::covers, profile::SshProfile};
 
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
@@ -110,9 +106,9 @@ impl Pattern {
         }
     }
 
-    /// In letters as they are written, as OpenSSH does it for `Host`.
+    /// In letters of either case: names of hosts have none, and whoever asks for `R1` must not get round a section for `r1`.
     pub(super) fn covers(&self, host: &str) -> bool {
-        covers_as_written(&self.text, host)
+        covers(&self.text, host)
     }
 }
 

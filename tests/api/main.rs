@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod addresses;
 mod admission;
 mod audit;
 mod bad_http;

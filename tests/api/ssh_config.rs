@@ -13,7 +13,7 @@ use showrunner::{
 };
 
 const TABLE: &[(&str, &[&str])] = &[
-    ("Host r1\n HostName 192.0.2.1\n Port 23 # comment\n User=a\n", &["r1", "r2", "R1"]),
+    ("Host r1\n HostName 192.0.2.1\n Port 23 # comment\n User=a\n", &["r1", "r2"]),
     (
         "Host r1\n User first\nHost r*\n User second\n Port 24\nHost *\n Port 25\n",
         &["r1", "r2", "s"],
