@@ -166,6 +166,8 @@ struct KeyEntry {
     targets_deny: Vec<String>,
     #[serde(default)]
     targets_ports: Vec<u16>,
+    #[serde(default)]
+    targets_names: Vec<String>,
     /// Only these commands, if there are any.
     #[serde(default)]
     commands_only: Vec<String>,
@@ -203,6 +205,7 @@ fn read_keys(path: &Path, settings: &Settings, everybody: &Grant) -> Result<Vec<
             allow: networks(&entry.targets_allow).map_err(|text| no_network(&text))?,
             deny: networks(&entry.targets_deny).map_err(|text| no_network(&text))?,
             ports: entry.targets_ports,
+            names: entry.targets_names,
         });
         let key = Some(entry.name.into());
         keys.push(Key {

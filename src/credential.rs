@@ -22,6 +22,8 @@ pub struct Credentials {
     pub password: Option<Secret>,
     /// Private key, tried before the password where the device offers both.
     pub private_key: Option<PrivateKey>,
+    /// Further keys, tried in turn when that one was refused.
+    pub more_keys: Vec<PrivateKey>,
     /// Secret for the platform's `enable`; without it the session stays at its login level.
     pub enable_password: Option<Secret>,
 }
@@ -41,7 +43,7 @@ pub struct PrivateKey {
 #[derive(Clone, Debug)]
 pub enum Login {
     /// What the request, or the operator's file of jump hosts, brings.
-    Given(Credentials),
+    Given(Box<Credentials>),
     /// A set of the operator's, whose secrets have not been read.
     Set(Arc<CredentialSet>),
 }
@@ -116,13 +118,30 @@ impl Scope {
             let address = addr.ip().to_canonical();
             self.targets.iter().any(|net| net.contains(&address))
         };
+        self.check_name_and_port(host, port)?;
+        if addresses.is_empty() || !(self.targets.is_empty() || addresses.iter().all(is_in)) {
+            return Err("its address is not one of the set's");
+        }
+        Ok(())
+    }
+
+    /// As [`check`](Self::check), for a name that a jump host of the operator's looks up: its addresses stay unknown.
+    ///
+    /// # Errors
+    /// The list that the device is not on; a set with networks is for nothing without an address.
+    pub fn check_name(&self, host: &str, port: u16) -> Result<(), &'static str> {
+        self.check_name_and_port(host, port)?;
+        if !self.targets.is_empty() {
+            return Err("the set is for networks, and only a jump host knows the device's address");
+        }
+        Ok(())
+    }
+
+    fn check_name_and_port(&self, host: &str, port: u16) -> Result<(), &'static str> {
         if !self.ports.contains(&port) {
             Err("its port is not one of the set's")
         } else if !self.names.is_empty() && !self.names.iter().any(|name| covers(name, host)) {
             Err("its name is not one of the set's")
-        } else if addresses.is_empty() || !(self.targets.is_empty() || addresses.iter().all(is_in))
-        {
-            Err("its address is not one of the set's")
         } else {
             Ok(())
         }
@@ -189,6 +208,7 @@ impl CredentialSet {
             username: self.username.clone(),
             password: secrets.password.clone(),
             private_key: secrets.private_key.clone(),
+            more_keys: Vec::new(),
             enable_password: secrets.enable_password.clone(),
         }
     }
@@ -254,6 +274,11 @@ mod tests {
             assert_eq!(found, is_for, "{host} {addresses:?}");
             assert!(scope.check(host, 2222, &addresses).is_err());
         }
+        // Where nobody here knows the address, only names can say.
+        assert!(by_name.check_name("r1.lab.example", 22).is_ok());
+        assert!(by_name.check_name("r1.lab.example", 2222).is_err());
+        assert!(by_name.check_name("r1.example", 22).is_err());
+        assert!(both.check_name("r1.lab.example", 22).is_err());
     }
 
     #[test]

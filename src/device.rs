@@ -1,6 +1,10 @@
 //! A device as a request names it: where it is, who logs in, what it runs.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 pub use crate::credential::{Credentials, Login, PrivateKey};
 use crate::platform::Platform;
@@ -86,6 +90,12 @@ impl Host {
         &self.0
     }
 
+    /// True for a name, which somebody has to look up.
+    #[must_use]
+    pub fn is_name(&self) -> bool {
+        is_name(&self.0)
+    }
+
     /// The address, where the host is one without a zone.
     #[must_use]
     pub fn address(&self) -> Option<IpAddr> {
@@ -96,6 +106,62 @@ impl Host {
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// Where a session goes to.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum PeerAddr {
+    /// An address that was allowed.
+    Address(SocketAddr),
+    /// A name and a port that were allowed: the last host on the way looks the name up.
+    Name(Host, u16),
+}
+
+impl PeerAddr {
+    /// The address, if it is one.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Address(address) => Some(*address),
+            Self::Name(..) => None,
+        }
+    }
+
+    /// The same for every spelling of a name.
+    #[must_use]
+    pub fn key(&self) -> Self {
+        match self {
+            Self::Address(address) => Self::Address(*address),
+            Self::Name(Host(name), port) => {
+                let plain = name.strip_suffix('.').unwrap_or(name);
+                Self::Name(Host(plain.to_ascii_lowercase()), *port)
+            }
+        }
+    }
+
+    /// Address or name as a host that forwards takes it, and the port.
+    #[must_use]
+    pub fn parts(&self) -> (String, u16) {
+        match self {
+            Self::Address(address) => (address.ip().to_string(), address.port()),
+            Self::Name(name, port) => (name.to_string(), *port),
+        }
+    }
+}
+
+impl From<SocketAddr> for PeerAddr {
+    fn from(address: SocketAddr) -> Self {
+        Self::Address(address)
+    }
+}
+
+impl fmt::Display for PeerAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Name(name, port) => write!(f, "{name}:{port}"),
+        }
     }
 }
 
@@ -133,8 +199,10 @@ fn is_name(text: &str) -> bool {
 /// One device of a request.
 #[derive(Clone, Debug)]
 pub struct Device {
-    /// Where it is.
+    /// Its name, as the request has it.
     pub host: Host,
+    /// Where it is: the same, unless the operator's SSH configuration says more of that name.
+    pub at: Host,
     /// TCP port of its SSH server, 1 to 65535.
     pub port: u16,
     /// Who logs in.

@@ -1,6 +1,6 @@
 //! Hosts on the way to a device: those that a request names, and those that the operator's rules say.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use ipnet::IpNet;
 
@@ -28,6 +28,10 @@ pub struct Hop {
     pub host_key: HostKeyCheck,
     /// The operator has named it himself: the lists of targets are for what callers name.
     pub is_own: bool,
+    /// How long its TCP connection may take, if not as long as every other.
+    pub connect_timeout: Option<Duration>,
+    /// The host before it looks its name up.
+    pub resolves_there: bool,
 }
 
 /// The operator's jump hosts, and which devices are behind them.
@@ -48,6 +52,8 @@ pub struct JumpRule {
     pub names: Vec<String>,
     /// The hosts to go through, the first one first; none to go there directly.
     pub via: Vec<Hop>,
+    /// Names are looked up at the other end: that of a device by the last host, that of a host by the one before it.
+    pub resolves_there: bool,
 }
 
 impl JumpRules {
@@ -57,22 +63,36 @@ impl JumpRules {
         self.named.iter().find(|(known, _)| known == name).map(|(_, hop)| hop)
     }
 
-    /// The hosts on the way to a device.
+    /// The rule that a device goes by.
     #[must_use]
-    pub fn way_to(&self, host: &Host, addresses: &[SocketAddr]) -> &[Hop] {
-        let rule = self.rules.iter().find(|rule| rule.covers(host, addresses));
-        rule.map_or(&[], |rule| &rule.via)
+    pub fn rule_for(&self, host: &Host, addresses: &[SocketAddr]) -> Option<&JumpRule> {
+        self.rules.iter().find(|rule| rule.covers(host, addresses))
+    }
+
+    /// The rule by which the last host on the way looks a device's name up, if that is what goes for its name: before
+    /// anything is looked up here, and so before rules by addresses.
+    #[must_use]
+    pub fn rule_beyond(&self, host: &Host) -> Option<&JumpRule> {
+        let rule = self.rules.iter().find(|rule| rule.names(host));
+        rule.filter(|rule| rule.resolves_there && host.is_name())
     }
 }
 
 impl JumpRule {
+    /// True if it is a rule for this name.
+    #[must_use]
+    pub fn names(&self, host: &Host) -> bool {
+        let name = host.as_str();
+        let plain = name.strip_suffix('.').unwrap_or(name);
+        self.names.iter().any(|pattern| covers(pattern, name) || covers(pattern, plain))
+    }
+
     fn covers(&self, host: &Host, addresses: &[SocketAddr]) -> bool {
         let is_in = |addr: &SocketAddr| {
             let address = addr.ip().to_canonical();
             self.targets.iter().any(|net| net.contains(&address))
         };
-        self.names.iter().any(|pattern| covers(pattern, host.as_str()))
-            || (!addresses.is_empty() && addresses.iter().all(is_in))
+        self.names(host) || (!addresses.is_empty() && addresses.iter().all(is_in))
     }
 }
 
@@ -84,19 +104,27 @@ mod tests {
     use crate::{device::Credentials, host_key::Proof};
 
     fn hop(name: &str) -> Hop {
-        let login = Login::Given(Credentials {
+        let login = Login::Given(Box::new(Credentials {
             username: "u".to_owned(),
             password: None,
             private_key: None,
             enable_password: None,
-        });
+            more_keys: Vec::new(),
+        }));
         Hop {
             host: Host::parse(name).unwrap(),
             port: 22,
             login,
             profile: SshProfile::Modern,
-            host_key: HostKeyCheck { pin: None, proof: Proof::Policy, rules: Arc::default() },
+            host_key: HostKeyCheck {
+                pin: None,
+                proof: Proof::Policy,
+                rules: Arc::default(),
+                alias: None,
+            },
             is_own: true,
+            connect_timeout: None,
+            resolves_there: false,
         }
     }
 
@@ -106,6 +134,7 @@ mod tests {
             targets: targets.iter().map(|net| net.parse().unwrap()).collect(),
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             via: via.iter().map(|name| hop(name)).collect(),
+            resolves_there: false,
         };
         let rules = JumpRules {
             named: vec![("b1".to_owned(), hop("b1"))],
@@ -128,8 +157,9 @@ mod tests {
             ("192.0.2.1", &["192.0.2.1:22"], ""),
         ] {
             let addresses: Vec<SocketAddr> = addresses.iter().map(|a| a.parse().unwrap()).collect();
-            let way = rules.way_to(&Host::parse(host).unwrap(), &addresses);
-            let way: Vec<_> = way.iter().map(|hop| hop.host.as_str()).collect();
+            let rule = rules.rule_for(&Host::parse(host).unwrap(), &addresses);
+            let way: Vec<_> =
+                rule.iter().flat_map(|rule| &rule.via).map(|hop| hop.host.as_str()).collect();
             assert_eq!(way.join(" "), want, "{host} {addresses:?}");
         }
         assert!(rules.named("b1").is_some() && rules.named("b2").is_none());

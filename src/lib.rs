@@ -31,6 +31,7 @@ pub mod secret_store;
 pub mod settings;
 pub mod simulator;
 pub mod ssh;
+pub mod ssh_config;
 pub mod ssh_policy;
 pub mod startup;
 pub mod target;

@@ -25,6 +25,8 @@ pub struct DevicePlan {
     pub profile: SshProfile,
     /// Which key the device must show.
     pub host_key: HostKeyCheck,
+    /// How long its TCP connection may take, if not as long as every other.
+    pub connect_timeout: Option<Duration>,
     /// The hosts to go through.
     pub jump: Jump,
     /// What may be connected to.

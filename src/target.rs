@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
 
+use crate::host_key::covers;
+
 /// Where a cloud tells its machines their secrets over IPv6; over IPv4 that address is link-local.
 const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
 
@@ -24,6 +26,8 @@ pub struct TargetLists {
     pub deny: Vec<IpNet>,
     /// Only these ports; all, if there are none.
     pub ports: Vec<u16>,
+    /// Of the names that only a host on the way can look up, only these, with `*`, `?` and, for others not, `!`.
+    pub names: Vec<String>,
 }
 
 /// A network, or an address as a network of its own.
@@ -58,6 +62,25 @@ impl TargetPolicy {
         self.lists.iter().try_for_each(|lists| lists.check(target))
     }
 
+    /// The same for a name whose address nobody knows here, because a host on the way looks it up.
+    ///
+    /// # Errors
+    /// The rule that forbids the target.
+    pub fn check_name(&self, name: &str, port: u16) -> Result<(), &'static str> {
+        let name = plain(name);
+        let own = name.strip_suffix(".localdomain").unwrap_or(&name);
+        if own == "localhost" || own.ends_with(".localhost") {
+            self.loopback()?;
+        }
+        self.lists.iter().try_for_each(|lists| lists.check_name(&name, port))
+    }
+
+    /// True if the settings themselves leave a name to the last host on the way.
+    #[must_use]
+    pub fn leaves_to_others(&self, name: &str) -> bool {
+        self.lists.first().is_some_and(|lists| lists.covers(&plain(name)))
+    }
+
     fn check_v4(&self, address: Ipv4Addr) -> Result<(), &'static str> {
         if address.is_loopback() {
             self.loopback()
@@ -77,7 +100,7 @@ impl TargetPolicy {
             self.loopback()
         } else if address.is_unspecified() {
             Err("unspecified address")
-        } else if address.is_unicast_link_local() {
+        } else if address.is_unicast_link_local() && !self.names_link_local(address) {
             Err("link-local address")
         } else if address.is_multicast() {
             Err("multicast address")
@@ -86,6 +109,12 @@ impl TargetPolicy {
         } else {
             Ok(())
         }
+    }
+
+    /// True if the settings name link-local networks of IPv6 themselves, and not only one that holds them too.
+    fn names_link_local(&self, address: Ipv6Addr) -> bool {
+        let is_named = |net: &IpNet| matches!(net, IpNet::V6(net) if net.network().is_unicast_link_local() && net.contains(&address));
+        self.lists.first().is_some_and(|lists| lists.allow.iter().any(is_named))
     }
 
     fn loopback(&self) -> Result<(), &'static str> {
@@ -108,6 +137,34 @@ impl TargetLists {
             Ok(())
         }
     }
+}
+
+impl TargetLists {
+    fn check_name(&self, name: &str, port: u16) -> Result<(), &'static str> {
+        let has_networks = !self.allow.is_empty() || !self.deny.is_empty();
+        if !self.ports.is_empty() && !self.ports.contains(&port) {
+            Err("a port that is not on the list")
+        } else if self.names.is_empty() && has_networks {
+            Err(
+                "a name without an address to compare with the lists of networks; TARGETS_NAMES may name it",
+            )
+        } else if !self.names.is_empty() && !self.covers(name) {
+            Err("a name that is not on the list of those allowed")
+        } else {
+            Ok(())
+        }
+    }
+
+    fn covers(&self, name: &str) -> bool {
+        let is_hit = |pattern: &&String| covers(&plain(pattern.trim_start_matches('!')), name);
+        let mut hits = self.names.iter().filter(is_hit).peekable();
+        hits.peek().is_some() && hits.all(|pattern| !pattern.starts_with('!'))
+    }
+}
+
+/// A name without the dot that may stand behind it, in small letters.
+fn plain(name: &str) -> String {
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
 
 /// An IPv4 address in any of its IPv6 clothes is that IPv4 address.
@@ -173,6 +230,70 @@ mod tests {
     }
 
     #[test]
+    fn link_local_addresses_are_for_those_who_name_them() {
+        let target: SocketAddr = "[fe80::1%2]:22".parse().unwrap();
+        let policy = |nets: &[&str]| {
+            let allow = nets.iter().map(|net| net.parse().unwrap()).collect();
+            TargetPolicy::new(false, TargetLists { allow, ..TargetLists::default() })
+        };
+        assert_eq!(policy(&["fe80::/10"]).check(target), Ok(()));
+        assert_eq!(policy(&["10.0.0.0/8", "fe80::/64"]).check(target), Ok(()));
+        for nets in [&[][..], &["::/0"], &["fe80:0:0:1::/64"], &["2001:db8::/32"]] {
+            assert!(policy(nets).check(target).is_err(), "{nets:?}");
+        }
+        let of_key =
+            TargetLists { allow: vec!["fe80::/10".parse().unwrap()], ..TargetLists::default() };
+        assert!(policy(&[]).and(of_key).check(target).is_err());
+        let metadata = "169.254.169.254:22".parse().unwrap();
+        assert!(policy(&["169.254.0.0/16", "fe80::/10"]).check(metadata).is_err());
+    }
+
+    #[test]
+    fn a_name_that_others_look_up_is_judged_by_itself() {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let lists = |allow: &[&str], names: &[&str], ports: &[u16]| TargetLists {
+            allow: allow.iter().map(|net| net.parse().unwrap()).collect(),
+            deny: Vec::new(),
+            ports: ports.to_vec(),
+            names: texts(names),
+        };
+        let open = TargetPolicy::new(false, TargetLists::default());
+        let networks = TargetPolicy::new(false, lists(&["10.0.0.0/8"], &[], &[]));
+        let names =
+            TargetPolicy::new(true, lists(&["10.0.0.0/8"], &["*.LAB.example", "!secret*"], &[22]));
+        let key = names.and(lists(&["10.0.0.0/8"], &[], &[]));
+        let named_key = names.and(lists(&["10.0.0.0/8"], &["r1.*"], &[]));
+        for (policy, name, port, allowed) in [
+            (&open, "r1.lab.example", 22, true),
+            (&open, "localhost", 22, false),
+            (&open, "LocalHost.", 22, false),
+            (&open, "a.localhost", 22, false),
+            (&open, "localhost.localdomain", 22, false),
+            (&open, "notlocalhost", 22, true),
+            (&networks, "r1.lab.example", 22, false),
+            (&names, "r1.lab.example", 22, true),
+            (&names, "R1.Lab.Example.", 22, true),
+            (&names, "r1.lab.example", 23, false),
+            (&names, "r1.example", 22, false),
+            (&names, "secret.lab.example", 22, false),
+            (&names, "SECRET.lab.example.", 22, false),
+            (&names, "localhost", 22, false),
+            (&key, "r1.lab.example", 22, false),
+            (&named_key, "r1.lab.example", 22, true),
+            (&named_key, "r2.lab.example", 22, false),
+        ] {
+            assert_eq!(policy.check_name(name, port).is_ok(), allowed, "{name}:{port} {policy:?}");
+        }
+        assert!(names.leaves_to_others("r1.lab.example") && key.leaves_to_others("r1.lab.example"));
+        assert!(
+            !open.leaves_to_others("r1.lab.example")
+                && !names.leaves_to_others("secret.lab.example")
+        );
+        // What a key names opens nothing that the settings do not.
+        assert!(!open.and(lists(&[], &["*"], &[])).leaves_to_others("r1.lab.example"));
+    }
+
+    #[test]
     fn every_list_must_let_a_target_pass() {
         let nets = |nets: &[&str]| nets.iter().map(|net| net.parse().unwrap()).collect();
         let service = TargetPolicy::new(
@@ -181,6 +302,7 @@ mod tests {
                 allow: nets(&["10.0.0.0/8", "2001:db8::/32"]),
                 deny: nets(&["10.9.0.0/16"]),
                 ports: vec![22, 830],
+                names: Vec::new(),
             },
         );
         let key =

@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 /// From the pure to the doors. Rooms of one line do not know each other unless they are listed as exceptions.
-const LAYERS: [&[&str]; 6] = [
+const LAYERS: [&[&str]; 7] = [
     &[
         "allowance",
         "certificate",
@@ -21,6 +21,7 @@ const LAYERS: [&[&str]; 6] = [
         "target",
     ],
     &["command", "catalog", "credential", "device", "outcome"],
+    &["ssh_config"],
     &["plan", "ssh_policy", "jump"],
     &["ssh", "metrics", "secret_store"],
     &["executor"],
@@ -38,7 +39,7 @@ const LAYERS: [&[&str]; 6] = [
     ],
 ];
 /// Rooms of one layer that may use each other, user first.
-const BESIDE: [(&str, &str); 35] = [
+const BESIDE: [(&str, &str); 36] = [
     ("access", "settings"),
     ("audit", "settings"),
     ("certificate", "host_key"),
@@ -57,6 +58,7 @@ const BESIDE: [(&str, &str); 35] = [
     ("plan", "jump"),
     ("plan", "ssh_policy"),
     ("ssh_policy", "jump"),
+    ("target", "host_key"),
     ("outcome", "catalog"),
     ("http", "access"),
     ("http", "audit"),

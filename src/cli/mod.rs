@@ -303,7 +303,12 @@ fn new_key(name: &str) -> ExitCode {
 /// Goes as far as the service does before it listens.
 fn check_config(loaded: &Loaded) -> ExitCode {
     match Application::check(&loaded.settings) {
-        Ok(()) => print("the settings are right"),
+        Ok(remarks) => {
+            for remark in remarks {
+                eprintln!("{remark}");
+            }
+            print("the settings are right")
+        }
         Err(error) => refuse(&error.to_string()),
     }
 }

@@ -149,6 +149,12 @@ pub const DEVICES: &[ErrorCode] = &[
         "jump: hop 1 (192.0.2.9:22) does not forward connections to 192.0.2.1:22; allow it there for this user (in OpenSSH AllowTcpForwarding and PermitOpen)",
     ),
     of_device(
+        "jump_unusable",
+        "The service's SSH configuration sends the device over hosts that cannot be gone over; the sentence has file and line.",
+        "The operator mends the configuration: a key that can be read, a `User`, no `ProxyCommand`, no circle. Or the request says the way in `jump`.",
+        "jump: the service's SSH configuration has no usable way to core1 (/config/ssh_config line 4: ProxyCommand is not run here; say the same with ProxyJump); its operator can mend that, or give `jump`",
+    ),
+    of_device(
         "key_unusable",
         "The request's `private_key` cannot be read.",
         "The sentence says what it looks like. Give an OpenSSH or PEM key whole, the private half, with its line ends (`\\n` in JSON), and `private_key_passphrase` if it is encrypted.",

@@ -5,7 +5,6 @@
 
 use std::{
     collections::HashMap,
-    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -13,7 +12,7 @@ use std::{
 use tokio::{sync::oneshot, time::timeout_at};
 
 use super::queue::{Load, Queue, QueueBounds, RequestNumber, Ticket};
-use crate::deadline::Deadline;
+use crate::{deadline::Deadline, device::PeerAddr};
 
 /// What a caller who was refused is told to wait, at the most.
 const MOST_RETRY_AFTER: Duration = Duration::from_secs(60);
@@ -51,7 +50,7 @@ pub(super) struct Admission {
 }
 
 struct State {
-    queue: Queue<SocketAddr>,
+    queue: Queue<PeerAddr>,
     waiting: HashMap<Ticket, oneshot::Sender<()>>,
     /// How long sessions take.
     average: Duration,
@@ -88,11 +87,11 @@ impl Admission {
     /// [`Full`]; the caller asks again later.
     pub(super) fn enter(
         self: &Arc<Self>,
-        devices: &[Option<SocketAddr>],
+        devices: &[Option<PeerAddr>],
     ) -> Result<(Throttle, Vec<Place>), Full> {
         let mut state = self.lock();
         let (request, tickets) =
-            state.queue.enter(devices.iter().copied()).map_err(|load| Full {
+            state.queue.enter(devices.iter().cloned()).map_err(|load| Full {
                 devices: devices.len(),
                 load,
                 most_running: self.bounds.running,
@@ -158,7 +157,7 @@ impl Place {
 
     /// Says which device the place is for. False if that one is busy: the permit is given back, and the turn has
     /// to be waited for again.
-    pub(super) fn claim(&mut self, device: SocketAddr) -> bool {
+    pub(super) fn claim(&mut self, device: PeerAddr) -> bool {
         let admission = Arc::clone(&self.admission);
         let mut state = admission.lock();
         let claimed = state.queue.claim(self.ticket, device);
@@ -221,6 +220,8 @@ impl Throttle {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     fn admission(running: usize) -> Arc<Admission> {
@@ -233,8 +234,8 @@ mod tests {
         Arc::new(Admission::new(bounds))
     }
 
-    fn device(port: u16) -> SocketAddr {
-        SocketAddr::from(([192, 0, 2, 1], port))
+    fn device(port: u16) -> PeerAddr {
+        SocketAddr::from(([192, 0, 2, 1], port)).into()
     }
 
     fn soon() -> Deadline {

@@ -14,7 +14,7 @@ use crate::{
     allowance::Allowance,
     catalog::Os,
     deadline::Deadline,
-    device::{Device, Host},
+    device::{Device, Host, PeerAddr},
     jump::Hop,
     metrics::{DeviceSession, Metrics},
     outcome::{CommandFailure, CommandOutcome, DeviceOutcome, Timing},
@@ -113,15 +113,16 @@ impl Shared {
         counted.started();
         let clock = self.clock(turn);
         let started = Instant::now();
-        let addresses =
-            self.resolve(&plan.device.host, plan.device.port, Some(&plan.targets), &clock).await;
+        let found = self.find(&plan, &clock).await;
         timing.resolve = Some(started.elapsed());
-        let addresses = addresses?;
-        let jump = self.resolve_jump(&plan, &addresses, &clock).await?;
+        let (addresses, hops) = found?;
+        let jump = self.resolve_jump(&plan, hops, &clock).await?;
         let Device { host, port, login, .. } = &plan.device;
         let credentials = self.credentials(login, host, *port, &addresses, &clock).await?;
-        let Some(first) = addresses.first().copied() else { return Ok(SessionReport::default()) };
-        let DevicePlan { device, commands, profile, host_key, .. } = plan;
+        let Some(first) = addresses.first().map(PeerAddr::key) else {
+            return Ok(SessionReport::default());
+        };
+        let DevicePlan { device, commands, profile, host_key, connect_timeout, .. } = plan;
         let commands: Arc<[PlannedCommand]> = commands.into();
         let os = Os::new(&device.os, Some(&device.platform));
         let records = Records {
@@ -140,15 +141,16 @@ impl Shared {
             limits: self.limits.session,
             profile,
             host_key,
+            connect_timeout,
             jump,
             clock,
             allowance: Arc::clone(&turn.request.allowance),
             sink,
         });
-        let addresses: Arc<[SocketAddr]> = addresses.into();
+        let addresses: Arc<[PeerAddr]> = addresses.into();
         loop {
             // One session a device: its VTY lines are few. Two of one request run one after the other.
-            while turn.place.as_mut().is_some_and(|place| !place.claim(first)) {
+            while turn.place.as_mut().is_some_and(|place| !place.claim(first.clone())) {
                 self.wait(turn).await?;
             }
             turn.attempts += 1;
@@ -207,6 +209,30 @@ impl Shared {
         }
     }
 
+    /// Where the device is, and the hosts on the way to it. A name that the last of them looks up has no address here.
+    async fn find(
+        &self,
+        plan: &DevicePlan,
+        clock: &Clock,
+    ) -> Result<(Vec<PeerAddr>, Vec<Hop>), SessionError> {
+        let DevicePlan { device, targets, jump, .. } = plan;
+        let no_way = |reason| SessionError::NoWay { host: device.host.to_string(), reason };
+        if let Jump::ByRule(ssh) = jump
+            && let Some(way) = ssh.way_beyond(&device.host, &device.at, targets).map_err(no_way)?
+        {
+            targets.check_name(device.at.as_str(), device.port).map_err(|rule| {
+                SessionError::TargetRefused { addr: device.at.to_string(), rule }
+            })?;
+            return Ok((vec![PeerAddr::Name(device.at.clone(), device.port)], way));
+        }
+        let addresses = self.resolve(&device.at, device.port, Some(targets), clock).await?;
+        let way = match jump {
+            Jump::Said(hops) => hops.clone(),
+            Jump::ByRule(ssh) => ssh.way_to(&device.host, &addresses).map_err(no_way)?,
+        };
+        Ok((addresses.into_iter().map(PeerAddr::from).collect(), way))
+    }
+
     /// The device's addresses, each allowed. An address that is not allowed refuses the device, so that a name
     /// cannot be pointed at two places.
     async fn resolve(
@@ -248,26 +274,29 @@ impl Shared {
     async fn resolve_jump(
         &self,
         plan: &DevicePlan,
-        addresses: &[SocketAddr],
+        hops: Vec<Hop>,
         clock: &Clock,
     ) -> Result<Vec<Leg>, SessionError> {
-        let hops = match &plan.jump {
-            Jump::Said(hops) => hops,
-            Jump::ByRule(ssh) => ssh.jumps.way_to(&plan.device.host, addresses),
-        };
+        let n_hops = hops.len();
         let mut legs = Vec::new();
-        for (index, hop) in hops.iter().enumerate() {
+        for (index, hop) in hops.into_iter().enumerate() {
+            let goes_by_name = index > 0 && hop.is_own && hop.resolves_there && hop.host.is_name();
             let targets = (!hop.is_own).then_some(&*plan.targets);
             let failed = |cause| SessionError::JumpFailed {
                 hop: index + 1,
-                of: hops.len(),
+                of: n_hops,
                 cause: Box::new(cause),
             };
-            let Hop { host, port, login, .. } = hop;
-            let addresses = self.resolve(host, *port, targets, clock).await.map_err(failed)?;
+            let addresses: Vec<_> = if goes_by_name {
+                vec![PeerAddr::Name(hop.host.clone(), hop.port)]
+            } else {
+                let found = self.resolve(&hop.host, hop.port, targets, clock).await;
+                found.map_err(failed)?.into_iter().map(PeerAddr::from).collect()
+            };
+            let Hop { host, port, login, .. } = &hop;
             let credentials = self.credentials(login, host, *port, &addresses, clock).await;
             let credentials = credentials.map_err(failed)?;
-            legs.push(Leg { hop: hop.clone(), credentials, addresses });
+            legs.push(Leg { hop, credentials, addresses });
         }
         Ok(legs)
     }
@@ -285,7 +314,7 @@ impl Shared {
     async fn talk(
         &self,
         job: &Arc<SessionJob>,
-        addresses: &Arc<[SocketAddr]>,
+        addresses: &Arc<[PeerAddr]>,
         records: &Records,
         turn: &mut Turn<'_>,
     ) -> (SessionReport, Option<Duration>) {

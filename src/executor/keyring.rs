@@ -4,7 +4,6 @@
 //! question to a secret store, also to one that does not answer.
 
 use std::{
-    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::{Duration, Instant},
 };
@@ -18,7 +17,7 @@ use super::{Pool, Shared};
 use crate::{
     credential::{CredentialSet, Secrets, Unavailable},
     deadline::Deadline,
-    device::{Credentials, Host, Login},
+    device::{Credentials, Host, Login, PeerAddr},
     ssh::{error::SessionError, session::Clock},
 };
 
@@ -63,14 +62,19 @@ impl Shared {
         login: &Login,
         host: &Host,
         port: u16,
-        addresses: &[SocketAddr],
+        addresses: &[PeerAddr],
         clock: &Clock,
     ) -> Result<Credentials, SessionError> {
         let set = match login {
-            Login::Given(credentials) => return Ok(credentials.clone()),
+            Login::Given(credentials) => return Ok(Credentials::clone(credentials)),
             Login::Set(set) => set,
         };
-        set.scope.check(host.as_str(), port, addresses).map_err(|rule| {
+        let known: Option<Vec<_>> = addresses.iter().map(PeerAddr::address).collect();
+        let checked = match known {
+            Some(addresses) => set.scope.check(host.as_str(), port, &addresses),
+            None => set.scope.check_name(host.as_str(), port),
+        };
+        checked.map_err(|rule| {
             let device = format!("{host}:{port}");
             SessionError::CredentialRefused { set: set.name.clone(), device, rule }
         })?;

@@ -136,7 +136,7 @@ impl Executor {
         let addresses: Vec<_> = devices
             .iter()
             .map(|DevicePlan { device, .. }| {
-                device.host.address().map(|address| SocketAddr::new(address, device.port))
+                device.at.address().map(|address| SocketAddr::new(address, device.port).into())
             })
             .collect();
         let (throttle, places) = self.shared.admission.enter(&addresses)?;

@@ -60,11 +60,16 @@ mod tests {
     use std::net::SocketAddr;
 
     use super::*;
+    use crate::device::PeerAddr;
 
     const POLICY: RetryPolicy = RetryPolicy { attempts: 3, delay: Duration::from_secs(1) };
 
+    fn addr() -> PeerAddr {
+        SocketAddr::from(([192, 0, 2, 1], 22)).into()
+    }
+
     fn refused() -> SessionError {
-        SessionError::ConnectRefused { addr: SocketAddr::from(([192, 0, 2, 1], 22)) }
+        SessionError::ConnectRefused { addr: addr() }
     }
 
     #[test]
@@ -83,17 +88,16 @@ mod tests {
 
     #[test]
     fn nothing_is_tried_again_once_a_login_was_tried_or_the_caller_has_gone() {
-        let addr = SocketAddr::from(([192, 0, 2, 1], 22));
         let limit = Duration::from_secs(1);
         for error in [
-            SessionError::AuthRejected { addr, method: "password", hint: String::new() },
-            SessionError::AuthTimeout { addr, limit },
-            SessionError::Disconnected { addr, phase: Phase::Authentication, hint: "" },
-            SessionError::Disconnected { addr, phase: Phase::Login, hint: "" },
-            SessionError::Disconnected { addr, phase: Phase::Command, hint: "" },
-            SessionError::NotSsh { addr },
-            SessionError::HandshakeFailed { addr, reason: String::new() },
-            SessionError::TerminalTimeout { addr, limit },
+            SessionError::AuthRejected { addr: addr(), method: "password", hint: String::new() },
+            SessionError::AuthTimeout { addr: addr(), limit },
+            SessionError::Disconnected { addr: addr(), phase: Phase::Authentication, hint: "" },
+            SessionError::Disconnected { addr: addr(), phase: Phase::Login, hint: "" },
+            SessionError::Disconnected { addr: addr(), phase: Phase::Command, hint: "" },
+            SessionError::NotSsh { addr: addr() },
+            SessionError::HandshakeFailed { addr: addr(), reason: String::new() },
+            SessionError::TerminalTimeout { addr: addr(), limit },
             SessionError::Cancelled,
             SessionError::Internal,
         ] {

@@ -5,9 +5,7 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
 
-use super::{PublicKey, base64};
-
-const DEFAULT_PORT: u16 = 22;
+use super::{PublicKey, SSH_PORT, base64};
 
 /// The keys of a file, and whose they are.
 #[derive(Clone, Debug, Default)]
@@ -22,8 +20,8 @@ pub struct Known {
     pub keys: Vec<PublicKey>,
     /// Keys that must not be taken.
     pub revoked: Vec<PublicKey>,
-    /// An authority may vouch for it by a certificate, which is not read here.
-    pub has_authority: bool,
+    /// Authorities that may vouch for it by a certificate.
+    pub authorities: Vec<PublicKey>,
 }
 
 /// A line that cannot be read.
@@ -66,6 +64,16 @@ struct Pattern {
     text: String,
 }
 
+impl Known {
+    /// What two files say together.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.keys.extend(other.keys);
+        self.revoked.extend(other.revoked);
+        self.authorities.extend(other.authorities);
+        self
+    }
+}
+
 impl KnownHosts {
     /// # Errors
     /// The first line that cannot be read.
@@ -103,7 +111,7 @@ impl KnownHosts {
             match line.marker {
                 Marker::None => known.keys.push(line.key.clone()),
                 Marker::Revoked => known.revoked.push(line.key.clone()),
-                Marker::Authority => known.has_authority = true,
+                Marker::Authority => known.authorities.push(line.key.clone()),
             }
         }
         known
@@ -118,7 +126,7 @@ fn written(host: &str, port: u16) -> String {
         Ok(address) => address.to_string(),
         Err(_) => host.to_ascii_lowercase(),
     };
-    if port == DEFAULT_PORT { host } else { format!("[{host}]:{port}") }
+    if port == SSH_PORT { host } else { format!("[{host}]:{port}") }
 }
 
 impl Line {
@@ -176,6 +184,12 @@ impl Names {
 #[must_use]
 pub fn covers(pattern: &str, name: &str) -> bool {
     matches(pattern.to_ascii_lowercase().as_bytes(), name.to_ascii_lowercase().as_bytes())
+}
+
+/// The same in letters as they are written.
+#[must_use]
+pub fn covers_as_written(pattern: &str, name: &str) -> bool {
+    matches(pattern.as_bytes(), name.as_bytes())
 }
 
 /// `*` for any text, `?` for one character. Goes back to the last `*` only: no pattern takes long.
@@ -266,9 +280,9 @@ mod tests {
     fn markers_say_what_a_key_is() {
         let file = "# comment\n\n@revoked * TWO\n@cert-authority *.example ONE\nr1 ONE\nr1 TWO\n";
         let found = known(file, "r1", 22);
-        assert_eq!((found.keys.len(), found.revoked.len(), found.has_authority), (2, 1, false));
+        assert_eq!((found.keys.len(), found.revoked.len(), found.authorities.len()), (2, 1, 0));
         let found = known(file, "r1.example", 22);
-        assert_eq!((found.keys.len(), found.revoked.len(), found.has_authority), (0, 1, true));
+        assert_eq!((found.keys.len(), found.revoked.len(), found.authorities.len()), (0, 1, 1));
     }
 
     #[test]

@@ -4,19 +4,22 @@
 //! nothing is kept between requests. Not here: how keys are shown (`ssh`).
 
 pub(crate) mod base64;
+mod certificate;
 mod known_hosts;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use sha2::{Digest as _, Sha256};
 
-pub use self::known_hosts::{Known, KnownHosts, KnownHostsError, covers};
+use self::certificate::{Certificate, certified};
+pub use self::known_hosts::{Known, KnownHosts, KnownHostsError, covers, covers_as_written};
 use crate::profile::SshProfile;
 
 /// The types of keys that servers show.
 const KINDS: [&str; 5] =
     ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"];
 const FINGERPRINT_BYTES: usize = 32;
+const SSH_PORT: u16 = 22;
 
 /// A public key as SSH sends it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -49,10 +52,13 @@ impl PublicKey {
         &self.kind
     }
 
-    /// `SHA256:…`, as OpenSSH prints it.
+    /// `SHA256:…`, as OpenSSH prints it: of a certificate that of its key.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        fingerprint(&Sha256::digest(&self.blob))
+        match Certificate::read(self) {
+            Some(certificate) => certificate.key.fingerprint(),
+            None => fingerprint(&Sha256::digest(&self.blob)),
+        }
     }
 }
 
@@ -166,13 +172,13 @@ pub enum HostKeyPolicy {
 pub struct HostKeyRules {
     /// For devices whose key nobody has named.
     pub policy: HostKeyPolicy,
-    /// The keys that are known.
-    pub known_hosts: KnownHosts,
+    /// The keys that are known, of every file together.
+    pub known_hosts: Vec<Arc<KnownHosts>>,
 }
 
 impl Default for HostKeyRules {
     fn default() -> Self {
-        Self { policy: HostKeyPolicy::AcceptAny, known_hosts: KnownHosts::default() }
+        Self { policy: HostKeyPolicy::AcceptAny, known_hosts: Vec::new() }
     }
 }
 
@@ -197,15 +203,23 @@ pub struct HostKeyCheck {
     pub proof: Proof,
     /// The operator's word.
     pub rules: Arc<HostKeyRules>,
+    /// The name that its key has in the files, whatever its host and port are.
+    pub alias: Option<String>,
 }
 
 impl HostKeyCheck {
     /// What `host` on `port` is to show. Reads through the whole file: not for a thread that others wait for.
     #[must_use]
     pub fn expected(&self, host: &str, port: u16) -> Expected {
-        let known = self.rules.known_hosts.look_up(host, port);
+        let (host, port) = match &self.alias {
+            Some(alias) => (alias.as_str(), SSH_PORT),
+            None => (host, port),
+        };
+        let known = self.rules.known_hosts.iter().map(|file| file.look_up(host, port));
+        let known = known.fold(Known::default(), Known::and);
+        let host = host.strip_suffix('.').unwrap_or(host).to_owned();
         let (pin, policy) = (self.pin.clone(), self.rules.policy);
-        Expected { pin, proof: self.proof, known, policy }
+        Expected { pin, proof: self.proof, known, policy, host }
     }
 }
 
@@ -216,6 +230,8 @@ pub struct Expected {
     proof: Proof,
     known: Known,
     policy: HostKeyPolicy,
+    /// The name that a certificate must have.
+    host: String,
 }
 
 /// Why a key is not taken.
@@ -232,8 +248,8 @@ pub enum Distrust {
     Revoked,
     /// Nobody has named any.
     Unknown {
-        /// The file names an authority for this host, whose certificates are not read.
-        has_authority: bool,
+        /// Why an authority that the file names for this host does not vouch for the key.
+        authority: Option<&'static str>,
     },
     /// Not named by those who must have.
     Unproven {
@@ -252,15 +268,43 @@ impl Expected {
         };
         let is_named = |algorithm: &&str| kinds.contains(&kind_of(algorithm));
         let all = || profile.host_keys().split(',');
-        let first = all().filter(is_named);
-        first.chain(all().filter(|one| !is_named(one))).collect::<Vec<_>>().join(",")
+        let named = all().filter(is_named).chain(all().filter(|one| !is_named(one)));
+        // A server with a certificate shows it only to those who ask.
+        let asks = self.pin.is_none() && !self.known.authorities.is_empty();
+        let with_certificate = all().filter(|one| asks && *one != "ssh-rsa").map(certified);
+        with_certificate.chain(named.map(str::to_owned)).collect::<Vec<_>>().join(",")
     }
 
-    /// True if the key that was shown is one that was named, false if it may be taken without.
+    /// True if the key that was shown is one that was named or vouched for, false if it may be taken without.
     ///
     /// # Errors
     /// The key must not be taken.
-    pub fn judge(&self, shown: &PublicKey) -> Result<bool, Distrust> {
+    pub fn judge(&self, shown: &PublicKey, now: SystemTime) -> Result<bool, Distrust> {
+        let Some(certificate) = Certificate::read(shown) else {
+            let none = "it showed no certificate";
+            return self.judge_key(shown, (!self.known.authorities.is_empty()).then_some(none));
+        };
+        let revoked = [&certificate.key, &certificate.authority];
+        if revoked.into_iter().any(|key| self.known.revoked.contains(key)) {
+            return Err(Distrust::Revoked);
+        }
+        let vouched = if self.known.authorities.contains(&certificate.authority) {
+            certificate.vouches(&self.host, now)
+        } else {
+            Err("it is of another authority")
+        };
+        match vouched {
+            Ok(()) => Ok(true),
+            // Without what is said of it the key may still be one that was named.
+            Err(why) => self.judge_key(&certificate.key, Some(why)),
+        }
+    }
+
+    fn judge_key(
+        &self,
+        shown: &PublicKey,
+        authority: Option<&'static str>,
+    ) -> Result<bool, Distrust> {
         if self.known.revoked.contains(shown) {
             return Err(Distrust::Revoked);
         }
@@ -289,9 +333,7 @@ impl Expected {
             (Proof::Verified, _) => Err(Distrust::Unproven { by: "known_hosts" }),
             (Proof::Pinned, _) => Err(Distrust::Unproven { by: "known_hosts or the request" }),
             (Proof::Policy, HostKeyPolicy::AcceptAny) => Ok(false),
-            (Proof::Policy, HostKeyPolicy::Strict) => {
-                Err(Distrust::Unknown { has_authority: self.known.has_authority })
-            }
+            (Proof::Policy, HostKeyPolicy::Strict) => Err(Distrust::Unknown { authority }),
         }
     }
 }
@@ -324,8 +366,9 @@ mod tests {
             (Proof::Policy, None, Known::default(), "false"),
         ] {
             let policy = HostKeyPolicy::AcceptAny;
-            let expected = Expected { pin: pin.cloned(), proof, known, policy };
-            let judged = format!("{:?}", expected.judge(&shown));
+            let host = "r1".to_owned();
+            let expected = Expected { pin: pin.cloned(), proof, known, policy, host };
+            let judged = format!("{:?}", expected.judge_key(&shown, None));
             assert!(judged.contains(want), "{proof:?} {pin:?}: {judged}");
         }
     }
@@ -343,9 +386,11 @@ mod tests {
     }
 
     fn expected(pin: Option<&str>, file: &str, policy: HostKeyPolicy) -> Expected {
-        let rules = HostKeyRules { policy, known_hosts: KnownHosts::parse(file).unwrap() };
+        let rules =
+            HostKeyRules { policy, known_hosts: vec![Arc::new(KnownHosts::parse(file).unwrap())] };
         let pin = pin.map(|pin| Pin::parse(pin).unwrap());
-        HostKeyCheck { pin, proof: Proof::Policy, rules: Arc::new(rules) }.expected("r1", 22)
+        let rules = Arc::new(rules);
+        HostKeyCheck { pin, proof: Proof::Policy, rules, alias: None }.expected("r1", 22)
     }
 
     #[test]
@@ -389,19 +434,22 @@ mod tests {
         for policy in [HostKeyPolicy::AcceptAny, HostKeyPolicy::Strict] {
             for (pin, file) in [(Some(KEY), ""), (None, file.as_str()), (Some(FINGERPRINT), "")] {
                 let expected = expected(pin, file, policy);
-                assert_eq!(expected.judge(&key(KEY)), Ok(true));
-                let refused = expected.judge(&key(OTHER));
+                assert_eq!(expected.judge(&key(KEY), SystemTime::now()), Ok(true));
+                let refused = expected.judge(&key(OTHER), SystemTime::now());
                 assert!(
                     matches!(&refused, Err(Distrust::Changed { expected, .. }) if expected.contains(FINGERPRINT)),
                     "{refused:?}"
                 );
             }
             // The request knows better than the file, but never better than a revocation.
-            assert_eq!(expected(Some(OTHER), &file, policy).judge(&key(OTHER)), Ok(true));
+            assert_eq!(
+                expected(Some(OTHER), &file, policy).judge(&key(OTHER), SystemTime::now()),
+                Ok(true)
+            );
             let revoked = format!("@revoked * {KEY}\n{file}");
             for pin in [None, Some(KEY)] {
                 assert_eq!(
-                    expected(pin, &revoked, policy).judge(&key(KEY)),
+                    expected(pin, &revoked, policy).judge(&key(KEY), SystemTime::now()),
                     Err(Distrust::Revoked)
                 );
             }
@@ -411,11 +459,15 @@ mod tests {
     #[test]
     fn a_key_that_nobody_named_is_taken_or_refused_by_the_policy() {
         let elsewhere = format!("r2 {KEY}\n@cert-authority r1 {KEY}\n");
-        for (file, has_authority) in [("", false), (elsewhere.as_str(), true)] {
-            assert_eq!(expected(None, file, HostKeyPolicy::AcceptAny).judge(&key(KEY)), Ok(false));
+        let none_shown = Some("it showed no certificate");
+        for (file, authority) in [("", None), (elsewhere.as_str(), none_shown)] {
             assert_eq!(
-                expected(None, file, HostKeyPolicy::Strict).judge(&key(KEY)),
-                Err(Distrust::Unknown { has_authority })
+                expected(None, file, HostKeyPolicy::AcceptAny).judge(&key(KEY), SystemTime::now()),
+                Ok(false)
+            );
+            assert_eq!(
+                expected(None, file, HostKeyPolicy::Strict).judge(&key(KEY), SystemTime::now()),
+                Err(Distrust::Unknown { authority })
             );
         }
     }

@@ -50,6 +50,19 @@ struct RuleEntry {
     #[serde(default)]
     names: Vec<String>,
     via: Vec<String>,
+    #[serde(default)]
+    resolve: Resolve,
+}
+
+/// Who looks names up.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "snake_case")]
+enum Resolve {
+    /// The service.
+    #[default]
+    Here,
+    /// The last host on the way.
+    There,
 }
 
 fn ssh_port() -> u16 {
@@ -120,19 +133,23 @@ impl JumpEntry {
         Ok(Hop {
             host: Host::parse(&self.hostname).map_err(|error| error.to_string())?,
             port: self.port,
-            login: Login::Given(Credentials {
+            login: Login::Given(Box::new(Credentials {
                 username: self.username,
                 password,
                 private_key: key.map(|text| PrivateKey { text, passphrase, certificate }),
                 enable_password: None,
-            }),
+                more_keys: Vec::new(),
+            })),
             profile: self.ssh_profile,
             host_key: HostKeyCheck {
                 pin: pin.transpose()?,
                 proof: Proof::Policy,
                 rules: Arc::clone(host_keys),
+                alias: None,
             },
             is_own: true,
+            connect_timeout: None,
+            resolves_there: false,
         })
     }
 }
@@ -145,12 +162,22 @@ impl RuleEntry {
         if self.via.len() > MOST_HOPS {
             return Err(format!("at most {MOST_HOPS} jump hosts are gone through"));
         }
+        let resolves_there = self.resolve == Resolve::There;
+        if resolves_there
+            && (self.names.is_empty() || !self.targets.is_empty() || self.via.is_empty())
+        {
+            return Err("`resolve = \"there\"` goes with `names` and `via`, and without `targets`: no address is known before".to_owned());
+        }
         let target = |text: &String| network(text).ok_or(format!("`{text}` is no network"));
-        let hop = |name: &String| known.named(name).cloned().ok_or(format!("no jump `{name}`"));
+        let hop = |name: &String| {
+            let hop = known.named(name).ok_or_else(|| format!("no jump `{name}`"))?;
+            Ok::<_, String>(Hop { resolves_there, ..hop.clone() })
+        };
         Ok(JumpRule {
             targets: self.targets.iter().map(target).collect::<Result<_, _>>()?,
             via: self.via.iter().map(hop).collect::<Result<_, _>>()?,
             names: self.names,
+            resolves_there,
         })
     }
 }
@@ -190,6 +217,16 @@ mod tests {
             (format!("{JUMP}host_key = \"MD5:1\"\n"), "jump `b1`: MD5"),
             (format!("{JUMP}[[rule]]\nvia = [\"b1\"]\n"), "rule 1: give `targets`"),
             (format!("{JUMP}[[rule]]\nnames = [\"*\"]\nvia = [\"b2\"]\n"), "rule 1: no jump `b2`"),
+            (
+                format!("{JUMP}[[rule]]\nnames = [\"*\"]\nvia = []\nresolve = \"there\"\n"),
+                "rule 1: `resolve",
+            ),
+            (
+                format!(
+                    "{JUMP}[[rule]]\nnames = [\"*\"]\ntargets = [\"10.0.0.0/8\"]\nvia = [\"b1\"]\nresolve = \"there\"\n"
+                ),
+                "rule 1: `resolve",
+            ),
             (format!("{JUMP}[[rule]]\ntargets = [\"x\"]\nvia = []\n"), "rule 1: `x` is no network"),
         ] {
             let error = load(&text).map(drop).unwrap_err();

@@ -12,6 +12,7 @@ mod rotation;
 mod row;
 mod sources;
 mod ssh;
+mod ssh_config;
 mod table;
 mod value;
 mod vaults;
@@ -144,6 +145,7 @@ impl Settings {
             allow: self.targets_allow.clone(),
             deny: self.targets_deny.clone(),
             ports: self.targets_ports.clone(),
+            names: self.targets_names.clone(),
         };
         TargetPolicy::new(self.targets_allow_loopback, lists)
     }

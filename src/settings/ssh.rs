@@ -4,11 +4,11 @@ use std::{fs, path::PathBuf, sync::Arc};
 
 use figment::value::Value;
 
-use super::{Settings, credentials, jumps, value::SettingValue};
+use super::{Settings, credentials, jumps, ssh_config, value::SettingValue};
 use crate::{
     host_key::{HostKeyPolicy, HostKeyRules, KnownHosts},
     profile::SshProfile,
-    ssh_policy::SshPolicy,
+    ssh_policy::{Configured, SshPolicy},
 };
 
 /// A file of SSH settings that cannot be used.
@@ -16,9 +16,9 @@ use crate::{
 #[error("{}: {reason}", .path.display())]
 pub struct SshFileError {
     /// The file.
-    path: PathBuf,
+    pub(super) path: PathBuf,
     /// What is wrong with it.
-    reason: String,
+    pub(super) reason: String,
 }
 
 impl Settings {
@@ -30,14 +30,14 @@ impl Settings {
         let known_hosts = self.known_hosts.as_ref().map(|path| {
             let failed = |reason: String| SshFileError { path: path.clone(), reason };
             let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-            KnownHosts::parse(&text).map_err(|error| failed(error.to_string()))
+            KnownHosts::parse(&text).map(Arc::new).map_err(|error| failed(error.to_string()))
         });
         // Whoever mounts a file means it.
         let meant =
             if known_hosts.is_some() { HostKeyPolicy::Strict } else { HostKeyPolicy::AcceptAny };
         let host_keys = HostKeyRules {
             policy: self.host_key_policy.unwrap_or(meant),
-            known_hosts: known_hosts.transpose()?.unwrap_or_default(),
+            known_hosts: known_hosts.transpose()?.into_iter().collect(),
         };
         let host_keys = Arc::new(host_keys);
         let jumps = self.jumps_file.as_ref().map(|path| {
@@ -50,7 +50,17 @@ impl Settings {
                 .map_err(|reason| SshFileError { path: path.clone(), reason })
         });
         let credentials = credentials.transpose()?.unwrap_or_default();
-        Ok(SshPolicy { profile: self.ssh_profile, host_keys, jumps, credentials })
+        let configured = match &self.ssh_config {
+            Some(path) => Configured {
+                host_keys: Arc::clone(&host_keys),
+                is_policy_said: self.host_key_policy.is_some(),
+                profile: self.ssh_profile,
+                opens_devices: self.ssh_config_logins,
+                ..ssh_config::read(path)?
+            },
+            None => Configured::default(),
+        };
+        Ok(SshPolicy { profile: self.ssh_profile, host_keys, jumps, configured, credentials })
     }
 }
 

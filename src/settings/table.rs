@@ -131,6 +131,9 @@ settings! {
         targets_deny: Vec<IpNet> = Vec::new(), reloads true;
         /// TCP ports that may be connected to; all, if there are none.
         targets_ports: Vec<u16> = Vec::new(), reloads true;
+        /// Names that a jump host may look up where this service cannot: `*.lab.example`, `!` before those that it may not. Their
+        /// addresses are not known here, so that with `TARGETS_ALLOW` or `TARGETS_DENY` no others may be left to it.
+        targets_names: Vec<String> = Vec::new(), reloads true;
         /// Folder with platform definitions of your own.
         platforms_dir: Option<PathBuf> = None, reloads true;
         /// Folder with `TextFSM` templates of your own: asked before the library, read anew when it changes. With an `index` in
@@ -157,6 +160,12 @@ settings! {
         /// TOML file with credential sets that requests may name with `credential` instead of bringing secrets: where each
         /// secret is, and which devices and callers it is for; `docs/credentials.md` describes it.
         credentials_file: Option<PathBuf> = None, reloads true;
+        /// An OpenSSH client configuration (`ssh_config`): host names, ports, algorithms, host keys and jump hosts for what
+        /// neither a request nor `JUMPS_FILE` says; `docs/ssh.md` lists what is read of it.
+        ssh_config: Option<PathBuf> = None, reloads true;
+        /// Lets requests that give neither password nor key log in to devices with the `IdentityFile` that `SSH_CONFIG` has
+        /// for them. Whoever may send requests may then read every device that takes one of these keys.
+        ssh_config_logins: bool = false, reloads true;
     }
     "Metrics" {
         /// Prometheus metrics at `/metrics`.

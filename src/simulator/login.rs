@@ -7,10 +7,10 @@ use std::{
 };
 
 use russh::{
-    Channel, ChannelId, MethodKind, MethodSet, Pty,
+    Channel, ChannelId, ChannelOpenFailure, MethodKind, MethodSet, Pty,
     server::{self, Auth, ChannelOpenHandle, Msg, Session},
 };
-use tokio::{sync::mpsc, time::sleep};
+use tokio::{io::copy_bidirectional, net::TcpStream, sync::mpsc, time::sleep};
 
 use super::{
     fault::Fault,
@@ -112,6 +112,7 @@ impl server::Handler for Login {
     }
 
     async fn auth_none(&mut self, user: &str) -> Answer<Auth> {
+        self.shared.log_auth("none", user);
         let kinds: &[MethodKind] = match self.kind() {
             AuthKind::None => return self.verdict(true, user).await,
             AuthKind::Both => &[MethodKind::Password, MethodKind::KeyboardInteractive],
@@ -124,6 +125,7 @@ impl server::Handler for Login {
     }
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Answer<Auth> {
+        self.shared.log_auth("password", user);
         let options = &self.shared.options;
         let offered = matches!(self.kind(), AuthKind::Password | AuthKind::Both);
         let good = offered && user == options.username && password == options.password;
@@ -136,6 +138,7 @@ impl server::Handler for Login {
         _submethods: &str,
         response: Option<server::Response<'a>>,
     ) -> Answer<Auth> {
+        self.shared.log_auth("keyboard-interactive", user);
         let Some(mut answers) = response else {
             self.rounds = 0;
             return Ok(Self::questions("", &["Password: "]));
@@ -167,6 +170,7 @@ impl server::Handler for Login {
         user: &str,
         key: server::VerifiedPublicKey<'_>,
     ) -> Answer<Auth> {
+        self.shared.log_auth("publickey", user);
         let options = &self.shared.options;
         let shown = key.public_key.to_openssh().unwrap_or_default();
         let same = |line: &String| line.split(' ').nth(1) == shown.split(' ').nth(1);
@@ -201,6 +205,33 @@ impl server::Handler for Login {
         // A handle that is dropped is a refusal.
         if !self.has(Fault::ChannelRefused) {
             reply.accept().await;
+        }
+        Ok(())
+    }
+
+    async fn channel_open_direct_tcpip(
+        &mut self,
+        channel: Channel<Msg>,
+        host: &str,
+        port: u32,
+        _from: &str,
+        _from_port: u32,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Answer<()> {
+        let Some(target) = self.shared.look_up(host, port) else {
+            reply.reject(ChannelOpenFailure::ConnectFailed).await;
+            return Ok(());
+        };
+        match TcpStream::connect(target).await {
+            Ok(mut socket) => {
+                reply.accept().await;
+                tokio::spawn(async move {
+                    // An end of either side is the end of both.
+                    let _ = copy_bidirectional(&mut channel.into_stream(), &mut socket).await;
+                });
+            }
+            Err(_unreachable) => reply.reject(ChannelOpenFailure::ConnectFailed).await,
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    collections::BTreeMap,
     net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
@@ -88,6 +89,8 @@ pub struct DeviceOptions {
     pub latency: Duration,
     /// How far away it is: bytes take half of it in each direction. Connections are accepted at once all the same.
     pub round_trip: Duration,
+    /// It is a jump host too: names that it looks up, and what it connects to then. It forwards to nothing else.
+    pub leads_to: BTreeMap<String, SocketAddr>,
     /// How it misbehaves.
     pub faults: Vec<Fault>,
 }
@@ -109,6 +112,7 @@ impl Default for DeviceOptions {
             write_gap: Duration::ZERO,
             latency: Duration::ZERO,
             round_trip: Duration::ZERO,
+            leads_to: BTreeMap::new(),
             faults: Vec::new(),
         }
     }
@@ -135,6 +139,8 @@ pub(super) struct Shared {
     open_sessions: AtomicUsize,
     most_open_sessions: AtomicUsize,
     pub(super) clean_logouts: AtomicUsize,
+    asked_to_reach: Mutex<Vec<String>>,
+    auth_requests: Mutex<Vec<String>>,
 }
 
 impl FakeDevice {
@@ -161,6 +167,8 @@ impl FakeDevice {
             open_sessions: AtomicUsize::new(0),
             most_open_sessions: AtomicUsize::new(0),
             clean_logouts: AtomicUsize::new(0),
+            asked_to_reach: Mutex::default(),
+            auth_requests: Mutex::default(),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared))).abort_handle();
         Ok(Self { addr, shared, accepting })
@@ -176,6 +184,18 @@ impl FakeDevice {
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.shared.fingerprint
+    }
+
+    /// Every message that asked for a login, in order: method and user. None, if nobody was named to it.
+    #[must_use]
+    pub fn auth_requests(&self) -> Vec<String> {
+        lock(&self.shared.auth_requests).clone()
+    }
+
+    /// What it was asked to connect to as a jump host: name or address, and port.
+    #[must_use]
+    pub fn asked_to_reach(&self) -> Vec<String> {
+        lock(&self.shared.asked_to_reach).clone()
     }
 
     /// Every byte that reached a terminal, session by session.
@@ -244,6 +264,16 @@ impl Drop for FakeDevice {
 impl Shared {
     fn has(&self, fault: Fault) -> bool {
         self.options.faults.contains(&fault)
+    }
+
+    pub(super) fn log_auth(&self, method: &str, user: &str) {
+        lock(&self.auth_requests).push(format!("{method} {user}"));
+    }
+
+    /// Where a name that it is asked for as a jump host leads to.
+    pub(super) fn look_up(&self, name: &str, port: u32) -> Option<SocketAddr> {
+        lock(&self.asked_to_reach).push(format!("{name}:{port}"));
+        self.options.leads_to.get(name).copied()
     }
 
     /// A log for one more terminal.

@@ -1,6 +1,8 @@
 //! Why a device session ended early. Every variant names its phase, the device, the cause and the way out.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
+
+use crate::device::PeerAddr;
 
 /// Why a device gave nothing, or nothing more. No variant holds a secret: all may be logged and sent.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -11,7 +13,7 @@ pub enum SessionError {
     )]
     AuthMethod {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The methods the device listed.
         offered: String,
         /// What the request had.
@@ -23,7 +25,7 @@ pub enum SessionError {
     )]
     AuthRejected {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// `password`, `keyboard-interactive password`, `private key` or `certificate`.
         method: &'static str,
         /// What is known of the certificate, in brackets, or nothing.
@@ -36,7 +38,7 @@ pub enum SessionError {
     )]
     AuthTimeout {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The phase's limit.
         limit: Duration,
     },
@@ -47,7 +49,7 @@ pub enum SessionError {
     )]
     BannerTimeout {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The phase's limit.
         limit: Duration,
     },
@@ -60,7 +62,7 @@ pub enum SessionError {
     )]
     ConfigurationPrompt {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
     },
     /// The operator's credentials are for other devices.
     #[error(
@@ -90,13 +92,13 @@ pub enum SessionError {
     )]
     ConnectRefused {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
     },
     /// No way there.
     #[error("connect: {addr} cannot be reached ({reason}); check address, route and firewall")]
     ConnectFailed {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The system's word for it.
         reason: String,
     },
@@ -104,7 +106,7 @@ pub enum SessionError {
     #[error("connect: no answer from {addr} within {} s; check address, route and firewall", .limit.as_secs_f32())]
     ConnectTimeout {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The phase's limit.
         limit: Duration,
     },
@@ -123,7 +125,7 @@ pub enum SessionError {
     #[error("{phase}: {addr} closed the connection{hint}")]
     Disconnected {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// What was going on.
         phase: Phase,
         /// What may help, beginning with `; `, or nothing.
@@ -135,13 +137,13 @@ pub enum SessionError {
     )]
     EnableRejected {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
     },
     /// The SSH handshake broke.
     #[error("handshake: {addr} and Showrunner could not set up SSH ({reason})")]
     HandshakeFailed {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The SSH library's word for it.
         reason: String,
     },
@@ -149,7 +151,7 @@ pub enum SessionError {
     #[error("handshake: {addr} did not finish the SSH handshake within {} s", .limit.as_secs_f32())]
     HandshakeTimeout {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The phase's limit.
         limit: Duration,
     },
@@ -159,7 +161,7 @@ pub enum SessionError {
     )]
     HostKeyChanged {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// Type and fingerprint of the key it showed.
         shown: String,
         /// Those of the keys that were named.
@@ -173,7 +175,7 @@ pub enum SessionError {
     )]
     HostKeyRevoked {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// Type and fingerprint of the key it showed.
         shown: String,
     },
@@ -183,11 +185,11 @@ pub enum SessionError {
     )]
     HostKeyUnknown {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// Type and fingerprint of the key it showed.
         shown: String,
         /// What else there is to say, beginning with `; `, or nothing.
-        hint: &'static str,
+        hint: String,
     },
     /// A key that was not named by those whose word a credential set asks for.
     #[error(
@@ -195,7 +197,7 @@ pub enum SessionError {
     )]
     HostKeyUnproven {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// Type and fingerprint of the key it showed.
         shown: String,
         /// Who must name it.
@@ -234,9 +236,9 @@ pub enum SessionError {
         /// Which, from 1.
         hop: usize,
         /// Its address.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// Where it was asked to connect to.
-        target: SocketAddr,
+        target: PeerAddr,
     },
     /// The key in the request is no key.
     #[error(
@@ -252,17 +254,27 @@ pub enum SessionError {
     )]
     NoCommonAlgorithm {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The profile of the request.
         profile: &'static str,
         /// Both sides' lists and what may help, beginning with `; `.
         hint: String,
     },
+    /// The operator's SSH configuration has a way that cannot be gone.
+    #[error(
+        "jump: the service's SSH configuration has no usable way to {host} ({reason}); its operator can mend that, or give `jump`"
+    )]
+    NoWay {
+        /// The device.
+        host: String,
+        /// Why, with file and line.
+        reason: String,
+    },
     /// Something else answers on this port.
     #[error("handshake: what listens at {addr} does not speak SSH; check the port")]
     NotSsh {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
     },
     /// The device wants a new password first.
     #[error(
@@ -270,7 +282,7 @@ pub enum SessionError {
     )]
     PasswordExpired {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
     },
     /// No prompt came.
     #[error(
@@ -279,7 +291,7 @@ pub enum SessionError {
     )]
     PromptTimeout {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The platform whose prompts were waited for.
         platform: String,
         /// The phase's limit.
@@ -329,7 +341,7 @@ pub enum SessionError {
     #[error("login: {addr} has no free session ({said}); log others out or ask again later")]
     SessionLimit {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// What it said: the known words only.
         said: &'static str,
     },
@@ -337,7 +349,7 @@ pub enum SessionError {
     #[error("login: {addr} gives no terminal to this user ({reason}); check the user's rights")]
     ShellRefused {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The SSH library's word for it.
         reason: String,
     },
@@ -347,7 +359,7 @@ pub enum SessionError {
     )]
     ShellPrompt {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The platform whose prompt was expected.
         platform: String,
     },
@@ -365,7 +377,7 @@ pub enum SessionError {
     #[error("login: {addr} opened no terminal within {} s", .limit.as_secs_f32())]
     TerminalTimeout {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
         /// The phase's limit.
         limit: Duration,
     },
@@ -375,7 +387,7 @@ pub enum SessionError {
     )]
     UnexpectedQuestion {
         /// The device.
-        addr: SocketAddr,
+        addr: PeerAddr,
     },
 }
 
@@ -410,6 +422,7 @@ impl SessionError {
             Self::JumpRefused { .. } => "jump_forwarding_refused",
             Self::KeyUnusable { .. } => "key_unusable",
             Self::NoCommonAlgorithm { .. } => "no_common_algorithm",
+            Self::NoWay { .. } => "jump_unusable",
             Self::NotSsh { .. } => "not_ssh",
             Self::PasswordExpired { .. } => "password_expired",
             Self::PromptTimeout { .. } => "prompt_timeout",

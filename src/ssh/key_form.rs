@@ -67,7 +67,7 @@ mod tests {
             (openssh(&format!("{OPENSSH_OPEN}AAAAEbm9uZQ")), None, None),
         ] {
             let passphrase = passphrase.map(|text: &str| Secret::new(text.to_owned()));
-            let key = PrivateKey { text: Secret::new(text.clone()), passphrase };
+            let key = PrivateKey { text: Secret::new(text.clone()), passphrase, certificate: None };
             let said = fault(&key);
             assert_eq!(said.is_some(), want.is_some(), "{text}: {said:?}");
             assert!(

@@ -6,7 +6,7 @@
 
 use std::{
     io::{self, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::TcpStream,
     os::fd::OwnedFd,
 };
 
@@ -25,7 +25,7 @@ use super::{
 use crate::{
     certificate::Certificate,
     deadline::Deadline,
-    device::{Credentials, PrivateKey},
+    device::{Credentials, PeerAddr, PrivateKey},
     host_key::PublicKey,
     outcome::Algorithms,
     profile::SshProfile,
@@ -243,7 +243,7 @@ impl Connection {
         let (method, result) = match (&credentials.private_key, &credentials.password) {
             (Some(key), _) if offers("publickey") => {
                 let method = if key.certificate.is_some() { "certificate" } else { "private key" };
-                (method, self.login_with_key(user, key, until))
+                (method, self.login_with_keys(user, key, &credentials.more_keys, until))
             }
             (_, Some(password)) if offers("password") => (
                 "password",
@@ -276,6 +276,25 @@ impl Connection {
             Err(Fault::Failed { code: -16 | -48 | -51, reason }) => Ok(Login::KeyUnusable(reason)),
             Err(fault) => Err(fault),
         }
+    }
+
+    /// Tries keys in turn until one is let in.
+    fn login_with_keys(
+        &mut self,
+        user: &str,
+        first: &PrivateKey,
+        more: &[PrivateKey],
+        until: Deadline,
+    ) -> Result<(), Fault> {
+        let mut result = self.login_with_key(user, first, until);
+        for key in more {
+            // Refused, or none that can be used.
+            let Err(Fault::Failed { code: -16 | -18 | -19 | -48 | -51, .. }) = result else {
+                break;
+            };
+            result = self.login_with_key(user, key, until);
+        }
+        result
     }
 
     fn login_with_key(
@@ -333,21 +352,21 @@ impl Connection {
     /// What the last target that was tried failed by.
     pub fn open_tunnel(
         mut self,
-        targets: &[SocketAddr],
+        targets: &[PeerAddr],
         until: Deadline,
-    ) -> Result<(Path, SocketAddr), NoTunnel> {
+    ) -> Result<(Path, PeerAddr), NoTunnel> {
         let mut failed = NoTunnel::Unreachable;
         for target in targets {
-            let host = target.ip().to_string();
+            let (host, port) = target.parts();
             let opened = self.drive(until, |session| {
-                session.channel_direct_tcpip(&host, target.port(), Some(("127.0.0.1", 0)))
+                session.channel_direct_tcpip(&host, port, Some(("127.0.0.1", 0)))
             });
             match opened {
                 Ok(channel) => {
                     let (pump, socket) = Pump::new().map_err(|_error| NoTunnel::Unreachable)?;
                     let tunnel = Tunnel { pump, channel, carrier: self };
                     let path = Path { socket: socket.into(), tunnel: Some(Box::new(tunnel)) };
-                    return Ok((path, *target));
+                    return Ok((path, target.clone()));
                 }
                 // The channel was refused; what for, the library says in words only.
                 Err(Fault::Failed { code: CHANNEL_FAILURE, reason }) => {

@@ -6,7 +6,7 @@
 use std::{
     io::ErrorKind,
     net::SocketAddr,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::{
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     deadline::Deadline,
-    device::Credentials,
+    device::{Credentials, PeerAddr},
     host_key::{Distrust, Expected, HostKeyCheck},
     outcome::{HostKey, Timing},
     profile::SshProfile,
@@ -29,18 +29,19 @@ use crate::{
 struct Peer<'a> {
     host: &'a str,
     port: u16,
-    addresses: &'a [SocketAddr],
+    addresses: &'a [PeerAddr],
     credentials: &'a Credentials,
     profile: SshProfile,
     host_key: &'a HostKeyCheck,
+    connect_timeout: Option<Duration>,
 }
 
 /// A peer that was logged in to, and its address.
-type Reached = (Connection, SocketAddr);
+type Reached = (Connection, PeerAddr);
 
 impl Session<'_> {
     /// Logs in to the device, over the hosts on the way.
-    pub(super) fn reach(&mut self, addresses: &[SocketAddr]) -> Result<Reached, SessionError> {
+    pub(super) fn reach(&mut self, addresses: &[PeerAddr]) -> Result<Reached, SessionError> {
         let job = self.job;
         let started = Instant::now();
         let mut way = None;
@@ -60,12 +61,13 @@ impl Session<'_> {
             })?);
         }
         let device = Peer {
-            host: job.device.host.as_str(),
+            host: job.device.at.as_str(),
             port: job.device.port,
             addresses,
             credentials: &job.credentials,
             profile: job.profile,
             host_key: &job.host_key,
+            connect_timeout: job.connect_timeout,
         };
         self.reach_peer(&device, way, job.jump.len())
     }
@@ -81,21 +83,23 @@ impl Session<'_> {
             None => self.connect(peer)?,
             Some(way) => self.connect_through(peer, way, n_hops)?,
         };
-        let connection = self.handshake(peer, path, addr)?;
-        let connection = self.authenticate(peer, connection, addr)?;
+        let connection = self.handshake(peer, path, &addr)?;
+        let connection = self.authenticate(peer, connection, &addr)?;
         Ok((connection, addr))
     }
 
-    fn connect(&mut self, peer: &Peer<'_>) -> Result<(Path, SocketAddr), SessionError> {
-        let limit = self.job.limits.connect;
+    fn connect(&mut self, peer: &Peer<'_>) -> Result<(Path, PeerAddr), SessionError> {
+        let limit = peer.connect_timeout.unwrap_or(self.job.limits.connect);
         let started = Instant::now();
         let lifeline = self.lifeline;
         let until = self.step(limit);
-        let result = socket::connect(peer.addresses, until, |socket| lifeline.hold(socket));
+        // Only a host on the way could look a name up.
+        let addresses: Vec<_> = peer.addresses.iter().filter_map(PeerAddr::address).collect();
+        let result = socket::connect(&addresses, until, |socket| lifeline.hold(socket));
         self.report.timing.connect = Some(started.elapsed());
         // A session nobody waits for any more ends as cancelled, whatever the socket says.
         let (socket, addr) = result.map_err(|(addr, error)| {
-            let addr = addr.unwrap_or_else(|| peer.first_address());
+            let addr = addr.map_or_else(|| peer.first_address(), PeerAddr::from);
             match error.kind() {
                 ErrorKind::ConnectionRefused => SessionError::ConnectRefused { addr },
                 ErrorKind::TimedOut | ErrorKind::WouldBlock => {
@@ -108,10 +112,10 @@ impl Session<'_> {
             lifeline.hold_only(socket);
         }
         let path = Path::direct(socket).map_err(|error| SessionError::ConnectFailed {
-            addr,
+            addr: addr.into(),
             reason: error.kind().to_string(),
         })?;
-        Ok((path, addr))
+        Ok((path, addr.into()))
     }
 
     /// Has the last host on the way connect to `peer`.
@@ -120,8 +124,8 @@ impl Session<'_> {
         peer: &Peer<'_>,
         (carrier, hop_addr): Reached,
         hop: usize,
-    ) -> Result<(Path, SocketAddr), SessionError> {
-        let limit = self.job.limits.connect;
+    ) -> Result<(Path, PeerAddr), SessionError> {
+        let limit = peer.connect_timeout.unwrap_or(self.job.limits.connect);
         let started = Instant::now();
         let until = self.step(limit);
         let result = carrier.open_tunnel(peer.addresses, until);
@@ -130,11 +134,11 @@ impl Session<'_> {
         result.map_err(|failure| match failure {
             NoTunnel::Refused => SessionError::JumpRefused { hop, addr: hop_addr, target: addr },
             NoTunnel::Unreachable => SessionError::ConnectFailed {
-                addr,
+                addr: addr.clone(),
                 reason: format!("hop {hop} could not connect to it"),
             },
             NoTunnel::Fault(fault) => match self.fault(fault) {
-                Fault::Late => SessionError::ConnectTimeout { addr, limit },
+                Fault::Late => SessionError::ConnectTimeout { addr: addr.clone(), limit },
                 _ => SessionError::JumpLost { hop, phase: Phase::Connect },
             },
         })
@@ -144,15 +148,17 @@ impl Session<'_> {
         &mut self,
         peer: &Peer<'_>,
         path: Path,
-        addr: SocketAddr,
+        addr: &PeerAddr,
     ) -> Result<Connection, SessionError> {
         let limit = self.job.limits.handshake;
         let profile = peer.profile;
         let expected = peer.host_key.expected(peer.host, peer.port);
         let started = Instant::now();
         let until = self.step(limit);
-        let mut connection = Connection::new(path, profile, &expected.algorithms(profile))
-            .map_err(|error| SessionError::HandshakeFailed { addr, reason: error.to_string() })?;
+        let mut connection =
+            Connection::new(path, profile, &expected.algorithms(profile)).map_err(|error| {
+                SessionError::HandshakeFailed { addr: addr.clone(), reason: error.to_string() }
+            })?;
         let result = connection.handshake(until);
         self.report.timing.handshake = Some(started.elapsed());
         let Err(fault) = result else {
@@ -175,16 +181,20 @@ impl Session<'_> {
             return Err(self.disagreement(peer, &connection, fault, addr, until));
         }
         Err(match fault {
-            Fault::Late if silent => SessionError::BannerTimeout { addr, limit },
+            Fault::Late if silent => SessionError::BannerTimeout { addr: addr.clone(), limit },
             Fault::Closed if silent => SessionError::Disconnected {
-                addr,
+                addr: addr.clone(),
                 phase: Phase::Handshake,
                 hint: " before its SSH banner; an access list or a full set of VTY lines does that",
             },
-            _ if !silent && !connection.speaks_ssh() => SessionError::NotSsh { addr },
-            Fault::Late => SessionError::HandshakeTimeout { addr, limit },
-            Fault::Closed => SessionError::Disconnected { addr, phase: Phase::Handshake, hint: "" },
-            Fault::Failed { reason, .. } => SessionError::HandshakeFailed { addr, reason },
+            _ if !silent && !connection.speaks_ssh() => SessionError::NotSsh { addr: addr.clone() },
+            Fault::Late => SessionError::HandshakeTimeout { addr: addr.clone(), limit },
+            Fault::Closed => {
+                SessionError::Disconnected { addr: addr.clone(), phase: Phase::Handshake, hint: "" }
+            }
+            Fault::Failed { reason, .. } => {
+                SessionError::HandshakeFailed { addr: addr.clone(), reason }
+            }
         })
     }
 
@@ -194,13 +204,16 @@ impl Session<'_> {
         peer: &Peer<'_>,
         connection: &Connection,
         fault: Fault,
-        addr: SocketAddr,
+        addr: &PeerAddr,
         until: Deadline,
     ) -> SessionError {
         let profile = peer.profile;
         let mut asked = Reading::More;
         // It may have gone by too fast. A peer behind jump hosts is not asked again.
-        if connection.offer().is_none() && self.job.jump.is_empty() {
+        if connection.offer().is_none()
+            && self.job.jump.is_empty()
+            && let Some(addr) = addr.address()
+        {
             asked = socket::ask_offer(addr, until, |socket| self.lifeline.hold(socket));
         }
         let seen = match &asked {
@@ -209,11 +222,13 @@ impl Session<'_> {
         };
         let said = seen.and_then(|offer| offer.explain(profile));
         match (said, fault) {
-            (Some(hint), _) => {
-                SessionError::NoCommonAlgorithm { addr, profile: profile.name(), hint }
-            }
+            (Some(hint), _) => SessionError::NoCommonAlgorithm {
+                addr: addr.clone(),
+                profile: profile.name(),
+                hint,
+            },
             (None, Fault::Closed) => SessionError::Disconnected {
-                addr,
+                addr: addr.clone(),
                 phase: Phase::Handshake,
                 hint: match profile {
                     SshProfile::Modern if seen.is_none() => {
@@ -224,17 +239,17 @@ impl Session<'_> {
             },
             (None, Fault::Failed { .. }) if seen.is_some() && connection.has_ended() => {
                 let hint = " in the middle of the key exchange";
-                SessionError::Disconnected { addr, phase: Phase::Handshake, hint }
+                SessionError::Disconnected { addr: addr.clone(), phase: Phase::Handshake, hint }
             }
             (None, Fault::Failed { reason, .. }) if seen.is_some() => {
-                SessionError::HandshakeFailed { addr, reason }
+                SessionError::HandshakeFailed { addr: addr.clone(), reason }
             }
             (None, Fault::Failed { .. }) if asked == Reading::Nothing => {
                 let reason = "behind its version line comes no key exchange".to_owned();
-                SessionError::HandshakeFailed { addr, reason }
+                SessionError::HandshakeFailed { addr: addr.clone(), reason }
             }
             (None, _) => SessionError::NoCommonAlgorithm {
-                addr,
+                addr: addr.clone(),
                 profile: profile.name(),
                 hint: match profile {
                     SshProfile::Modern => {
@@ -251,31 +266,31 @@ impl Session<'_> {
         &mut self,
         connection: &Connection,
         expected: &Expected,
-        addr: SocketAddr,
+        addr: &PeerAddr,
     ) -> Result<(), SessionError> {
         let (algorithm, key) =
             connection.host_key().ok_or_else(|| SessionError::HandshakeFailed {
-                addr,
+                addr: addr.clone(),
                 reason: "it showed no host key that can be read".to_owned(),
             })?;
-        let judged = expected.judge(&key);
+        let judged = expected.judge(&key, SystemTime::now());
         let (fingerprint, verified) = (key.fingerprint(), judged == Ok(true));
         self.report.host_key = Some(HostKey { algorithm, fingerprint, verified });
         let shown = key.to_string();
         judged.map(drop).map_err(|distrust| match distrust {
             Distrust::Changed { expected, named_by } => {
-                SessionError::HostKeyChanged { addr, shown, expected, named_by }
+                SessionError::HostKeyChanged { addr: addr.clone(), shown, expected, named_by }
             }
-            Distrust::Unproven { by } => SessionError::HostKeyUnproven { addr, shown, by },
-            Distrust::Revoked => SessionError::HostKeyRevoked { addr, shown },
-            Distrust::Unknown { has_authority } => SessionError::HostKeyUnknown {
-                addr,
+            Distrust::Unproven { by } => {
+                SessionError::HostKeyUnproven { addr: addr.clone(), shown, by }
+            }
+            Distrust::Revoked => SessionError::HostKeyRevoked { addr: addr.clone(), shown },
+            Distrust::Unknown { authority } => SessionError::HostKeyUnknown {
+                addr: addr.clone(),
                 shown,
-                hint: if has_authority {
-                    "; certificates of an authority are not read"
-                } else {
-                    ""
-                },
+                hint: authority.map_or_else(String::new, |why| {
+                    format!("; known_hosts names an authority, but as to its certificate: {why}")
+                }),
             },
         })
     }
@@ -284,7 +299,7 @@ impl Session<'_> {
         &mut self,
         peer: &Peer<'_>,
         mut connection: Connection,
-        addr: SocketAddr,
+        addr: &PeerAddr,
     ) -> Result<Connection, SessionError> {
         let limit = self.job.limits.authenticate;
         let started = Instant::now();
@@ -300,13 +315,17 @@ impl Session<'_> {
                     format!(" ({said})")
                 });
                 let hint = hint.unwrap_or_default();
-                Err(SessionError::AuthRejected { addr, method, hint })
+                Err(SessionError::AuthRejected { addr: addr.clone(), method, hint })
             }
             Ok(Login::NotOffered(offered)) => {
                 let given = given(credentials);
-                Err(SessionError::AuthMethod { addr, offered: known_methods(&offered), given })
+                Err(SessionError::AuthMethod {
+                    addr: addr.clone(),
+                    offered: known_methods(&offered),
+                    given,
+                })
             }
-            Ok(Login::PasswordExpired) => Err(SessionError::PasswordExpired { addr }),
+            Ok(Login::PasswordExpired) => Err(SessionError::PasswordExpired { addr: addr.clone() }),
             Ok(Login::KeyUnusable(reason)) => {
                 let told = credentials.private_key.as_ref().and_then(key_form::fault);
                 Err(SessionError::KeyUnusable { reason: told.map_or(reason, str::to_owned) })
@@ -315,13 +334,15 @@ impl Session<'_> {
                 (Fault::Closed, Some(hop)) => {
                     SessionError::JumpLost { hop, phase: Phase::Authentication }
                 }
-                (Fault::Late, _) => SessionError::AuthTimeout { addr, limit },
+                (Fault::Late, _) => SessionError::AuthTimeout { addr: addr.clone(), limit },
                 (Fault::Closed, None) => SessionError::Disconnected {
-                    addr,
+                    addr: addr.clone(),
                     phase: Phase::Authentication,
                     hint: "; it may count too many failed logins from this address",
                 },
-                (Fault::Failed { reason, .. }, _) => SessionError::HandshakeFailed { addr, reason },
+                (Fault::Failed { reason, .. }, _) => {
+                    SessionError::HandshakeFailed { addr: addr.clone(), reason }
+                }
             }),
         }
     }
@@ -329,17 +350,21 @@ impl Session<'_> {
     pub(super) fn open_terminal(
         &self,
         connection: Connection,
-        addr: SocketAddr,
+        addr: &PeerAddr,
         until: Deadline,
     ) -> Result<Terminal, SessionError> {
         connection.open_terminal(until).map_err(|fault| match self.fault(fault) {
-            Fault::Late => SessionError::TerminalTimeout { addr, limit: self.job.limits.prompt },
+            Fault::Late => {
+                SessionError::TerminalTimeout { addr: addr.clone(), limit: self.job.limits.prompt }
+            }
             Fault::Closed => SessionError::Disconnected {
-                addr,
+                addr: addr.clone(),
                 phase: Phase::Login,
                 hint: " before it gave a terminal",
             },
-            Fault::Failed { reason, .. } => SessionError::ShellRefused { addr, reason },
+            Fault::Failed { reason, .. } => {
+                SessionError::ShellRefused { addr: addr.clone(), reason }
+            }
         })
     }
 }
@@ -354,12 +379,13 @@ impl<'a> Peer<'a> {
             credentials: &leg.credentials,
             profile: hop.profile,
             host_key: &hop.host_key,
+            connect_timeout: hop.connect_timeout,
         }
     }
 
-    fn first_address(&self) -> SocketAddr {
+    fn first_address(&self) -> PeerAddr {
         let unknown = SocketAddr::from(([0, 0, 0, 0], self.port));
-        self.addresses.first().copied().unwrap_or(unknown)
+        self.addresses.first().cloned().unwrap_or(unknown.into())
     }
 }
 

@@ -5,7 +5,6 @@
 
 use std::{
     fmt,
-    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -20,7 +19,7 @@ use crate::{
     allowance::Allowance,
     command::CheckedCommand,
     deadline::Deadline,
-    device::{Credentials, Device},
+    device::{Credentials, Device, PeerAddr},
     host_key::HostKeyCheck,
     jump::Hop,
     outcome::{Algorithms, CommandFailure, CommandOutcome, HostKey, Timing},
@@ -87,6 +86,8 @@ pub struct SessionJob {
     pub profile: SshProfile,
     /// Which key the device must show.
     pub host_key: HostKeyCheck,
+    /// How long its TCP connection may take, if not as long as every other.
+    pub connect_timeout: Option<Duration>,
     /// The hosts to go through, the first one first.
     pub jump: Vec<Leg>,
     /// How long in all.
@@ -104,7 +105,7 @@ pub struct Leg {
     /// Who logs in there.
     pub credentials: Credentials,
     /// Where it is.
-    pub addresses: Vec<SocketAddr>,
+    pub addresses: Vec<PeerAddr>,
 }
 
 impl fmt::Debug for SessionJob {
@@ -144,7 +145,7 @@ pub struct SessionReport {
 
 /// Runs a job on the first of `addresses` that answers. Returns by the sum of the phases' deadlines, or at once
 /// when `lifeline` is cut.
-pub fn run(job: &SessionJob, addresses: &[SocketAddr], lifeline: &Lifeline) -> SessionReport {
+pub fn run(job: &SessionJob, addresses: &[PeerAddr], lifeline: &Lifeline) -> SessionReport {
     let mut report = SessionReport::default();
     let mut session = Session { job, lifeline, report: &mut report };
     let error = session.run(addresses).err();
@@ -164,16 +165,16 @@ pub(super) struct Session<'a> {
 }
 
 impl Session<'_> {
-    fn run(&mut self, addresses: &[SocketAddr]) -> Result<(), SessionError> {
+    fn run(&mut self, addresses: &[PeerAddr]) -> Result<(), SessionError> {
         let (connection, addr) = self.reach(addresses)?;
         let started = Instant::now();
         let until = self.step(self.job.limits.prompt);
-        let terminal = self.open_terminal(connection, addr, until)?;
+        let terminal = self.open_terminal(connection, &addr, until)?;
         let platform = &*self.job.device.platform;
         let mut dialogue = Dialogue::new(terminal, platform, self.job.limits.most_output_bytes);
-        self.prepare(&mut dialogue, addr, until)?;
+        self.prepare(&mut dialogue, &addr, until)?;
         self.report.timing.prompt = Some(started.elapsed());
-        let result = self.run_commands(&mut dialogue, addr);
+        let result = self.run_commands(&mut dialogue, &addr);
         if result.as_ref().is_ok_and(|at_prompt| *at_prompt) {
             let started = Instant::now();
             dialogue.farewell(self.step(FAREWELL));
@@ -193,7 +194,7 @@ impl Session<'_> {
     fn prepare(
         &mut self,
         dialogue: &mut Dialogue<'_, Terminal>,
-        addr: SocketAddr,
+        addr: &PeerAddr,
         until: Deadline,
     ) -> Result<(), SessionError> {
         let job = self.job;
@@ -216,7 +217,7 @@ impl Session<'_> {
                 self.no_prompt(addr, &stopped, dialogue.transport().lost_hop())
             })?;
             if dialogue.mode() == Mode::User {
-                return Err(SessionError::EnableRejected { addr });
+                return Err(SessionError::EnableRejected { addr: addr.clone() });
             }
         }
         for (index, sent) in prepared.iter().enumerate() {
@@ -239,7 +240,7 @@ impl Session<'_> {
     fn run_commands(
         &mut self,
         dialogue: &mut Dialogue<'_, Terminal>,
-        addr: SocketAddr,
+        addr: &PeerAddr,
     ) -> Result<bool, SessionError> {
         let started = Instant::now();
         let mut result = Ok(true);
@@ -283,7 +284,7 @@ impl Session<'_> {
         &self,
         planned: &PlannedCommand,
         outcome: Result<Printed, Stopped>,
-        addr: SocketAddr,
+        addr: &PeerAddr,
         lost_hop: Option<usize>,
     ) -> (CommandOutcome, Result<(), Option<SessionError>>) {
         let command = &planned.command;
@@ -385,13 +386,13 @@ impl Session<'_> {
     /// Why there was no prompt to type the first command at.
     fn no_prompt(
         &self,
-        addr: SocketAddr,
+        addr: &PeerAddr,
         stopped: &Stopped,
         lost_hop: Option<usize>,
     ) -> SessionError {
         match stopped.why {
             Why::Late => SessionError::PromptTimeout {
-                addr,
+                addr: addr.clone(),
                 platform: self.job.device.platform.title().to_owned(),
                 limit: self.job.limits.prompt,
                 seen: match stopped.last_line.trim() {
@@ -400,7 +401,7 @@ impl Session<'_> {
                 },
             },
             Why::Closed => match full_house(stopped) {
-                Some(said) => SessionError::SessionLimit { addr, said },
+                Some(said) => SessionError::SessionLimit { addr: addr.clone(), said },
                 None => self.broken(addr, stopped, lost_hop),
             },
             _ => self.broken(addr, stopped, lost_hop),
@@ -408,15 +409,17 @@ impl Session<'_> {
     }
 
     /// Why the session cannot go on.
-    fn broken(&self, addr: SocketAddr, stopped: &Stopped, lost_hop: Option<usize>) -> SessionError {
+    fn broken(&self, addr: &PeerAddr, stopped: &Stopped, lost_hop: Option<usize>) -> SessionError {
         let platform = || self.job.device.platform.title().to_owned();
         match stopped.why {
-            Why::EnableRejected => SessionError::EnableRejected { addr },
+            Why::EnableRejected => SessionError::EnableRejected { addr: addr.clone() },
             Why::ForbiddenPrompt(Forbidden::Configuration) => {
-                SessionError::ConfigurationPrompt { addr }
+                SessionError::ConfigurationPrompt { addr: addr.clone() }
             }
-            Why::ForbiddenPrompt(_) => SessionError::ShellPrompt { addr, platform: platform() },
-            Why::Question => SessionError::UnexpectedQuestion { addr },
+            Why::ForbiddenPrompt(_) => {
+                SessionError::ShellPrompt { addr: addr.clone(), platform: platform() }
+            }
+            Why::Question => SessionError::UnexpectedQuestion { addr: addr.clone() },
             Why::Closed | Why::Late if lost_hop.is_some() => {
                 let is_running = self.report.timing.prompt.is_some();
                 let phase = if is_running { Phase::Command } else { Phase::Login };
@@ -424,13 +427,13 @@ impl Session<'_> {
             }
             Why::Closed | Why::Late if self.report.timing.prompt.is_some() => {
                 SessionError::Disconnected {
-                    addr,
+                    addr: addr.clone(),
                     phase: Phase::Command,
                     hint: " in the middle of a command; what had come is in its output",
                 }
             }
             Why::Closed | Why::Late => SessionError::Disconnected {
-                addr,
+                addr: addr.clone(),
                 phase: Phase::Login,
                 hint: " before its first prompt; check the user's rights and the device's session limits",
             },

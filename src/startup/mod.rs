@@ -101,6 +101,7 @@ impl Application {
         keep_memory_private();
         check_algorithms();
         let (registry, access, ssh) = definitions(&settings)?;
+        remark(&ssh);
         let tls = Tls::load(&settings)?;
         let (listener, port) = server::listen(settings.host, settings.port)?;
         warn_of_openness(&settings, &access, tls.is_some());
@@ -133,14 +134,15 @@ impl Application {
         Ok(Self { port, server, beside, app })
     }
 
-    /// Reads everything that the settings name, and starts nothing.
+    /// Reads everything that the settings name, and starts nothing. Gives what an operator should know of it.
     ///
     /// # Errors
     /// Those of [`build`](Self::build) that are known before anything is started.
-    pub fn check(settings: &Settings) -> Result<(), StartError> {
+    pub fn check(settings: &Settings) -> Result<Vec<String>, StartError> {
         Tls::load(settings)?;
-        definitions(settings)?;
-        templates(settings).map(drop)
+        let (_, _, ssh) = definitions(settings)?;
+        templates(settings)?;
+        Ok(ssh.configured.remarks())
     }
 
     /// The port that is listened on.
@@ -196,6 +198,13 @@ pub fn templates(settings: &Settings) -> Result<Catalog, StartError> {
         tracing::info!(n_templates = catalog.own_templates(), "own templates");
     }
     Ok(catalog)
+}
+
+/// What the operator's SSH configuration has that is not used, or cannot be.
+fn remark(ssh: &SshPolicy) {
+    for remark in ssh.configured.remarks() {
+        tracing::warn!(remark, "SSH configuration");
+    }
 }
 
 /// What an operator should have meant.

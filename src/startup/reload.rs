@@ -3,7 +3,7 @@
 use actix_web::rt::signal::unix::{SignalKind, signal};
 use actix_web::web::Data;
 
-use super::definitions;
+use super::{definitions, remark};
 use crate::{
     http::{App, Limits},
     settings::{Settings, Sources},
@@ -41,6 +41,7 @@ fn reload(
     }
     app.registry.replace(registry);
     app.access.replace(access);
+    remark(&ssh);
     app.ssh.replace(ssh);
     app.reader.catalog().reload();
     levels.set(&settings.log_level);

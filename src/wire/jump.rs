@@ -105,7 +105,7 @@ fn read_hop(
     let mut object = Object::read(value, place, faults)?;
     let host = object.required("hostname", faults).and_then(|found| read_host(found, faults));
     let port = object.optional("port").map_or(Some(22), |found| read_port(found, faults));
-    let first = login::first(&mut object, faults);
+    let first = login::first(&mut object, None, faults);
     let login = login::rest(first, &mut object, false, rules, faults);
     let profile = object.optional("ssh_profile").map(|found| read_profile(found, faults).ok_or(()));
     let profile = profile.transpose();
@@ -122,7 +122,10 @@ fn read_hop(
             pin,
             proof: login.set().map(|set| set.proof).unwrap_or_default(),
             rules: Arc::clone(&rules.ssh.host_keys),
+            alias: None,
         },
         login,
+        connect_timeout: None,
+        resolves_there: false,
     })
 }

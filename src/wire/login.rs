@@ -11,6 +11,7 @@ use crate::{
     device::{Credentials, Login, PrivateKey},
     jump::Hop,
     secret::Secret,
+    ssh_policy::OwnLogin,
 };
 
 /// The field that names a set.
@@ -29,28 +30,56 @@ type Given = Result<Option<Secret>, Wrong>;
 pub(super) struct First {
     username: Option<String>,
     password: Given,
+    /// The operator's keys, where the request brings nothing.
+    own_keys: Option<(PrivateKey, Vec<PrivateKey>)>,
 }
 
 /// Reads user name and password; they are needed where no set and no key stands for them.
-pub(super) fn first(object: &mut Object, faults: &mut Faults) -> First {
+///
+/// What the request gives goes; only where it gives nothing does the operator's `own` login.
+pub(super) fn first(object: &mut Object, own: Option<OwnLogin>, faults: &mut Faults) -> First {
     if object.has(CREDENTIAL) {
         refuse(object, "username", faults);
         refuse(object, "password", faults);
-        return First { username: None, password: Ok(None) };
+        return First { username: None, password: Ok(None), own_keys: None };
     }
-    let username =
-        object.required("username", faults).and_then(|found| read_username(found, faults));
-    let password = if object.has("private_key") {
+    let own = own.filter(|_| !object.has("private_key") && !object.has("password"));
+    let (own_user, own_keys) = match own {
+        Some(OwnLogin { user, key, more_keys }) => (user, Some((key, more_keys))),
+        None => (None, None),
+    };
+    let username = match own_user {
+        Some(user) => own_username(user, object.optional("username"), faults),
+        None => object.required("username", faults).and_then(|found| read_username(found, faults)),
+    };
+    let password = if object.has("private_key") || own_keys.is_some() {
         object.optional("password")
     } else {
         object.required("password", faults)
     };
-    First { username, password: given(password, "Password", WORD_BYTES, faults) }
+    First { username, password: given(password, "Password", WORD_BYTES, faults), own_keys }
+}
+
+/// The user that the operator's key is for: a caller chooses no other one for it.
+fn own_username(
+    user: String,
+    found: Option<(Value, Place)>,
+    faults: &mut Faults,
+) -> Option<String> {
+    let Some(found) = found else { return Some(user) };
+    let place = found.1.clone();
+    let named = read_username(found, faults)?;
+    if named != user {
+        faults
+            .value(&place, "The service's key for this device is another user's: give `password`");
+        return None;
+    }
+    Some(user)
 }
 
 /// Reads the rest; `with_enable` where there is something to enable.
 pub(super) fn rest(
-    First { username, password }: First,
+    First { username, password, own_keys }: First,
     object: &mut Object,
     with_enable: bool,
     rules: &RequestRules<'_>,
@@ -83,8 +112,17 @@ pub(super) fn rest(
     let (password, enable_password) = (password.ok()?, enable.ok()?);
     let (key, passphrase) = (key.ok()?, passphrase.ok()?);
     let certificate = certificate.ok()?;
-    let private_key = key.map(|text| PrivateKey { text, passphrase, certificate });
-    Some(Login::Given(Credentials { username: username?, password, private_key, enable_password }))
+    let (own_key, more_keys) = own_keys.unzip();
+    let private_key = key.map(|text| PrivateKey { text, passphrase, certificate }).or(own_key);
+    let more_keys = more_keys.unwrap_or_default();
+    let username = username?;
+    Some(Login::Given(Box::new(Credentials {
+        username,
+        password,
+        private_key,
+        more_keys,
+        enable_password,
+    })))
 }
 
 /// Notes a fault if a set would be sent through hosts that the request brings: they could lead to anywhere.

@@ -24,7 +24,7 @@ use crate::{
     platform::{Platform, Registry},
     profile::SshProfile,
     secret::Secret,
-    ssh_policy::SshPolicy,
+    ssh_policy::{Said, SshPolicy},
     target::TargetPolicy,
 };
 
@@ -240,6 +240,7 @@ struct DeviceDraft {
     profile: Option<SshProfile>,
     pin: Option<Pin>,
     jump: Option<Vec<Hop>>,
+    said: Said,
 }
 
 #[derive(Clone)]
@@ -315,18 +316,19 @@ fn read_plan(body: Value, rules: &RequestRules<'_>, faults: &mut Faults) -> Opti
                 .clone(),
         };
         if let Some(device) = draft.device {
-            let profile = draft.profile.or(profile).unwrap_or(rules.ssh.profile);
+            let (ssh, said) = (&rules.ssh, &draft.said);
+            let profile = draft.profile.or(profile).or(said.profile).unwrap_or(ssh.profile);
             let targets = Arc::clone(rules.targets);
             let host_key = HostKeyCheck {
-                pin: draft.pin,
                 proof: device.login.set().map(|set| set.proof).unwrap_or_default(),
-                rules: Arc::clone(&rules.ssh.host_keys),
+                ..ssh.configured.host_key(said, draft.pin, &ssh.host_keys)
             };
             plans.push(DevicePlan {
                 device,
                 commands,
                 profile,
                 host_key,
+                connect_timeout: said.connect_timeout,
                 jump: draft.jump.map_or_else(|| Jump::ByRule(Arc::clone(&rules.ssh)), Jump::Said),
                 targets,
             });
@@ -358,9 +360,16 @@ fn read_device(
 ) -> DeviceDraft {
     let mut draft = DeviceDraft::default();
     let Some(mut object) = Object::read(value, place.clone(), faults) else { return draft };
-    let host = object.required("hostname", faults).and_then(|found| read_host(found, faults));
-    let port = object.optional("port").map_or(Some(22), |found| read_port(found, faults));
-    let first = login::first(&mut object, faults);
+    let host = object.required("hostname", faults).and_then(|found| {
+        let place = found.1.clone();
+        let host = read_host(found, faults)?;
+        let said = rules.ssh.configured.of(&host).map_err(|why| faults.value(&place, why));
+        draft.said = said.unwrap_or_default();
+        Some(host)
+    });
+    let port = draft.said.port.unwrap_or(22);
+    let port = object.optional("port").map_or(Some(port), |found| read_port(found, faults));
+    let first = login::first(&mut object, draft.said.login.take(), faults);
     let platform =
         object.required("os", faults).and_then(|found| read_platform(found, rules, faults));
     let login = login::rest(first, &mut object, true, rules, faults);
@@ -378,7 +387,8 @@ fn read_device(
         (host, port, login, platform)
         && login::check_way(&login, draft.jump.as_deref().unwrap_or_default(), place, faults)
     {
-        draft.device = Some(Device { host, port, login, platform, os });
+        let at = draft.said.at.take().unwrap_or_else(|| host.clone());
+        draft.device = Some(Device { host, at, port, login, platform, os });
     }
     draft
 }

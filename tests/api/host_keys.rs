@@ -49,13 +49,15 @@ async fn a_pinned_key_is_compared_before_a_password_is_sent() {
     assert_eq!(pinned["success"], true, "{pinned}");
     assert_eq!(pinned["host_key"]["verified"], true, "{pinned}");
 
-    let attempts = ios.login_attempts();
+    let sent = ios.auth_requests();
+    assert_eq!(sent, ["none demo", "password demo", "none demo", "password demo"]);
     let changed = read(&service, with(entry(&ios, "ios"), "host_key", OTHER)).await;
     assert_eq!(changed["error_code"], "host_key_changed", "{changed}");
     assert_eq!(changed["host_key"]["verified"], false, "{changed}");
     let error = changed["error"].as_str().unwrap();
     assert!(error.contains(OTHER) && error.contains(ios.fingerprint()), "{error}");
-    assert_eq!(ios.login_attempts(), attempts, "a password was sent to a device with another key");
+    // Not even the user's name.
+    assert_eq!(ios.auth_requests(), sent);
 }
 
 #[tokio::test]
@@ -84,18 +86,20 @@ async fn known_hosts_is_believed_and_read_again_on_sighup() {
     let service = Service::start_with(&[("SHOWRUNNER_KNOWN_HOSTS", file.to_str().unwrap())]);
     let result = read(&service, entry(&known, "ios")).await;
     assert_eq!(result["host_key"]["verified"], true, "{result}");
-    let before = changed.login_attempts() + unknown.login_attempts();
     let result = read(&service, entry(&changed, "ios")).await;
     assert_eq!(result["error_code"], "host_key_changed", "{result}");
     let result = read(&service, entry(&unknown, "ios")).await;
     assert_eq!(result["error_code"], "host_key_unknown", "{result}");
     let error = result["error"].as_str().unwrap();
     assert!(error.contains(unknown.fingerprint()), "{error}");
-    assert_eq!(changed.login_attempts() + unknown.login_attempts(), before);
+    // Nobody was named to either: OpenSSH's own visit was.
+    assert!(changed.auth_requests().is_empty(), "{:?}", changed.auth_requests());
+    assert_eq!(unknown.auth_requests(), ["none nobody"]);
     // What the request says goes before the file.
     let result = read(&service, with(entry(&unknown, "ios"), "host_key", unknown.fingerprint()));
     assert_eq!(result.await["host_key"]["verified"], true);
 
+    let sent = known.auth_requests();
     fs::write(&file, format!("{of_unknown}@revoked * {}", bare(&of_known))).unwrap();
     service.signal(Signal::HUP);
     for _ in 0..500 {
@@ -108,6 +112,7 @@ async fn known_hosts_is_believed_and_read_again_on_sighup() {
     assert_eq!(result["host_key"]["verified"], true, "{result}");
     let result = read(&service, entry(&known, "ios")).await;
     assert_eq!(result["error_code"], "host_key_revoked", "{result}");
+    assert_eq!(known.auth_requests(), sent);
 }
 
 /// A line without its host.

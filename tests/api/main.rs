@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod addresses;
 mod admission;
 mod audit;
 mod bad_http;
@@ -21,6 +22,7 @@ mod deadlines;
 mod error_links;
 mod execute;
 mod faults;
+mod host_certificates;
 mod host_keys;
 mod hostile;
 #[path = "../../benches/soak/judge.rs"]
@@ -29,6 +31,7 @@ mod jump;
 mod logs;
 mod many;
 mod metrics;
+mod names_beyond;
 mod openssh;
 mod parsing;
 mod predecessor;
@@ -37,6 +40,8 @@ mod reload;
 mod secrets;
 mod settings;
 mod shutdown;
+mod ssh_config;
+mod ssh_config_use;
 mod ssh_profiles;
 mod stream;
 mod support;

@@ -245,7 +245,7 @@ fn run_logs_in_with_a_credential_set_of_the_settings() {
     let unknown = with_set("lab", &[]);
     assert_eq!(unknown.status.code(), Some(2));
     let said = text(&unknown.stdout) + &text(&unknown.stderr);
-    assert!(said.contains("devices.0.credential: "), "{said}");
+    assert!(said.contains("device 1, credential: "), "{said}");
     assert_eq!(with_set("demo", &["--user", "x"]).status.code(), Some(2));
 }
 
@@ -265,7 +265,7 @@ fn a_certificate_goes_with_its_private_key() {
     let refused = validate(&["--private-key", key.to_str().unwrap()]);
     assert_eq!(refused.status.code(), Some(2));
     let said = text(&refused.stdout) + &text(&refused.stderr);
-    assert!(said.contains("devices.0.certificate: ") && said.contains("public key"), "{said}");
+    assert!(said.contains("device 1, certificate: ") && said.contains("public key"), "{said}");
     assert_eq!(validate(&[]).status.code(), Some(2));
 }
 
