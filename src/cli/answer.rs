@@ -128,6 +128,9 @@ fn table(results: &[DeviceResult]) -> String {
             }
             let _ = writeln!(text, "{}", if text.ends_with('\n') { "" } else { "\n" });
         }
+        for warning in &device.warnings {
+            let _ = writeln!(text, "!  {name}  {warning}\n");
+        }
         if let (Some(error), Some(code)) = (&device.error, device.error_code) {
             let _ = writeln!(text, "!! {name}  {error} [{code}]\n");
         }
@@ -174,4 +177,59 @@ fn csv(results: &[DeviceResult]) -> String {
         }
     }
     sheet.csv()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::outcome::{CommandFailure, CommandOutcome, DeviceOutcome, Timing};
+
+    fn outcome(failure: Option<CommandFailure>) -> DeviceOutcome {
+        let command = CommandOutcome {
+            command: "show clock".to_owned(),
+            output: "12:00\n".to_owned(),
+            ..CommandOutcome::default()
+        };
+        DeviceOutcome {
+            hostname: "r1".to_owned(),
+            os: "ios".to_owned(),
+            port: 22,
+            commands: if failure.is_none() { vec![command] } else { Vec::new() },
+            failure,
+            duration: Duration::ZERO,
+            ended: SystemTime::UNIX_EPOCH,
+            timing: Timing::default(),
+            attempts: 1,
+            host_key: None,
+            algorithms: None,
+            warnings: vec!["`terminal length 0` was refused".to_owned()],
+        }
+    }
+
+    #[test]
+    fn people_see_outputs_warnings_and_errors_and_where_to_read_on() {
+        let failure = CommandFailure { code: "auth_rejected", message: "no".to_owned() };
+        let mut answer = Answer::new(Form::Table);
+        // The second one is done first.
+        for (index, failure) in [(1, Some(failure)), (0, None)] {
+            let result = DeviceResult::from(outcome(failure));
+            assert_eq!(answer.take(DeviceLine { index, result }), "");
+        }
+        let last_words = answer.end(SummaryLine {
+            total_devices: 2,
+            successful_devices: 1,
+            failed_devices: 1,
+            duration_ms: 1234,
+            request_id: String::new(),
+        });
+        let want =
+            "1 of 2 devices read in 1.2 s\nwhat to do about it: showrunner explain auth_rejected\n";
+        assert_eq!(last_words, want);
+        assert!(!answer.is_good());
+        let want = "── r1:22 (ios)  show clock\n12:00\n\n!  r1:22 (ios)  `terminal length 0` was refused\n\n\
+                    !  r1:22 (ios)  `terminal length 0` was refused\n\n!! r1:22 (ios)  no [auth_rejected]\n\n";
+        assert_eq!(answer.rest(), want);
+    }
 }

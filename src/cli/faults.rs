@@ -8,8 +8,8 @@ use crate::{
 /// What a predecessor's caller expects before some messages.
 const FOR_PROGRAMS: &str = "Value error, ";
 
-/// Lists of the service, and how the program prints them.
-const LISTS: [(&str, &str); 3] = [
+/// Words of the service, and those of the command line.
+const WORDS: [(&str, &str); 3] = [
     (
         "GET /api/v1/platforms and GET /api/v1/parsers list them",
         "`showrunner platforms` lists them",
@@ -80,7 +80,7 @@ fn missing(name: &str) -> String {
 
 fn message(fault: &FieldError) -> String {
     let message = fault.msg.strip_prefix(FOR_PROGRAMS).unwrap_or(&fault.msg).to_owned();
-    LISTS.iter().fold(message, |message, (there, here)| message.replace(there, here))
+    WORDS.iter().fold(message, |message, (there, here)| message.replace(there, here))
 }
 
 fn dotted(steps: &[Step]) -> String {

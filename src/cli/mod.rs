@@ -49,15 +49,16 @@ Examples:
   showrunner explain auth_rejected                       what an error means and what to do
   showrunner serve --port 9000                           every setting is an argument: --help lists them
 
-Exit codes: 0 done, 1 failed, 2 wrong arguments or a refused request, 3 a device or a command failed";
+Exit codes: 0 done, 1 failed, 2 wrong arguments or a refused request, 3 a device or a command
+failed";
 
 const SERVE_EXAMPLES: &str = "\
 Examples:
   showrunner serve                                       on 127.0.0.1:8000, for programs on this machine
   showrunner serve --host 0.0.0.0 --api-keys-file keys.toml
 
-Every setting is an argument, a SHOWRUNNER_* variable or a line of a TOML file: --help lists them, `showrunner config`
-prints what is in force";
+Every setting is an argument, a SHOWRUNNER_* variable or a line of a TOML file: --help lists
+them, `showrunner config` prints what is in force";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:
@@ -67,11 +68,12 @@ Examples:
 const RUN_EXAMPLES: &str = "\
 Examples:
   showrunner run --os ios --host 10.0.0.1 --user reader \"show version\"
-  showrunner run --os junos --host r1 --host r2 -u reader \"show bgp summary\" \"show interfaces terse | match ge-\"
+  showrunner run --os junos --host r1 --host r2 -u reader \"show bgp summary\" \"show version\"
   showrunner run --devices lab.csv -u reader --parsed -o csv \"show version\" >versions.csv
 
 The password is asked for; scripts put it into DEVICE_PASSWORD or a file.
-Exit codes: 0 all commands were run, 2 refused before anything was connected to, 3 a device or a command failed";
+Exit codes: 0 all commands were run, 2 refused before anything was connected to,
+3 a device or a command failed";
 
 const VALIDATE_EXAMPLES: &str = "\
 Example:

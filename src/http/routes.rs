@@ -47,6 +47,9 @@ pub fn configure_monitoring(service: &mut web::ServiceConfig, with_metrics: bool
 pub fn configure(service: &mut web::ServiceConfig) {
     service
         .service(get("/", index))
+        // Callers of the predecessor may have a slash there.
+        .service(web::redirect("/health/", "/health"))
+        .service(web::redirect("/api/v1/execute/", "/api/v1/execute"))
         .service(get("/api/v1/platforms", platforms))
         .service(
             post("/api/v1/execute", web::post().guard(stream::wanted()).to(stream::execute))

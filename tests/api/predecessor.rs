@@ -96,4 +96,8 @@ async fn the_first_page_has_the_keys_that_it_had() {
         assert_eq!(answer.status().as_u16(), if is_post { 405 } else { 200 }, "{name}");
     }
     assert!(get("/nowhere").await["detail"] == "Not Found");
+    assert_eq!(get("/health/").await["status"], "healthy");
+    let (status, answer) =
+        service.post("/api/v1/execute/", &json!({"devices": [], "commands": []})).await;
+    assert_eq!((status, &answer["total_devices"]), (200, &json!(0)), "{answer}");
 }

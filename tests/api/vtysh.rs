@@ -3,7 +3,8 @@
 //! The daemons run in a network namespace: nothing they configure reaches this machine's routing.
 
 use std::{
-    fs,
+    fs::{self, File},
+    net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
     sync::Mutex,
@@ -70,24 +71,30 @@ impl Peer {
             .args(["-q", "-t", "ed25519", "-N", "", "-f"])
             .arg(path("host")));
         fs::write(path("keys"), "").unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let config = format!(
-            "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nUsePAM no\nStrictModes no\n\
-             PasswordAuthentication yes\nKbdInteractiveAuthentication no\nPidFile none\nMaxStartups 100\n{}",
-            path("host").display(),
-            path("keys").display(),
-            more(folder.path())
-        );
-        fs::write(path("config"), config).unwrap();
-        let server = Command::new("/usr/sbin/sshd")
-            .args(["-D", "-e", "-f"])
-            .arg(path("config"))
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let peer = Self { server, port, user: user.to_owned(), password, folder };
-        until(|| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
-        peer
+        let more = more(folder.path());
+        for _ in 0..20 {
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let config = format!(
+                "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nUsePAM no\nStrictModes no\n\
+                 PasswordAuthentication yes\nKbdInteractiveAuthentication no\nPidFile none\nMaxStartups 100\n{more}",
+                path("host").display(),
+                path("keys").display(),
+            );
+            fs::write(path("config"), config).unwrap();
+            let mut server = Command::new("/usr/sbin/sshd")
+                .args(["-D", "-e", "-f"])
+                .arg(path("config"))
+                .stderr(File::create(path("log")).unwrap())
+                .spawn()
+                .unwrap();
+            // Between our look at the port and the server's, somebody else may have taken it.
+            let is_listening = || fs::read_to_string(path("log")).unwrap().contains("listening on");
+            until(|| is_listening() || server.try_wait().unwrap().is_some());
+            if is_listening() {
+                return Self { server, port, user: user.to_owned(), password, folder };
+            }
+        }
+        panic!("sshd does not listen: {}", fs::read_to_string(path("log")).unwrap());
     }
 
     /// The server's process.
@@ -173,7 +180,7 @@ pub(crate) fn run(command: &mut Command) {
     assert!(status.success(), "{command:?}: {status}");
 }
 
-fn until(done: impl Fn() -> bool) {
+fn until(mut done: impl FnMut() -> bool) {
     let begun = std::time::Instant::now();
     while !done() {
         assert!(begun.elapsed().as_secs() < 20, "it did not start");
