@@ -182,12 +182,14 @@ impl Default for HostKeyRules {
     }
 }
 
-/// Who must have named a device's key.
+/// Who must have named a device's key. But for the first, no request overrules the file of known hosts.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Proof {
-    /// Whoever the operator's policy asks for.
+    /// Whoever the operator's policy asks for; the request before the file.
     #[default]
     Policy,
+    /// Whoever the operator's policy asks for.
+    Any,
     /// The request or the file of known hosts.
     Pinned,
     /// The file of known hosts, whatever the request says.
@@ -263,7 +265,9 @@ impl Expected {
     #[must_use]
     pub fn algorithms(&self, profile: SshProfile) -> String {
         let kinds: Vec<&str> = match &self.pin {
-            Some(pin) if self.proof != Proof::Verified => pin.kind().into_iter().collect(),
+            Some(pin) if self.proof == Proof::Policy || self.known.keys.is_empty() => {
+                pin.kind().into_iter().collect()
+            }
             _ => self.known.keys.iter().map(PublicKey::kind).collect(),
         };
         let is_named = |algorithm: &&str| kinds.contains(&kind_of(algorithm));
@@ -293,8 +297,10 @@ impl Expected {
         } else {
             Err("it is of another authority")
         };
+        let fits = self.pin.as_ref().is_none_or(|pin| pin.fits(&certificate.key));
         match vouched {
-            Ok(()) => Ok(true),
+            Ok(()) if fits => Ok(true),
+            Ok(()) => self.judge_key(&certificate.key, None),
             // Without what is said of it the key may still be one that was named.
             Err(why) => self.judge_key(&certificate.key, Some(why)),
         }
@@ -315,7 +321,7 @@ impl Expected {
                     named_by: "the request",
                 });
             }
-            if self.proof != Proof::Verified {
+            if self.proof == Proof::Policy {
                 return Ok(true);
             }
         }
@@ -331,9 +337,12 @@ impl Expected {
         }
         match (self.proof, self.policy) {
             (Proof::Verified, _) => Err(Distrust::Unproven { by: "known_hosts" }),
+            _ if self.pin.is_some() => Ok(true),
             (Proof::Pinned, _) => Err(Distrust::Unproven { by: "known_hosts or the request" }),
-            (Proof::Policy, HostKeyPolicy::AcceptAny) => Ok(false),
-            (Proof::Policy, HostKeyPolicy::Strict) => Err(Distrust::Unknown { authority }),
+            (Proof::Policy | Proof::Any, HostKeyPolicy::AcceptAny) => Ok(false),
+            (Proof::Policy | Proof::Any, HostKeyPolicy::Strict) => {
+                Err(Distrust::Unknown { authority })
+            }
         }
     }
 }
@@ -363,6 +372,13 @@ mod tests {
             (Proof::Pinned, Some(&others), Known::default(), "Changed"),
             (Proof::Pinned, None, known(&shown), "true"),
             (Proof::Pinned, None, Known::default(), "Unproven"),
+            // What the file says goes before what the caller says.
+            (Proof::Pinned, Some(&own), known(&other), "Changed"),
+            (Proof::Any, Some(&own), known(&other), "Changed"),
+            (Proof::Any, Some(&own), Known::default(), "true"),
+            (Proof::Any, None, Known::default(), "false"),
+            (Proof::Any, None, known(&other), "Changed"),
+            (Proof::Policy, Some(&own), known(&other), "true"),
             (Proof::Policy, None, Known::default(), "false"),
         ] {
             let policy = HostKeyPolicy::AcceptAny;

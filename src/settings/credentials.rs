@@ -225,7 +225,7 @@ impl SetEntry {
             ),
             HostKeys::Verified => Ok(Proof::Verified),
             HostKeys::Pinned => Ok(Proof::Pinned),
-            HostKeys::Any => Ok(Proof::Policy),
+            HostKeys::Any => Ok(Proof::Any),
         }
     }
 }
@@ -290,7 +290,7 @@ mod tests {
             (&*set.username, set.proof, &*set.scope.ports),
             ("u", Proof::Verified, &[22][..])
         );
-        for (word, want) in [("any", Proof::Policy), ("pinned", Proof::Pinned)] {
+        for (word, want) in [("any", Proof::Any), ("pinned", Proof::Pinned)] {
             let sets = load_with(&format!("{SET}host_keys = \"{word}\"\n"), false).unwrap();
             assert_eq!(sets.iter().next().unwrap().proof, want);
         }

@@ -82,9 +82,18 @@ pub(super) fn read(
         hops.map(|(index, hop)| read_hop(hop, place.item(index), rules, faults)).collect();
     let hops: Vec<Hop> = hops.into_iter().collect::<Option<_>>()?;
     let mut is_well = true;
-    for (index, hop) in hops.iter().enumerate().filter(|(_, hop)| !hop.is_own) {
-        let before = hops.get(..index).unwrap_or_default();
-        is_well &= login::check_way(&hop.login, before, &place.item(index), faults);
+    for (index, hop) in hops.iter().enumerate() {
+        let (before, place) = (hops.get(..index).unwrap_or_default(), place.item(index));
+        if !hop.is_own {
+            is_well &= login::check_way(&hop.login, before, &place, faults);
+        } else if before.iter().any(|hop| !hop.is_own) {
+            // Its password would go wherever the host before it leads.
+            faults.value(
+                &place,
+                "A jump host of the service's settings stands before those that the request brings",
+            );
+            is_well = false;
+        }
     }
     is_well.then_some(hops)
 }

@@ -259,11 +259,15 @@ async fn a_set_never_goes_through_a_host_that_the_caller_brings() {
         faults.map(|fault| fault["loc"].to_string()).collect()
     };
     let of_device = r#"["body","devices",0,"credential"]"#;
+    let of_way = r#"["body","devices",0,"jump",1]"#;
     let of_hop = r#"["body","devices",0,"jump",1,"credential"]"#;
     for (device, jump, faults) in [
         (named(&ios, "lab"), json!([own]), vec![of_device]),
         (named(&ios, "lab"), json!(["b1", own]), vec![of_device]),
-        (named(&ios, "lab"), json!([own, "b1"]), vec![of_device]),
+        // The operator's own hosts are logged in to with his secrets too.
+        (named(&ios, "lab"), json!([own, "b1"]), vec![of_way]),
+        (plain.clone(), json!([own, "b1"]), vec![of_way]),
+        (plain.clone(), json!([own, own, "b1"]), vec![r#"["body","devices",0,"jump",2]"#]),
         (named(&ios, "lab"), json!([with_set]), vec![of_device]),
         (plain.clone(), json!([own, with_set]), vec![of_hop]),
         (named(&ios, "lab"), json!(["b1"]), vec![]),

@@ -197,7 +197,7 @@ async fn a_slow_reader_holds_up_his_own_request_only_and_loses_nothing() {
     let service = Service::start_with(&[
         ("SHOWRUNNER_MAX_CONCURRENT_DEVICES", "4"),
         ("SHOWRUNNER_MAX_REQUEST_OUTPUT_BYTES", "16000000"),
-        ("SHOWRUNNER_QUEUE_TIMEOUT", "1"),
+        ("SHOWRUNNER_QUEUE_TIMEOUT", "6"),
     ]);
     let mut devices = Vec::new();
     for _ in 0..DEVICES {
@@ -223,7 +223,7 @@ async fn a_slow_reader_holds_up_his_own_request_only_and_loses_nothing() {
     let result = service.read(entry(&other, "ios"), &["show version"]).await;
     assert_eq!(result["success"], true, "{result}");
     // Longer than a device waits for its turn: that the reader is slow costs it nothing.
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    tokio::time::sleep(Duration::from_millis(6500)).await;
     let mut seen = [false; DEVICES];
     for _ in 0..DEVICES {
         let line = reader.object().await;
