@@ -1,6 +1,6 @@
 # `make` lists the targets. `make demo` runs the main job, `make test` passes the tests.
 .DEFAULT_GOAL := help
-.PHONY: help demo build test check bench templates clean
+.PHONY: help demo build test check bench soak templates clean
 
 help: ## lists these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,7 +18,10 @@ check: ## formatting, lints, licences
 	@.ci/check
 
 bench: templates ## measures; see docs/performance.md
-	cargo bench --locked
+	cargo bench --locked --bench gate --bench parsing --bench speed
+
+soak: templates ## 50,000 device sessions, one of ten with a fault; fails if anything is wrong, left or grows; see docs/reliability.md
+	cargo bench --locked --bench soak
 
 templates: ## fetches the library of parser templates with pip; version and hash are pinned
 	@deploy/templates/fetch

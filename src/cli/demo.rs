@@ -7,7 +7,7 @@ use crate::{
     metrics::Metrics,
     settings::{Settings, Sources},
     simulator::Fleet,
-    startup::{Application, Start},
+    startup::{Application, Start, bound_heaps},
     telemetry,
 };
 
@@ -18,6 +18,7 @@ pub(super) fn run(
     device_host: IpAddr,
     first_device_port: u16,
 ) -> ExitCode {
+    bound_heaps();
     let metrics = Metrics::new();
     let log = match telemetry::start(&settings, &metrics) {
         Ok(log) => log,

@@ -29,7 +29,7 @@ use crate::{
     http,
     metrics::Metrics,
     settings::{Loaded, Settings, Sources, document},
-    startup::{Application, Start},
+    startup::{Application, Start, bound_heaps},
     telemetry,
 };
 
@@ -316,6 +316,7 @@ fn check_config(loaded: &Loaded) -> ExitCode {
 }
 
 fn serve(settings: Settings, sources: Sources) -> ExitCode {
+    bound_heaps();
     let metrics = Metrics::new();
     let log = match telemetry::start(&settings, &metrics) {
         Ok(log) => log,

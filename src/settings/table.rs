@@ -119,7 +119,7 @@ settings! {
         max_commands_per_device: usize = 100, in 1..=1000, unit "commands";
         /// Bytes of output kept of one command.
         max_output_bytes: usize = 8 * 1024 * 1024, in 1..=1 << 30, unit "bytes";
-        /// Bytes of output that one request may hold; what was streamed is not held any more.
+        /// Bytes of outputs and records that one request may hold; what was streamed is not held any more.
         max_request_output_bytes: usize = 128 * 1024 * 1024, in 1..=1 << 33, unit "bytes";
     }
     "What may be read" {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use actix_web::{dev::Server, rt, web::Data};
 
-pub use self::process::{keep_memory_private, raise_descriptor_limit};
+pub use self::process::{bound_heaps, keep_memory_private, raise_descriptor_limit};
 use self::stop::Stop;
 use crate::{
     access::{Access, AccessError},

@@ -75,3 +75,23 @@ async fn the_service_has_the_title_that_it_is_given_and_documents_can_be_off() {
         assert_eq!(get(&without, path).await.status().as_u16(), 404, "{path}");
     }
 }
+
+#[tokio::test]
+async fn the_service_bounds_its_heaps_unless_the_operator_has_done_so() {
+    let cases: [(&[(&str, &str)], &str); 2] =
+        [(&[], "MALLOC_ARENA_MAX="), (&[("MALLOC_ARENA_MAX", "7")], "MALLOC_ARENA_MAX=7")];
+    for (settings, want) in cases {
+        let service = Service::start_with(settings);
+        assert_eq!(service.health().await["status"], "healthy");
+        let of_process = |file: &str| std::fs::read(format!("/proc/{}/{file}", service.pid()));
+        let name = String::from_utf8(of_process("comm").unwrap()).unwrap();
+        assert_eq!(name.trim(), "showrunner");
+        let arguments = of_process("cmdline").unwrap();
+        assert!(arguments.split(|b| *b == 0).next().unwrap().ends_with(b"showrunner"));
+        // Only root may read it: the process lets nobody look at its memory.
+        if let Ok(environment) = of_process("environ") {
+            let mut variables = environment.split(|b| *b == 0);
+            assert!(variables.any(|one| one.starts_with(want.as_bytes())), "{want}");
+        }
+    }
+}
