@@ -7,6 +7,7 @@ pub mod dialogue;
 #[cfg(test)]
 mod dialogue_tests;
 pub mod error;
+pub mod gate;
 pub mod libssh2;
 pub mod lifeline;
 mod log_lines;

@@ -11,8 +11,10 @@ use std::{
 
 use super::{
     error::{Phase, SessionError},
+    gate::Pass,
     libssh2::{Connection, Fault, Login, NoTunnel, Path, Terminal},
-    session::{Leg, Session},
+    lifeline::Lifeline,
+    session::{Leg, Session, SessionJob},
     socket,
 };
 use crate::{
@@ -44,7 +46,9 @@ impl Session<'_> {
         let started = Instant::now();
         let mut way = None;
         for (index, leg) in job.jump.iter().enumerate() {
+            let pass = pass(job, self.lifeline, leg)?;
             let reached = self.reach_peer(&Peer::of_leg(leg), way.take(), index);
+            drop(pass);
             // What is said of keys and phases is said of the device.
             self.report.host_key = None;
             self.report.algorithms = None;
@@ -184,6 +188,11 @@ impl Session<'_> {
                 addr: addr.clone(),
                 phase: Phase::Handshake,
                 hint: " before its SSH banner; an access list or a full set of VTY lines does that",
+            },
+            _ if connection.is_full() => SessionError::Disconnected {
+                addr: addr.clone(),
+                phase: Phase::Handshake,
+                hint: " because too many log in to it at this time (in OpenSSH MaxStartups)",
             },
             _ if !silent && !connection.speaks_ssh() => SessionError::NotSsh { addr: addr.clone() },
             Fault::Late => SessionError::HandshakeTimeout { addr: addr.clone(), limit },
@@ -339,6 +348,22 @@ impl Session<'_> {
                 SessionError::ShellRefused { addr: addr.clone(), reason }
             }
         })
+    }
+}
+
+/// Waits until one more may log in to a host on the way.
+fn pass<'a>(
+    job: &'a SessionJob,
+    lifeline: &Lifeline,
+    leg: &Leg,
+) -> Result<Option<Pass<'a>>, SessionError> {
+    let Some(host) = leg.addresses.first() else { return Ok(None) };
+    lifeline.expect_by(job.clock.until);
+    let is_over = || lifeline.was_cut().is_some() || lifeline.is_winding_down();
+    match job.gates.enter(host, job.clock.until, is_over) {
+        None if is_over() => Err(SessionError::Cancelled),
+        None => Err(job.clock.error.clone()),
+        pass => Ok(pass),
     }
 }
 
