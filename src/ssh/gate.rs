@@ -1,7 +1,8 @@
 //! How many log in to one jump host at a time.
 //!
 //! A server drops connections when too many have not logged in yet (OpenSSH: from ten on, `MaxStartups`), and a request
-//! with many devices behind one host would bring them all at once. Devices are not counted here: the queue does that.
+//! with many devices behind one host would bring them all at once. Each user of a host has a gate of his own, so that
+//! nobody waits for another's logins. Devices are not counted here: the queue does that.
 
 use std::{
     collections::HashMap,
@@ -9,67 +10,125 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::error::SessionError;
 use crate::{deadline::Deadline, device::PeerAddr};
+
+/// Host and user.
+type Door = (PeerAddr, String);
 
 /// How often a waiting session looks whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// The logins under way, by host. One for the whole process.
+/// The logins under way. One for the whole process.
 #[derive(Debug)]
 pub struct Gates {
     most: usize,
-    inside: Mutex<HashMap<PeerAddr, usize>>,
-    left: Condvar,
+    doors: Mutex<HashMap<Door, Logins>>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Logins {
+    inside: usize,
+    waiting: usize,
+    /// How often the host was late, and how it was the last time.
+    n_late: u64,
+    late: Option<SessionError>,
 }
 
 /// A login under way; over when it is dropped.
 #[derive(Debug)]
 pub struct Pass<'a> {
     gates: &'a Gates,
-    host: PeerAddr,
+    door: Door,
+}
+
+/// Why nobody was let in.
+#[derive(Debug, Eq, PartialEq)]
+pub enum Turned {
+    /// The host was late for one who was inside, and would be for everybody who waited.
+    Late(SessionError),
+    /// There was no time left, or nobody waits for the session any more.
+    Over,
 }
 
 impl Gates {
-    /// Lets `most` log in to one host at a time.
+    /// Lets `most` log in to one host as one user at a time.
     #[must_use]
     pub fn new(most: usize) -> Self {
-        Self { most, inside: Mutex::default(), left: Condvar::new() }
+        Self { most, doors: Mutex::default(), changed: Condvar::new() }
     }
 
-    /// Waits until one more may log in to `host`. `None` if that was not by `until`, or if `is_over` by then.
+    /// Waits until one more may log in.
+    ///
+    /// # Errors
+    /// That was not by `until`, `is_over` said so, or the host was late meanwhile: a host that is gone costs those who
+    /// wait as much as those who were first, and not one after the other.
     pub fn enter(
         &self,
         host: &PeerAddr,
+        user: &str,
         until: Deadline,
         is_over: impl Fn() -> bool,
-    ) -> Option<Pass<'_>> {
-        let host = host.key();
-        let mut inside = self.lock();
-        while inside.get(&host).is_some_and(|logins| *logins >= self.most) {
-            let left = until.left(Instant::now()).filter(|_| !is_over())?;
-            let waited = self.left.wait_timeout(inside, left.min(LOOK));
-            inside = waited.unwrap_or_else(PoisonError::into_inner).0;
+    ) -> Result<Pass<'_>, Turned> {
+        let door = (host.key(), user.to_owned());
+        let mut doors = self.lock();
+        let logins = doors.entry(door.clone()).or_default();
+        let seen = logins.n_late;
+        logins.waiting += 1;
+        let turned = loop {
+            let logins = doors.entry(door.clone()).or_default();
+            if logins.n_late != seen
+                && let Some(error) = &logins.late
+            {
+                break Some(Turned::Late(error.clone()));
+            }
+            if logins.inside < self.most {
+                logins.inside += 1;
+                break None;
+            }
+            let Some(left) = until.left(Instant::now()).filter(|_| !is_over()) else {
+                break Some(Turned::Over);
+            };
+            let waited = self.changed.wait_timeout(doors, left.min(LOOK));
+            doors = waited.unwrap_or_else(PoisonError::into_inner).0;
+        };
+        leave(&mut doors, &door, |logins| logins.waiting -= 1);
+        match turned {
+            Some(turned) => Err(turned),
+            None => Ok(Pass { gates: self, door }),
         }
-        *inside.entry(host.clone()).or_default() += 1;
-        Some(Pass { gates: self, host })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<PeerAddr, usize>> {
-        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<Door, Logins>> {
+        self.doors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pass<'_> {
+    /// Says that the host was late: to those who wait.
+    pub fn was_late(&self, error: &SessionError) {
+        if let Some(logins) = self.gates.lock().get_mut(&self.door) {
+            logins.n_late += 1;
+            logins.late = Some(error.clone());
+        }
     }
 }
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        let mut inside = self.gates.lock();
-        if let Some(logins) = inside.get_mut(&self.host) {
-            *logins -= 1;
-            if *logins == 0 {
-                inside.remove(&self.host);
-            }
+        leave(&mut self.gates.lock(), &self.door, |logins| logins.inside -= 1);
+        self.gates.changed.notify_all();
+    }
+}
+
+/// Counts one less, and forgets a door that nobody is at.
+fn leave(doors: &mut HashMap<Door, Logins>, door: &Door, less: impl FnOnce(&mut Logins)) {
+    if let Some(logins) = doors.get_mut(door) {
+        less(logins);
+        if logins.inside == 0 && logins.waiting == 0 {
+            doors.remove(door);
         }
-        drop(inside);
-        self.gates.left.notify_all();
     }
 }
 
@@ -99,8 +158,8 @@ mod tests {
             for _ in 0..20 {
                 scope.spawn(|| {
                     let until = later(Duration::from_secs(60));
-                    let pass = gates.enter(&host(22), until, || false);
-                    assert!(pass.is_some());
+                    let pass = gates.enter(&host(22), "u", until, || false);
+                    assert!(pass.is_ok());
                     most.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                     thread::yield_now();
                     inside.fetch_sub(1, Ordering::SeqCst);
@@ -115,16 +174,48 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_late_or_not_wanted_any_more_gives_up() {
+    fn whoever_has_no_time_or_is_not_wanted_any_more_gives_up() {
         let gates = Gates::new(1);
         let until = later(Duration::from_secs(60));
-        let first = gates.enter(&host(22), until, || false);
-        assert!(gates.enter(&host(22), later(Duration::ZERO), || false).is_none());
-        assert!(gates.enter(&host(22), later(Duration::from_millis(20)), || false).is_none());
-        assert!(gates.enter(&host(22), until, || true).is_none());
-        // Another host has a gate of its own.
-        assert!(gates.enter(&host(23), until, || true).is_some());
+        let enter = |port, user: &str, until, over: bool| {
+            gates.enter(&host(port), user, until, move || over)
+        };
+        let first = enter(22, "u", until, false).unwrap();
+        for (until, over) in [
+            (later(Duration::ZERO), false),
+            (later(Duration::from_millis(20)), false),
+            (until, true),
+        ] {
+            assert_eq!(enter(22, "u", until, over).unwrap_err(), Turned::Over);
+        }
+        // Another host and another user have gates of their own.
+        assert!(enter(23, "u", until, true).is_ok() && enter(22, "v", until, true).is_ok());
         drop(first);
-        assert!(gates.enter(&host(22), until, || true).is_some());
+        assert!(enter(22, "u", until, true).is_ok());
+        assert!(gates.lock().is_empty());
+    }
+
+    #[test]
+    fn a_host_that_is_late_is_late_for_all_who_wait_and_for_nobody_after() {
+        let gates = Gates::new(1);
+        let error = || SessionError::ConnectTimeout { addr: host(22), limit: Duration::ZERO };
+        let until = later(Duration::from_secs(60));
+        let first = gates.enter(&host(22), "u", until, || false).unwrap();
+        thread::scope(|scope| {
+            let waiting: Vec<_> = (0..5)
+                .map(|_| scope.spawn(|| gates.enter(&host(22), "u", until, || false).map(drop)))
+                .collect();
+            let all_wait = || gates.lock().values().any(|logins| logins.waiting == 5);
+            while !all_wait() {
+                thread::yield_now();
+            }
+            first.was_late(&error());
+            drop(first);
+            for one in waiting {
+                assert_eq!(one.join().unwrap(), Err(Turned::Late(error())));
+            }
+        });
+        assert!(gates.enter(&host(22), "u", until, || false).is_ok());
+        assert!(gates.lock().is_empty());
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     error::{Phase, SessionError},
-    gate::Pass,
+    gate::{Pass, Turned},
     libssh2::{Connection, Fault, Login, NoTunnel, Path, Terminal},
     lifeline::Lifeline,
     session::{Leg, Session, SessionJob},
@@ -46,8 +46,30 @@ impl Session<'_> {
         let started = Instant::now();
         let mut way = None;
         for (index, leg) in job.jump.iter().enumerate() {
-            let pass = pass(job, self.lifeline, leg)?;
-            let reached = self.reach_peer(&Peer::of_leg(leg), way.take(), index);
+            let pass = pass(job, self.lifeline, leg);
+            let reached = match &pass {
+                Ok(Some(pass)) => {
+                    let reached = self.reach_peer(&Peer::of_leg(leg), way.take(), index);
+                    // Late by its own limits, and not because this device's time is over.
+                    if let Err(error) = &reached
+                        && error.is_lateness()
+                        && job.clock.until.left(Instant::now()).is_some()
+                    {
+                        pass.was_late(error);
+                    }
+                    reached
+                }
+                Ok(None) => return Err(SessionError::Internal),
+                Err(Turned::Late(error)) => Err(error.clone()),
+                Err(Turned::Over) => {
+                    let error = if self.lifeline.is_winding_down() {
+                        SessionError::Cancelled
+                    } else {
+                        job.clock.error.clone()
+                    };
+                    return Err(error);
+                }
+            };
             drop(pass);
             // What is said of keys and phases is said of the device.
             self.report.host_key = None;
@@ -356,15 +378,12 @@ fn pass<'a>(
     job: &'a SessionJob,
     lifeline: &Lifeline,
     leg: &Leg,
-) -> Result<Option<Pass<'a>>, SessionError> {
+) -> Result<Option<Pass<'a>>, Turned> {
     let Some(host) = leg.addresses.first() else { return Ok(None) };
-    lifeline.expect_by(job.clock.until);
+    let (until, user) = (job.clock.until, &leg.hop.credentials.username);
+    lifeline.expect_by(until);
     let is_over = || lifeline.was_cut().is_some() || lifeline.is_winding_down();
-    match job.gates.enter(host, job.clock.until, is_over) {
-        None if is_over() => Err(SessionError::Cancelled),
-        None => Err(job.clock.error.clone()),
-        pass => Ok(pass),
-    }
+    job.gates.enter(host, user, until, is_over).map(Some)
 }
 
 impl<'a> Peer<'a> {

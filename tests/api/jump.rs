@@ -338,3 +338,24 @@ async fn a_jump_host_as_it_comes_serves_a_request_with_many_devices() {
         .collect();
     assert!(failed.is_empty(), "{} failed: {}", failed.len(), failed[0]);
 }
+
+#[tokio::test]
+async fn a_jump_host_that_hangs_costs_many_devices_no_more_than_one() {
+    let silent = faulty("cisco_ios", &[Fault::SilentPort]).await;
+    let ios = ios().await;
+    let service = Service::start_with(&[("SHOWRUNNER_HANDSHAKE_TIMEOUT", "2")]);
+    let hop = json!({
+        "hostname": "127.0.0.1", "port": silent.addr().port(), "username": "u", "password": "p"
+    });
+    let devices: Vec<_> =
+        (1..=60).map(|port| with(behind(&ios, std::slice::from_ref(&hop)), "port", port)).collect();
+    let begun = std::time::Instant::now();
+    let (_, answer) =
+        service.execute(&json!({"devices": devices, "commands": ["show version"]})).await;
+    for result in answer["results"].as_array().unwrap() {
+        assert_eq!(result["error_code"], "jump_failed", "{result}");
+        assert!(result["error"].as_str().unwrap().contains("no SSH banner within 2 s"), "{result}");
+    }
+    // One after the other they would take 24 seconds.
+    assert!(begun.elapsed().as_secs() < 18, "{:?}", begun.elapsed());
+}
