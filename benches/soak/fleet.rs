@@ -30,7 +30,7 @@ impl Fleet {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let mut ports = line.trim().split(',').map(|port| port.parse().expect("it is a port"));
         let healthy = ports.by_ref().take(HEALTHY.len() * OF_EACH).collect();
-        let faulty = Fault::names().filter_map(Fault::by_name).zip(ports).collect();
+        let with_fault = Fault::names().filter_map(Fault::by_name).zip(ports).collect();
         Self { child, healthy, faulty }
     }
 
@@ -62,9 +62,9 @@ pub(crate) fn serve() {
     let (runtime, of_floods) = (runtime(2), runtime(1));
     let healthy =
         HEALTHY.iter().flat_map(|(persona, _)| std::iter::repeat_n((*persona, None), OF_EACH));
-    let faulty = Fault::names().map(|name| ("cisco_ios", Fault::by_name(name)));
+    let with_fault = Fault::names().map(|name| ("cisco_ios", Fault::by_name(name)));
     let mut fleet = Vec::new();
-    for (persona, fault) in healthy.chain(faulty) {
+    for (persona, fault) in healthy.chain(with_fault) {
         let persona = Persona::embedded(persona).unwrap();
         let faults = fault.into_iter().collect();
         let device =

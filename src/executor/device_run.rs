@@ -143,6 +143,7 @@ impl Shared {
             host_key,
             connect_timeout,
             jump,
+            gates: Arc::clone(&self.gates),
             clock,
             allowance: Arc::clone(&turn.request.allowance),
             sink,

@@ -41,7 +41,7 @@ use crate::{
     metrics::Metrics,
     outcome::DeviceOutcome,
     plan::{DevicePlan, Plan},
-    ssh::session::SessionLimits,
+    ssh::{gate::Gates, session::SessionLimits},
 };
 
 /// The executor's bounds.
@@ -55,6 +55,8 @@ pub struct ExecutorLimits {
     pub max_sessions_per_device: usize,
     /// Devices that may wait for a session, over all requests.
     pub max_queued_devices: usize,
+    /// Logins under way at one time at one jump host.
+    pub max_logins_per_jump: usize,
     /// Longest wait for a session.
     pub queue: Duration,
     /// All of one device, from its turn on.
@@ -83,6 +85,7 @@ struct Shared {
     stopping: Stopping,
     admission: Arc<Admission>,
     sessions: Pool,
+    gates: Arc<Gates>,
     /// Resolvers cannot be stopped: one that hangs must not take a session's thread.
     resolvers: Pool,
     keyring: Keyring,
@@ -120,6 +123,7 @@ impl Executor {
             stopping: Stopping::default(),
             admission: Arc::new(Admission::new(bounds)),
             sessions: Pool::new(limits.max_concurrent_devices),
+            gates: Arc::new(Gates::new(limits.max_logins_per_jump)),
             resolvers: Pool::new(limits.max_concurrent_devices),
             keyring: Keyring::default(),
             reader,

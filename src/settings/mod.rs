@@ -161,6 +161,7 @@ impl Settings {
             },
             max_sessions_per_device: self.max_sessions_per_device,
             max_queued_devices: self.max_queued_devices,
+            max_logins_per_jump: self.max_logins_per_jump,
             queue: Duration::from_secs(self.queue_timeout),
             device: Duration::from_secs(self.device_total_timeout),
             request: Duration::from_secs(self.request_total_timeout),

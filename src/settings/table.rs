@@ -113,6 +113,8 @@ settings! {
         max_queued_devices: usize = 5000, in 0..=1_000_000, unit "devices";
         /// Sessions at one time with one host and port, over all requests.
         max_sessions_per_device: usize = 1, in 1..=16, unit "sessions";
+        /// Logins under way at one time at one jump host as one user, over all requests. OpenSSH as it comes drops connections from 10 on.
+        max_logins_per_jump: usize = 5, in 1..=10_000, unit "logins";
         /// Devices in one request.
         max_devices_per_request: usize = 1000, in 1..=10_000, unit "devices";
         /// Commands for one device in one request.

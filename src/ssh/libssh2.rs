@@ -206,6 +206,12 @@ impl Connection {
         self.greeting.is_empty() && self.session.banner_bytes().is_none()
     }
 
+    /// True if the peer is an OpenSSH server that has as many logins under way as it may.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.greeting.starts_with(b"Exceeded MaxStartups")
+    }
+
     /// True if the peer has sent an SSH version line, or began with what may become one.
     #[must_use]
     pub fn speaks_ssh(&self) -> bool {

@@ -7,6 +7,7 @@ pub mod dialogue;
 #[cfg(test)]
 mod dialogue_tests;
 pub mod error;
+pub mod gate;
 mod key_form;
 pub mod libssh2;
 pub mod lifeline;

@@ -11,10 +11,12 @@ use std::{
 
 use super::{
     error::{Phase, SessionError},
+    gate::{Pass, Turned},
     key_form,
     libssh2::{Connection, Fault, Login, NoTunnel, Path, Terminal},
+    lifeline::Lifeline,
     offer::Reading,
-    session::{Leg, Session},
+    session::{Leg, Session, SessionJob},
     socket,
 };
 use crate::{
@@ -46,7 +48,31 @@ impl Session<'_> {
         let started = Instant::now();
         let mut way = None;
         for (index, leg) in job.jump.iter().enumerate() {
-            let reached = self.reach_peer(&Peer::of_leg(leg), way.take(), index);
+            let pass = pass(job, self.lifeline, leg);
+            let reached = match &pass {
+                Ok(Some(pass)) => {
+                    let reached = self.reach_peer(&Peer::of_leg(leg), way.take(), index);
+                    // Late by its own limits, and not because this device's time is over.
+                    if let Err(error) = &reached
+                        && error.is_lateness()
+                        && job.clock.until.left(Instant::now()).is_some()
+                    {
+                        pass.was_late(error);
+                    }
+                    reached
+                }
+                Ok(None) => return Err(SessionError::Internal),
+                Err(Turned::Late(error)) => Err(error.clone()),
+                Err(Turned::Over) => {
+                    let error = if self.lifeline.is_winding_down() {
+                        SessionError::Cancelled
+                    } else {
+                        job.clock.error.clone()
+                    };
+                    return Err(error);
+                }
+            };
+            drop(pass);
             // What is said of keys and phases is said of the device.
             self.report.host_key = None;
             self.report.algorithms = None;
@@ -186,6 +212,11 @@ impl Session<'_> {
                 addr: addr.clone(),
                 phase: Phase::Handshake,
                 hint: " before its SSH banner; an access list or a full set of VTY lines does that",
+            },
+            _ if connection.is_full() => SessionError::Disconnected {
+                addr: addr.clone(),
+                phase: Phase::Handshake,
+                hint: " because too many log in to it at this time (in OpenSSH MaxStartups)",
             },
             _ if !silent && !connection.speaks_ssh() => SessionError::NotSsh { addr: addr.clone() },
             Fault::Late => SessionError::HandshakeTimeout { addr: addr.clone(), limit },
@@ -367,6 +398,19 @@ impl Session<'_> {
             }
         })
     }
+}
+
+/// Waits until one more may log in to a host on the way.
+fn pass<'a>(
+    job: &'a SessionJob,
+    lifeline: &Lifeline,
+    leg: &Leg,
+) -> Result<Option<Pass<'a>>, Turned> {
+    let Some(host) = leg.addresses.first() else { return Ok(None) };
+    let (until, user) = (job.clock.until, &leg.credentials.username);
+    lifeline.expect_by(until);
+    let is_over = || lifeline.was_cut().is_some() || lifeline.is_winding_down();
+    job.gates.enter(host, user, until, is_over).map(Some)
 }
 
 impl<'a> Peer<'a> {

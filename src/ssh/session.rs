@@ -12,6 +12,7 @@ use std::{
 use super::{
     dialogue::{Dialogue, InBandLogin, Line, Printed, Stopped, Why},
     error::{Phase, SessionError},
+    gate::Gates,
     libssh2::{Fault, Terminal},
     lifeline::{Cut, Lifeline},
 };
@@ -90,6 +91,8 @@ pub struct SessionJob {
     pub connect_timeout: Option<Duration>,
     /// The hosts to go through, the first one first.
     pub jump: Vec<Leg>,
+    /// How many log in to one of them at a time.
+    pub gates: Arc<Gates>,
     /// How long in all.
     pub clock: Clock,
     /// Output that may be kept, shared with other sessions.

@@ -312,3 +312,55 @@ async fn every_fault_of_a_jump_is_named_with_its_place() {
         service.execute(&json!({"devices": [device], "commands": ["show version"]})).await;
     assert_eq!((status, answer["detail"].as_array().unwrap().len()), (422, 1), "{answer}");
 }
+
+#[tokio::test]
+async fn a_jump_host_as_it_comes_serves_a_request_with_many_devices() {
+    if !sshd_is_here() {
+        eprintln!(
+            "SKIPPED a_jump_host_as_it_comes_serves_a_request_with_many_devices: needs sshd and root"
+        );
+        return;
+    }
+    // OpenSSH's own default: with ten logins under way it drops three of ten connections, and more beyond.
+    let peer = Peer::start_with("jump-many", Path::new("/bin/sh"), |_folder| {
+        "MaxStartups 10:30:100\n".to_owned()
+    });
+    let mut devices = Vec::new();
+    for _ in 0..60 {
+        devices.push(ios().await);
+    }
+    // A server that is busy may count a login for a while after it: then the connection is tried again.
+    let service = Service::start_with(&[("SHOWRUNNER_CONNECTION_RETRY_ATTEMPTS", "2")]);
+    let entries: Vec<_> = devices.iter().map(|device| behind(device, &[hop(&peer)])).collect();
+    let body = json!({"devices": entries, "commands": ["show version"], "timeout": 60});
+    let (_, answer) = service.execute(&body).await;
+    let failed: Vec<_> = answer["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|result| result["success"] != true)
+        .map(|result| &result["error"])
+        .collect();
+    assert!(failed.is_empty(), "{} failed: {}", failed.len(), failed[0]);
+}
+
+#[tokio::test]
+async fn a_jump_host_that_hangs_costs_many_devices_no_more_than_one() {
+    let silent = faulty("cisco_ios", &[Fault::SilentPort]).await;
+    let ios = ios().await;
+    let service = Service::start_with(&[("SHOWRUNNER_HANDSHAKE_TIMEOUT", "2")]);
+    let hop = json!({
+        "hostname": "127.0.0.1", "port": silent.addr().port(), "username": "u", "password": "p"
+    });
+    let devices: Vec<_> =
+        (1..=60).map(|port| with(behind(&ios, std::slice::from_ref(&hop)), "port", port)).collect();
+    let begun = std::time::Instant::now();
+    let (_, answer) =
+        service.execute(&json!({"devices": devices, "commands": ["show version"]})).await;
+    for result in answer["results"].as_array().unwrap() {
+        assert_eq!(result["error_code"], "jump_failed", "{result}");
+        assert!(result["error"].as_str().unwrap().contains("no SSH banner within 2 s"), "{result}");
+    }
+    // One after the other they would take 24 seconds.
+    assert!(begun.elapsed().as_secs() < 18, "{:?}", begun.elapsed());
+}
