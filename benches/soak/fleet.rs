@@ -30,7 +30,7 @@ impl Fleet {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let mut ports = line.trim().split(',').map(|port| port.parse().expect("it is a port"));
         let healthy = ports.by_ref().take(HEALTHY.len() * OF_EACH).collect();
-        let with_fault = Fault::names().filter_map(Fault::by_name).zip(ports).collect();
+        let faulty = Fault::names().filter_map(Fault::by_name).zip(ports).collect();
         Self { child, healthy, faulty }
     }
 
