@@ -22,7 +22,7 @@ use crate::support::{Service, device, entry, faulty, with};
 async fn slow_devices(count: usize) -> Vec<FakeDevice> {
     let mut devices = Vec::new();
     for _ in 0..count {
-        let latency = Duration::from_millis(100);
+        let latency = Duration::from_millis(250);
         devices
             .push(device("cisco_ios", DeviceOptions { latency, ..DeviceOptions::default() }).await);
     }
@@ -68,6 +68,17 @@ async fn a_stop_under_load_loses_nothing_and_logs_every_session_out() {
             ask(&service, &json!({"devices": entries, "commands": commands}))
         })
         .collect();
+    // Those that have not been taken would be turned away. The one that asks is one too.
+    let all_taken = async || {
+        let text = service.client.get(format!("{}/metrics", service.url)).send().await.unwrap();
+        text.text().await.unwrap().contains("showrunner_http_requests_in_flight 21\n")
+    };
+    let mut looks = 0;
+    while !all_taken().await {
+        looks += 1;
+        assert!(looks < 3000, "twenty requests were never there at one time");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     running(&service, 40).await;
     service.signal(Signal::TERM);
     for request in requests {

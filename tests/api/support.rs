@@ -5,6 +5,7 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -17,6 +18,7 @@ pub(crate) struct Service {
     pub url: String,
     pub client: reqwest::Client,
     log: Arc<Mutex<String>>,
+    listener: Option<JoinHandle<()>>,
 }
 
 impl Service {
@@ -75,13 +77,14 @@ impl Service {
         }
         let port = port.unwrap_or_else(|| panic!("it did not start: {}", log.lock().unwrap()));
         let sink = Arc::clone(&log);
-        std::thread::spawn(move || {
+        let listener = std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 sink.lock().unwrap().push_str(&(line + "\n"));
             }
         });
         let client = reqwest::Client::builder().timeout(Duration::from_secs(100)).build().unwrap();
-        Self { child, url: format!("http://127.0.0.1:{port}"), client, log }
+        let url = format!("http://127.0.0.1:{port}");
+        Self { child, url, client, log, listener: Some(listener) }
     }
 
     pub(crate) async fn execute(&self, body: &Value) -> (u16, Value) {
@@ -112,6 +115,8 @@ impl Service {
     pub(crate) async fn exit_code(&mut self) -> Option<i32> {
         for _ in 0..600 {
             if let Some(status) = self.child.try_wait().unwrap() {
+                // Its last lines may still be on their way.
+                self.listener.take().map(JoinHandle::join);
                 return status.code();
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
