@@ -4,7 +4,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::host_key::base64;
+use crate::host_key::{base64, fields::Fields};
 
 /// The types that are taken, and how many fields their keys have.
 const KINDS: [(&str, usize); 5] = [
@@ -159,30 +159,6 @@ fn read(
         return Some(Err(CertificateError::OfHost));
     }
     Some(Ok(Certificate { line, key_id, principals, valid_after, valid_before }))
-}
-
-/// Bytes that are read from the front.
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Fields<'a> {
-    fn int(&mut self) -> Option<u32> {
-        let (bytes, rest) = self.0.split_first_chunk::<4>()?;
-        self.0 = rest;
-        Some(u32::from_be_bytes(*bytes))
-    }
-
-    fn long(&mut self) -> Option<u64> {
-        let (bytes, rest) = self.0.split_first_chunk::<8>()?;
-        self.0 = rest;
-        Some(u64::from_be_bytes(*bytes))
-    }
-
-    fn string(&mut self) -> Option<&'a [u8]> {
-        let length = usize::try_from(self.int()?).ok()?;
-        let (string, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(string)
-    }
 }
 
 /// A word of whoever signed, short and harmless to a terminal.

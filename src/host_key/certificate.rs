@@ -10,7 +10,7 @@ use ring::signature::{
     RSA_PKCS1_2048_8192_SHA512, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
 };
 
-use super::PublicKey;
+use super::{PublicKey, fields::Fields};
 
 /// Behind the type of a certificate's key.
 const SUFFIX: &str = "-cert-v01@openssh.com";
@@ -42,15 +42,15 @@ impl<'a> Certificate<'a> {
     /// Reads the bytes that a server showed; `None` if they are no certificate.
     pub(super) fn read(shown: &'a PublicKey) -> Option<Self> {
         let kind = shown.kind.strip_suffix(SUFFIX)?;
-        let mut rest = Bytes(&shown.blob);
+        let mut rest = Fields(&shown.blob);
         let (_kind, _nonce) = (rest.string()?, rest.string()?);
         let before_key = rest.0;
         for _field in 0..fields(kind)? {
             rest.string()?;
         }
         let key = before_key.get(..before_key.len() - rest.0.len())?;
-        let (_serial, of) = (rest.long()?, rest.word()?);
-        let (_id, mut names) = (rest.string()?, Bytes(rest.string()?));
+        let (_serial, of) = (rest.long()?, rest.int()?);
+        let (_id, mut names) = (rest.string()?, Fields(rest.string()?));
         let mut principals = Vec::new();
         while !names.0.is_empty() {
             principals.push(names.string()?);
@@ -119,9 +119,9 @@ fn fields(kind: &str) -> Option<usize> {
 
 /// True if `signature`, as SSH writes it, is that of `key` under `signed`; `None` if it cannot be told.
 fn verify(key: &PublicKey, signed: &[u8], signature: &[u8]) -> Option<bool> {
-    let mut key_fields = Bytes(&key.blob);
+    let mut key_fields = Fields(&key.blob);
     key_fields.string()?;
-    let mut signature = Bytes(signature);
+    let mut signature = Fields(signature);
     let algorithm = std::str::from_utf8(signature.string()?).ok()?;
     let bytes = signature.string()?;
     let is_right = |with: &'static dyn VerificationAlgorithm, key: &[u8], bytes: &[u8]| {
@@ -151,7 +151,7 @@ fn verify(key: &PublicKey, signed: &[u8], signature: &[u8]) -> Option<bool> {
 
 /// The two numbers of an ECDSA signature, each in `width` bytes.
 fn fixed(signature: &[u8], width: usize) -> Option<Vec<u8>> {
-    let mut numbers = Bytes(signature);
+    let mut numbers = Fields(signature);
     let mut both = Vec::with_capacity(2 * width);
     for _number in 0..2 {
         let bytes = number(numbers.string()?);
@@ -165,30 +165,6 @@ fn fixed(signature: &[u8], width: usize) -> Option<Vec<u8>> {
 fn number(bytes: &[u8]) -> &[u8] {
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     bytes.get(zeros..).unwrap_or_default()
-}
-
-/// What is left to read.
-struct Bytes<'a>(&'a [u8]);
-
-impl<'a> Bytes<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn word(&mut self) -> Option<u32> {
-        Some(u32::from_be_bytes(self.take(4)?.try_into().ok()?))
-    }
-
-    fn long(&mut self) -> Option<u64> {
-        Some(u64::from_be_bytes(self.take(8)?.try_into().ok()?))
-    }
-
-    fn string(&mut self) -> Option<&'a [u8]> {
-        let length = usize::try_from(self.word()?).ok()?;
-        self.take(length)
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 pub(crate) mod base64;
 mod certificate;
+pub(crate) mod fields;
 mod known_hosts;
 
 use std::{fmt, sync::Arc, time::SystemTime};
