@@ -11,6 +11,7 @@ use crate::{
     certificate::Certificate,
     host_key::{Proof, covers},
     secret::Secret,
+    target::is_in,
 };
 
 /// How a login proves who it is. At least one of password and key is there.
@@ -114,10 +115,7 @@ impl Scope {
         port: u16,
         addresses: &[SocketAddr],
     ) -> Result<(), &'static str> {
-        let is_in = |addr: &SocketAddr| {
-            let address = addr.ip().to_canonical();
-            self.targets.iter().any(|net| net.contains(&address))
-        };
+        let is_in = |addr: &SocketAddr| is_in(&self.targets, addr.ip().to_canonical());
         self.check_name_and_port(host, port)?;
         if addresses.is_empty() || !(self.targets.is_empty() || addresses.iter().all(is_in)) {
             return Err("its address is not one of the set's");

@@ -8,6 +8,7 @@ use crate::{
     device::{Host, Login},
     host_key::{HostKeyCheck, covers},
     profile::SshProfile,
+    target::is_in,
 };
 
 /// Hosts on the way to one device, at the most.
@@ -88,10 +89,7 @@ impl JumpRule {
     }
 
     fn covers(&self, host: &Host, addresses: &[SocketAddr]) -> bool {
-        let is_in = |addr: &SocketAddr| {
-            let address = addr.ip().to_canonical();
-            self.targets.iter().any(|net| net.contains(&address))
-        };
+        let is_in = |addr: &SocketAddr| is_in(&self.targets, addr.ip().to_canonical());
         self.names(host) || (!addresses.is_empty() && addresses.iter().all(is_in))
     }
 }

@@ -14,6 +14,19 @@ pub struct Plan {
     pub devices: Vec<DevicePlan>,
 }
 
+/// How much a request may ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestLimits {
+    /// Most devices of one request.
+    pub max_devices: usize,
+    /// Most commands of one device.
+    pub max_commands: usize,
+    /// `timeout` where the request has none.
+    pub timeout_default: Duration,
+    /// Longest `timeout`.
+    pub timeout_max: Duration,
+}
+
 /// One device's part of a plan.
 #[derive(Debug)]
 pub struct DevicePlan {

@@ -37,6 +37,12 @@ pub fn network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(address)
 }
 
+/// True if one of the networks has the address, as it is written.
+#[must_use]
+pub fn is_in(nets: &[IpNet], address: IpAddr) -> bool {
+    nets.iter().any(|net| net.contains(&address))
+}
+
 impl TargetPolicy {
     /// Loopback addresses are for demos and tests.
     #[must_use]
@@ -126,7 +132,6 @@ impl TargetLists {
     fn check(&self, target: SocketAddr) -> Result<(), &'static str> {
         // Denied is an address in all its clothes; allowed only one that is connected to as itself.
         let (plain, canonical) = (target.ip().to_canonical(), canonical(target.ip()));
-        let is_in = |nets: &[IpNet], address| nets.iter().any(|net| net.contains(&address));
         if !self.ports.is_empty() && !self.ports.contains(&target.port()) {
             Err("a port that is not on the list")
         } else if is_in(&self.deny, plain) || is_in(&self.deny, canonical) {

@@ -17,6 +17,9 @@
     reason = "a benchmark prints, and may panic if it fails"
 )]
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod draw;
 mod fleet;
 mod judge;
@@ -41,7 +44,7 @@ fn main() -> ExitCode {
     let sessions = usize::try_from(number("SOAK_SESSIONS", 50_000)).unwrap();
     let seed = number("SOAK_SEED", 20_261_121);
     let callers = usize::try_from(number("SOAK_CALLERS", 16)).unwrap();
-    println!("{}", report::machine());
+    println!("{}", common::machine());
     println!("{sessions} sessions, {callers} callers at once, SOAK_SEED={seed}");
 
     let only = std::env::var("SOAK_ONLY").unwrap_or_default();

@@ -96,17 +96,6 @@ pub(crate) fn print(plan: &Plan, seconds: f64, tally: &Tally, watched: &Watched)
     checks.iter().all(|(_, holds)| *holds)
 }
 
-/// What the numbers were measured on.
-pub(crate) fn machine() -> String {
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown");
-    let model = model.trim_start_matches([' ', '\t', ':']);
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let cores = info.lines().filter(|line| line.starts_with("processor")).count();
-    let load = load.split(' ').next().unwrap_or_default().to_owned();
-    format!("machine: {cores} × {model}; load before: {load}")
-}
-
 /// By least squares, for 10,000 sessions.
 fn slope(samples: &[&Sample], of: impl Fn(&Sample) -> f64) -> f64 {
     let n = samples.len() as f64;

@@ -1,10 +1,11 @@
 //! The service as its users have it: the program as a process.
 
 use std::{
-    io::{BufRead as _, BufReader},
     path::PathBuf,
     process::{Child, Command, Stdio},
 };
+
+use crate::common::listening;
 
 /// Limits of the phases in seconds, as the service is told.
 pub(crate) const HANDSHAKE: u64 = 4;
@@ -47,15 +48,7 @@ impl Service {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        while !line.contains("http.port=") {
-            line.clear();
-            assert!(log.read_line(&mut line).unwrap() > 0, "the service did not start");
-        }
-        let port = line.rsplit("http.port=").next().unwrap().trim().parse().unwrap();
-        // Its log is read like that of any service, so that it never waits for us.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        let port = listening(&mut child);
         Self { child, port }
     }
 

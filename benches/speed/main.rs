@@ -13,6 +13,9 @@
     reason = "a benchmark prints, and may panic if it fails"
 )]
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod bare;
 mod beside;
 mod echo;
@@ -41,7 +44,7 @@ fn main() {
         Some("role-bare") => bare::serve(&arguments[1..]),
         Some("role-echo") => echo::serve(),
         _ => {
-            println!("{}", measure::machine());
+            println!("{}", common::machine());
             for (name, run) in SECTIONS {
                 if arguments.is_empty() || arguments.iter().any(|word| word == name) {
                     run();

@@ -108,14 +108,3 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[(values.len() - 1) / 2]
 }
-
-/// What the numbers were measured on.
-pub(crate) fn machine() -> String {
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown");
-    let model = model.trim_start_matches([' ', '\t', ':']);
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let cores = info.lines().filter(|line| line.starts_with("processor")).count();
-    let load = load.split(' ').next().unwrap_or_default().to_owned();
-    format!("machine: {cores} × {model}; load before: {load}")
-}

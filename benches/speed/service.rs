@@ -1,7 +1,7 @@
 //! The service as its users have it: the program as a process, asked over HTTP.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{Read as _, Write as _},
     net::TcpStream,
     path::Path,
     process::{Child, Stdio},
@@ -9,6 +9,7 @@ use std::{
 };
 
 use crate::{
+    common::listening,
     fleet::commands,
     measure::{MEASURED, Used, on_core},
 };
@@ -33,15 +34,7 @@ impl Service {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        while !line.contains("http.port=") {
-            line.clear();
-            assert!(log.read_line(&mut line).unwrap() > 0, "the service did not start");
-        }
-        let port = line.rsplit("http.port=").next().unwrap().trim().parse().unwrap();
-        // Its log is read like that of any service, so that it never waits for us.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        let port = listening(&mut child);
         Self { child, port }
     }
 

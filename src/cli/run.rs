@@ -166,10 +166,7 @@ fn rules<'a>(
         asking: Asking::Operator,
         policy: commands,
         targets,
-        max_devices: settings.max_devices_per_request,
-        max_commands: settings.max_commands_per_device,
-        timeout_default: std::time::Duration::from_secs(settings.device_timeout_default),
-        timeout_max: std::time::Duration::from_secs(settings.device_timeout_max),
+        limits: settings.request_limits(),
     }
 }
 

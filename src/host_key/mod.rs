@@ -12,8 +12,11 @@ use std::{fmt, sync::Arc, time::SystemTime};
 
 use sha2::{Digest as _, Sha256};
 
-use self::certificate::{Certificate, certified};
 pub use self::known_hosts::{Known, KnownHosts, KnownHostsError, covers, covers_as_written};
+use self::{
+    certificate::{Certificate, certified},
+    fields::Fields,
+};
 use crate::profile::SshProfile;
 
 /// The types of keys that servers show.
@@ -33,11 +36,10 @@ impl PublicKey {
     /// Takes the bytes that a server sent; `None` if they do not begin with a type.
     #[must_use]
     pub fn from_wire(blob: &[u8]) -> Option<Self> {
-        let (length, rest) = blob.split_first_chunk::<4>()?;
-        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-        let kind = std::str::from_utf8(rest.get(..length)?).ok()?;
+        let mut fields = Fields(blob);
+        let kind = std::str::from_utf8(fields.string()?).ok()?;
         let readable = !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_graphic());
-        let whole = rest.len() > length;
+        let whole = !fields.0.is_empty();
         (readable && whole).then(|| Self { kind: kind.to_owned(), blob: blob.to_vec() })
     }
 

@@ -106,10 +106,7 @@ impl App {
             targets: &grant.targets,
             ssh: self.ssh.now(),
             asking: Asking::Caller(grant.key.as_deref()),
-            max_devices: self.settings.max_devices_per_request,
-            max_commands: self.settings.max_commands_per_device,
-            timeout_default: std::time::Duration::from_secs(self.settings.device_timeout_default),
-            timeout_max: std::time::Duration::from_secs(self.settings.device_timeout_max),
+            limits: self.settings.request_limits(),
         }
     }
 }

@@ -30,6 +30,7 @@ pub use self::{
 };
 use crate::{
     executor::{ExecutorLimits, RetryPolicy},
+    plan::RequestLimits,
     ssh::session::SessionLimits,
     target::{TargetLists, TargetPolicy},
 };
@@ -148,6 +149,17 @@ impl Settings {
             names: self.targets_names.clone(),
         };
         TargetPolicy::new(self.targets_allow_loopback, lists)
+    }
+
+    /// How much a request may ask for.
+    #[must_use]
+    pub fn request_limits(&self) -> RequestLimits {
+        RequestLimits {
+            max_devices: self.max_devices_per_request,
+            max_commands: self.max_commands_per_device,
+            timeout_default: Duration::from_secs(self.device_timeout_default),
+            timeout_max: Duration::from_secs(self.device_timeout_max),
+        }
     }
 
     /// The executor's part.

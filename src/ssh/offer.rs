@@ -2,7 +2,7 @@
 //!
 //! libssh2 says only that nothing fits. The peer's offer is sent in the clear, so that it can be said what would.
 
-use crate::profile::SshProfile;
+use crate::{host_key::fields::Fields, profile::SshProfile};
 
 /// The first message of a key exchange.
 const KEXINIT: u8 = 20;
@@ -74,12 +74,9 @@ pub fn read_packet(bytes: &[u8]) -> Reading {
 }
 
 fn read_lists(packet: &[u8]) -> Option<Offer> {
-    let mut rest = packet.get(2 + COOKIE_BYTES..)?;
+    let mut fields = Fields(packet.get(2 + COOKIE_BYTES..)?);
     let mut list = || {
-        let (length, behind) = rest.split_first_chunk::<4>()?;
-        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-        let names = behind.get(..length)?;
-        rest = behind.get(length..)?;
+        let names = fields.string()?;
         // Names of a device go into an error: only what a name can be made of.
         let readable = |b: &u8| b.is_ascii_alphanumeric() || b",-_.@+/".contains(b);
         Some(names.iter().filter(|b| readable(b)).map(|b| char::from(*b)).collect::<String>())

@@ -20,7 +20,7 @@ use crate::{
     device::{Device, Host},
     host_key::{HostKeyCheck, Pin},
     jump::Hop,
-    plan::{DevicePlan, Jump, Parse, Plan, PlannedCommand},
+    plan::{DevicePlan, Jump, Parse, Plan, PlannedCommand, RequestLimits},
     platform::{Platform, Registry},
     profile::SshProfile,
     secret::Secret,
@@ -217,14 +217,8 @@ pub struct RequestRules<'a> {
     pub ssh: Arc<SshPolicy>,
     /// Who asks, for the operator's credentials.
     pub asking: Asking<'a>,
-    /// Most devices of one request.
-    pub max_devices: usize,
-    /// Most commands of one device.
-    pub max_commands: usize,
-    /// `timeout` where the request has none.
-    pub timeout_default: Duration,
-    /// Longest `timeout`.
-    pub timeout_max: Duration,
+    /// How much it may ask for.
+    pub limits: RequestLimits,
 }
 
 /// Rules that refuse a command whatever the platform is.
@@ -269,8 +263,8 @@ fn read_plan(body: Value, rules: &RequestRules<'_>, faults: &mut Faults) -> Opti
     let devices = object.required("devices", faults).and_then(|found| list(found, faults));
     let mut drafts = Vec::new();
     if let Some((devices, place)) = devices {
-        if devices.len() > rules.max_devices {
-            let most = rules.max_devices;
+        if devices.len() > rules.limits.max_devices {
+            let most = rules.limits.max_devices;
             faults.value(&place, format_args!("At most {most} devices fit in one request"));
             return None;
         }
@@ -287,8 +281,8 @@ fn read_plan(body: Value, rules: &RequestRules<'_>, faults: &mut Faults) -> Opti
     };
     let shared = shared.and_then(|found| read_commands(found, rules, faults)).unwrap_or_default();
     let timeout = match object.optional("timeout") {
-        Some(found) => read_timeout(found, rules, faults).unwrap_or(rules.timeout_default),
-        None => rules.timeout_default,
+        Some(found) => read_timeout(found, rules, faults).unwrap_or(rules.limits.timeout_default),
+        None => rules.limits.timeout_default,
     };
     let output = read_output(&mut object, faults);
     let profile = object.optional("ssh_profile").and_then(|found| read_profile(found, faults));
@@ -487,7 +481,7 @@ fn read_timeout(
 ) -> Option<Duration> {
     let place = found.1.clone();
     let seconds = whole_number(found, faults)?;
-    let most = rules.timeout_max.as_secs();
+    let most = rules.limits.timeout_max.as_secs();
     match u64::try_from(seconds) {
         Ok(seconds) if (1..=most).contains(&seconds) => Some(Duration::from_secs(seconds)),
         _ => {
@@ -503,8 +497,8 @@ fn read_commands(
     faults: &mut Faults,
 ) -> Option<Vec<Option<CommandDraft>>> {
     let (items, place) = list(found, faults)?;
-    if items.len() > rules.max_commands {
-        let most = rules.max_commands;
+    if items.len() > rules.limits.max_commands {
+        let most = rules.limits.max_commands;
         faults.value(&place, format_args!("At most {most} commands fit in one session"));
         return None;
     }

