@@ -11,8 +11,14 @@ pub const DEVICES: &[ErrorCode] = &[
         "authentication: 192.0.2.1:22 offers only publickey and the request gives a password; give what the device takes",
     ),
     of_device(
+        "auth_paused",
+        "The device has refused this user too often of late, and the service does not ask it again for some minutes: devices and AAA servers lock accounts, and some shut out everybody. Nothing was sent.",
+        "Correct the password; other credentials than those that were refused are tried at once, as long as they are not guesses. If the account was repaired on the device, wait as long as the sentence says. `SHOWRUNNER_LOGIN_REFUSALS` and `SHOWRUNNER_LOGIN_PAUSE` set how often and how long.",
+        "authentication: not tried, because 192.0.2.1:22 has refused this user 2 times of late and might lock the account; check user name and password, and try again in 300 s",
+    ),
+    of_device(
         "auth_rejected",
-        "The device refused this user name with this password or key. One attempt was made; it is never repeated, so that no account is locked.",
+        "The device refused this user name with this password or key. One attempt was made; it is never repeated, so that no account is locked (see `auth_paused`).",
         "Check `username` and `password`, by hand with ssh if need be. Check that the user may log in over SSH from the service's address, and that the AAA server knows him. A password that has expired is refused like this by devices that demand a new one within SSH's own password login.",
         "authentication: 192.0.2.1:22 refused the password of this user; check user name and password (one attempt was made)",
     ),

@@ -144,6 +144,7 @@ impl Shared {
             connect_timeout,
             jump,
             gates: Arc::clone(&self.gates),
+            acquaintances: Arc::clone(&self.acquaintances),
             clock,
             allowance: Arc::clone(&turn.request.allowance),
             sink,

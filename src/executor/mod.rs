@@ -41,7 +41,11 @@ use crate::{
     metrics::Metrics,
     outcome::DeviceOutcome,
     plan::{DevicePlan, Plan},
-    ssh::{gate::Gates, session::SessionLimits},
+    ssh::{
+        acquaintance::{Acquaintances, RefusalLimits},
+        gate::Gates,
+        session::SessionLimits,
+    },
 };
 
 /// The executor's bounds.
@@ -57,6 +61,8 @@ pub struct ExecutorLimits {
     pub max_queued_devices: usize,
     /// Logins under way at one time at one jump host.
     pub max_logins_per_jump: usize,
+    /// When credentials that a device refused are not sent to it any more.
+    pub refusals: RefusalLimits,
     /// Longest wait for a session.
     pub queue: Duration,
     /// All of one device, from its turn on.
@@ -86,6 +92,7 @@ struct Shared {
     admission: Arc<Admission>,
     sessions: Pool,
     gates: Arc<Gates>,
+    acquaintances: Arc<Acquaintances>,
     /// Resolvers cannot be stopped: one that hangs must not take a session's thread.
     resolvers: Pool,
     keyring: Keyring,
@@ -124,6 +131,7 @@ impl Executor {
             admission: Arc::new(Admission::new(bounds)),
             sessions: Pool::new(limits.max_concurrent_devices),
             gates: Arc::new(Gates::new(limits.max_logins_per_jump)),
+            acquaintances: Arc::new(Acquaintances::new(limits.refusals)),
             resolvers: Pool::new(limits.max_concurrent_devices),
             keyring: Keyring::default(),
             reader,

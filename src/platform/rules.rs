@@ -125,6 +125,8 @@ pub struct SessionRules {
     pub logout_dialogs: Vec<Dialog>,
     /// The device may print the echo, or prompt and echo, more than once.
     pub repeats_echo: bool,
+    /// Lines may be typed before the prompt that they are for; the device echoes them behind it when it comes to them.
+    pub reads_ahead: bool,
     /// What ends a line that is sent.
     pub line_end: &'static str,
 }

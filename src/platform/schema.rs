@@ -113,6 +113,8 @@ pub(super) struct RawSession {
     #[serde(default)]
     repeats_echo: bool,
     #[serde(default)]
+    reads_ahead: bool,
+    #[serde(default)]
     line_end: LineEnd,
 }
 
@@ -204,6 +206,7 @@ impl Raw for RawSession {
             logout: prepared(&self.logout)?,
             logout_dialogs: dialogs(&self.logout_dialog)?,
             repeats_echo: self.repeats_echo,
+            reads_ahead: self.reads_ahead,
             line_end: match self.line_end {
                 LineEnd::Lf => "\n",
                 LineEnd::Cr => "\r",

@@ -31,7 +31,7 @@ pub use self::{
 use crate::{
     executor::{ExecutorLimits, RetryPolicy},
     plan::RequestLimits,
-    ssh::session::SessionLimits,
+    ssh::{acquaintance::RefusalLimits, session::SessionLimits},
     target::{TargetLists, TargetPolicy},
 };
 
@@ -174,6 +174,10 @@ impl Settings {
             max_sessions_per_device: self.max_sessions_per_device,
             max_queued_devices: self.max_queued_devices,
             max_logins_per_jump: self.max_logins_per_jump,
+            refusals: RefusalLimits {
+                most: self.login_refusals,
+                pause: Duration::from_secs(self.login_pause),
+            },
             queue: Duration::from_secs(self.queue_timeout),
             device: Duration::from_secs(self.device_total_timeout),
             request: Duration::from_secs(self.request_total_timeout),

@@ -150,6 +150,11 @@ settings! {
     "How devices are logged in to" {
         /// SSH algorithms to offer where a request does not say; `legacy` adds, behind today's, what old gear speaks.
         ssh_profile: SshProfile = SshProfile::Modern, reloads true;
+        /// Refusals of the same credentials by one device after which they are not sent to it for `LOGIN_PAUSE`, so that no account
+        /// is locked; twice as many of one user, whatever his credentials. 0 counts none.
+        login_refusals: usize = 2, in 0..=100, unit "refusals";
+        /// How long a refusal is remembered.
+        login_pause: u64 = 300, in 1..=86_400, unit "seconds";
         /// File with the SSH keys of devices, in OpenSSH's form. A device that shows another key than the file has is told
         /// no password.
         known_hosts: Option<PathBuf> = None, reloads true;

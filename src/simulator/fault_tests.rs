@@ -322,6 +322,21 @@ async fn a_logout_that_is_wanted_twice_leaves_a_level_first() {
 }
 
 #[tokio::test]
+async fn what_is_typed_ahead_is_lost_or_late() {
+    for fault in [Fault::DroppedTypeAhead, Fault::LateTypeAhead] {
+        let device = device(fault).await;
+        let mut terminal = Terminal::open(&device).await;
+        terminal.until("edge1#").await;
+        terminal.send("terminal length 0\nshow clock\n").await;
+        terminal.until_shown("terminal length 0\r\nedge1#").await;
+        terminal.send("show version\n").await;
+        terminal.until("Configuration register is 0xF\r\nedge1#").await;
+        let screen = String::from_utf8_lossy(&terminal.screen).into_owned();
+        assert_eq!(screen.contains(CLOCK), fault == Fault::LateTypeAhead, "{screen}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_typed_ahead_is_echoed_into_the_output_and_again_at_the_prompt() {
     let faults = vec![Fault::EchoAtOnce, Fault::SlowOutput];
     let write_gap = Duration::from_millis(5);

@@ -20,6 +20,8 @@ use super::{
 
 /// How long a connection outlives the session that was on it.
 const FAREWELL: Duration = Duration::from_millis(500);
+/// How late a device may read what was typed ahead.
+const LATE: Duration = Duration::from_secs(4);
 /// Long enough for what was shown to be on its way when the connection breaks.
 pub(super) const BEFORE_BREAK: Duration = Duration::from_millis(50);
 
@@ -80,13 +82,28 @@ impl Screen {
                     }
                 }
             } else {
+                if cli.has(Fault::LateTypeAhead) {
+                    sleep(LATE).await;
+                }
                 typed
             };
             if !latency.is_zero() {
                 sleep(latency).await;
             }
-            acts = cli.feed(&typed);
+            acts = cli.feed(&self.read_now(cli, typed));
         }
+    }
+
+    /// What the device reads at once of what was typed.
+    fn read_now(&mut self, cli: &Cli, mut typed: Vec<u8>) -> Vec<u8> {
+        let reads_lines = cli.has(Fault::DroppedTypeAhead) || cli.has(Fault::LateTypeAhead);
+        if let Some(end) = typed.iter().position(|b| *b == b'\n').filter(|_| reads_lines) {
+            let behind = typed.split_off(end + 1);
+            if cli.has(Fault::LateTypeAhead) {
+                self.ahead = behind;
+            }
+        }
+        typed
     }
 
     /// True if the session is over.

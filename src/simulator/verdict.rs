@@ -107,6 +107,7 @@ impl Fault {
             | Self::CloseAtLogout
             | Self::CrCrLf
             | Self::DebugBurst
+            | Self::DroppedTypeAhead
             | Self::EchoAtOnce
             | Self::EchoTwice
             | Self::FakePrompt
@@ -116,6 +117,7 @@ impl Fault {
             | Self::IgnoreLogout
             | Self::InvalidUtf8
             | Self::KeyboardInteractiveOnly
+            | Self::LateTypeAhead
             | Self::LfOnly
             | Self::LinesBeforeVersion
             | Self::LogoutTwice

@@ -4,11 +4,15 @@
 //! So the end of an output is *confirmed*: when the prompt seems to be back the next line is sent, and the place
 //! where the device echoes that line behind its prompt is where the output ended. That costs no extra round trip
 //! and makes the result independent of how the bytes were cut into packets. A device that does not echo is
-//! believed when it stays silent at its prompt.
+//! believed when it stays silent at its prompt. To a device that is known to read ahead more lines are typed behind the
+//! next one; each is still confirmed by its own echo, and where one does not come the session is over.
 //!
 //! Not here: which lines are sent in which order (`session`), terminal controls (`output::terminal`).
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use super::{
     log_lines,
@@ -28,6 +32,8 @@ const QUIET_WITHOUT_ECHO: Duration = Duration::from_millis(300);
 const QUIET_WHEN_CAREFUL: Duration = Duration::from_millis(100);
 /// How long a prompt that has no business there, or a question, must stand before it is believed.
 const QUIET_AT_A_QUESTION: Duration = Duration::from_millis(700);
+/// How long a device must be silent at its prompt before a line that was typed ahead counts as lost.
+const QUIET_WHEN_LOST: Duration = Duration::from_millis(1500);
 /// How long an in-band login question must stand: `Last login:` is none.
 const QUIET_AT_A_LOGIN: Duration = Duration::from_millis(30);
 /// How long a device may show nothing at all before it is given a line end to show its prompt.
@@ -66,7 +72,9 @@ pub enum Line<'a> {
 }
 
 impl Line<'_> {
-    fn as_str(&self) -> &str {
+    /// The text, without the end of the line.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
         match self {
             Self::Show(command) => command.as_str(),
             Self::Prepared(line) => line.as_str(),
@@ -116,6 +124,8 @@ pub enum Why {
     ForbiddenPrompt(Forbidden),
     /// The step's deadline passed.
     Late,
+    /// The device did not take the lines that were typed ahead, or not yet.
+    LinesLost,
     /// A question stands there that is not answered.
     Question,
 }
@@ -137,6 +147,9 @@ pub struct Dialogue<'p, T> {
     may_page: bool,
     /// Lines that came behind the end of the last step.
     ahead: Vec<u8>,
+    /// Lines that were typed behind the next one, in the order of the steps that they are for.
+    ahead_of_echo: VecDeque<String>,
+    typed_ahead: TypedAhead,
     /// What the next step's first lines may hold that is no output.
     preamble: Preamble,
     nudges: usize,
@@ -144,6 +157,17 @@ pub struct Dialogue<'p, T> {
     answers: usize,
     hidden_typed: bool,
     closed: bool,
+}
+
+/// What became of lines that were typed ahead.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum TypedAhead {
+    /// There were none.
+    No,
+    /// Nothing is known against it.
+    Yes,
+    /// The device did not take them, or not yet.
+    Lost,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -187,6 +211,10 @@ struct Step<'s> {
     preamble: Preamble,
     next: Option<Line<'s>>,
     next_if_user: Option<Line<'s>>,
+    /// What is typed in one go with `next`.
+    behind_next: &'s [Line<'s>],
+    /// `next` was typed in an earlier step.
+    is_typed_ahead: bool,
     nudges: usize,
     /// Set once `next` was sent: where in `lines` the prompt's line will stand, and the prompt.
     sent: Option<Sent>,
@@ -228,6 +256,8 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             echo: Echo::Unknown,
             may_page: platform.pager().is_some() && platform.session().prepare.is_empty(),
             ahead: Vec::new(),
+            ahead_of_echo: VecDeque::new(),
+            typed_ahead: TypedAhead::No,
             preamble: Preamble::default(),
             nudges: 0,
             logouts: 0,
@@ -242,19 +272,22 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         self.mode
     }
 
-    /// Waits for the first prompt, past banners, messages of the day and in-band logins, and sends `next` there;
-    /// or `if_user`, where that is given and the prompt is one of user mode.
+    /// Waits for the first prompt, past banners, messages of the day and in-band logins, and sends `next` there with
+    /// the lines `behind` it, which the steps after this one will ask for; or `if_user` alone, where that is given and
+    /// the prompt is one of user mode.
     ///
     /// # Errors
     /// No prompt came; see [`Why`].
-    pub fn first_prompt(
+    pub fn first_prompt<'s>(
         &mut self,
-        login: InBandLogin<'_>,
-        next: Line<'_>,
-        if_user: Option<Line<'_>>,
+        login: InBandLogin<'s>,
+        next: Line<'s>,
+        behind: &'s [Line<'s>],
+        if_user: Option<Line<'s>>,
         until: Deadline,
     ) -> Result<(), Stopped> {
         let mut step = Step::new(Some(next));
+        step.behind_next = behind;
         step.next_if_user = if_user;
         step.login = Some(login);
         self.run(step, until).map(|_| ())
@@ -268,17 +301,20 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         self.run(Step::new(Some(next)), until)
     }
 
-    /// As [`Dialogue::output`], and types `secret` once if the device asks for the enable password.
+    /// As [`Dialogue::output`], and types `secret` once if the device asks for the enable password; with `next` the lines
+    /// `behind` it are sent, as at the first prompt.
     ///
     /// # Errors
     /// As there, and [`Why::EnableRejected`] when the device asks again.
-    pub fn enable(
+    pub fn enable<'s>(
         &mut self,
-        secret: &Secret,
-        next: Line<'_>,
+        secret: &'s Secret,
+        next: Line<'s>,
+        behind: &'s [Line<'s>],
         until: Deadline,
     ) -> Result<Printed, Stopped> {
         let mut step = Step::new(Some(next));
+        step.behind_next = behind;
         step.enable_secret = Some(secret);
         self.run(step, until)
     }
@@ -295,6 +331,16 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         self.may_page = true;
     }
 
+    /// True once the device has echoed what was typed.
+    pub fn has_echoed(&self) -> bool {
+        self.echo == Echo::Seen
+    }
+
+    /// What became of the lines that were typed ahead.
+    pub fn typed_ahead(&self) -> TypedAhead {
+        self.typed_ahead
+    }
+
     /// What the bytes come through.
     pub fn transport(&self) -> &T {
         &self.transport
@@ -307,6 +353,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
 
     fn run(&mut self, mut step: Step<'_>, until: Deadline) -> Result<Printed, Stopped> {
         step.preamble = std::mem::take(&mut self.preamble);
+        self.take_typed_ahead(&mut step);
         let ahead = std::mem::take(&mut self.ahead);
         let mut fed = self.fed(&mut step);
         for line in ahead.split_inclusive(|b| *b == b'\n') {
@@ -341,6 +388,24 @@ impl<'p, T: Transport> Dialogue<'p, T> {
                 }
             }
         }
+    }
+
+    /// Begins a step whose next line was typed in an earlier one.
+    fn take_typed_ahead(&mut self, step: &mut Step<'_>) {
+        let typed = self.ahead_of_echo.pop_front();
+        if typed.is_none() || typed.as_deref() != step.next.as_ref().map(Line::as_str) {
+            self.ahead_of_echo.clear();
+            return;
+        }
+        step.is_typed_ahead = true;
+        step.sent = Some(Sent {
+            at: 0,
+            n_lines: 0,
+            prompt: self.prompt.clone(),
+            mode: self.mode,
+            name: self.name.clone().unwrap_or_default(),
+            wrapped: None,
+        });
     }
 
     /// Feeds `length` bytes of the buffer to the terminal and its lines to the step.
@@ -426,6 +491,13 @@ impl<'p, T: Transport> Dialogue<'p, T> {
                 let careful = self.echo == Echo::Missing || self.may_page;
                 let quiet = if careful { QUIET_WHEN_CAREFUL } else { Duration::ZERO };
                 Some((quiet, OnQuiet::BelievePrompt { mode, name }))
+            }
+            // What was not lost may still come: no output would be certain any more.
+            Some(sent)
+                if step.is_typed_ahead
+                    || (!self.ahead_of_echo.is_empty() && step.n_lines > sent.n_lines) =>
+            {
+                Some((QUIET_WHEN_LOST, OnQuiet::Stop(Why::LinesLost)))
             }
             // The prompt is back and the line that was sent is nowhere: the device may not echo.
             Some(sent) if known && step.n_lines > sent.n_lines => {
@@ -529,7 +601,12 @@ impl<'p, T: Transport> Dialogue<'p, T> {
                 let secret = step.enable_secret.map_or("", Secret::expose);
                 self.write_line(step, secret, until)
             }
-            OnQuiet::Stop(why) => Err(self.stop(step, why)),
+            OnQuiet::Stop(why) => {
+                if why == Why::LinesLost {
+                    self.typed_ahead = TypedAhead::Lost;
+                }
+                Err(self.stop(step, why))
+            }
         }
     }
 
@@ -543,13 +620,22 @@ impl<'p, T: Transport> Dialogue<'p, T> {
     ) -> Result<(), Stopped> {
         if mode == Mode::User && step.next_if_user.is_some() {
             step.next = step.next_if_user;
+            step.behind_next = &[];
         }
         let Some(next) = step.next else { return Ok(()) };
         let prompt = self.terminal.tail().trim_end().to_owned();
         let at = step.lines.len();
         let n_lines = step.n_lines;
         step.sent = Some(Sent { at, n_lines, prompt, mode, name: name.clone(), wrapped: None });
-        self.write_line(step, next.as_str(), until)?;
+        // Several lines leave in one packet.
+        let mut text = next.as_str().to_owned();
+        for line in std::mem::take(&mut step.behind_next) {
+            self.typed_ahead = TypedAhead::Yes;
+            self.ahead_of_echo.push_back(line.as_str().to_owned());
+            text.push_str(self.platform.session().line_end);
+            text.push_str(line.as_str());
+        }
+        self.write_line(step, &text, until)?;
         if self.echo == Echo::Missing {
             // Nothing will confirm the end, and the silence at the prompt has.
             self.name = Some(name);
@@ -616,7 +702,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
     /// The step's deadline has passed.
     fn late(&mut self, step: Step<'_>) -> Result<Printed, Stopped> {
         let sent = step.sent.as_ref().filter(|sent| step.n_lines == sent.n_lines);
-        if let Some(sent) = sent.filter(|_| step.login.is_none()) {
+        if let Some(sent) = sent.filter(|_| step.login.is_none() && !step.is_typed_ahead) {
             // The output was over; it is the next line that the device does not even echo.
             let end = End { at: sent.at, mode: sent.mode };
             self.preamble.owed_echo = step.next.map(|next| next.as_str().to_owned());
@@ -695,6 +781,8 @@ impl<'s> Step<'s> {
             preamble: Preamble::default(),
             next,
             next_if_user: None,
+            behind_next: &[],
+            is_typed_ahead: false,
             nudges: 0,
             sent: None,
             end: None,

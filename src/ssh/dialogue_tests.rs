@@ -9,7 +9,7 @@ use std::{
 use proptest::prelude::*;
 
 use super::{
-    dialogue::{Dialogue, InBandLogin, Line, Printed},
+    dialogue::{Dialogue, InBandLogin, Line, Printed, Stopped, Why},
     transport::{Arrived, Broken, Transport},
 };
 use crate::{
@@ -31,6 +31,17 @@ struct Played {
     reads: usize,
     hung_up: bool,
     written: Vec<u8>,
+    ahead: Ahead,
+    late: Vec<u8>,
+}
+
+/// What becomes of lines that are typed behind another.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Ahead {
+    Read,
+    Dropped,
+    /// Read when the next line is typed.
+    Late,
 }
 
 impl Played {
@@ -46,6 +57,8 @@ impl Played {
             reads: 0,
             hung_up: false,
             written: Vec::new(),
+            ahead: Ahead::Read,
+            late: Vec::new(),
         };
         played.take(acts);
         played
@@ -87,7 +100,15 @@ impl Transport for Played {
 
     fn write_all(&mut self, bytes: &[u8], _until: Deadline) -> Result<(), Broken> {
         self.written.extend_from_slice(bytes);
-        let acts = self.cli.feed(bytes);
+        let mut bytes = [std::mem::take(&mut self.late).as_slice(), bytes].concat();
+        let end = bytes.iter().position(|b| *b == b'\n').map_or(bytes.len(), |end| end + 1);
+        if self.ahead != Ahead::Read && self.late.is_empty() && end < bytes.len() {
+            let behind = bytes.split_off(end);
+            if self.ahead == Ahead::Late {
+                self.late = behind;
+            }
+        }
+        let acts = self.cli.feed(&bytes);
         self.take(acts);
         Ok(())
     }
@@ -109,6 +130,16 @@ fn command(platform: &Platform, text: &str) -> CheckedCommand {
 
 /// Logs in, runs `texts` and logs out.
 fn talk(played: Played, platform: &Platform, texts: &[&str]) -> (Vec<Printed>, Vec<u8>) {
+    talk_ahead(played, platform, texts, 0).unwrap()
+}
+
+/// The same with as many lines typed behind the first.
+fn talk_ahead(
+    played: Played,
+    platform: &Platform,
+    texts: &[&str],
+    behind: usize,
+) -> Result<(Vec<Printed>, Vec<u8>), Stopped> {
     let until = Deadline::after(Instant::now(), Duration::from_secs(20));
     let commands: Vec<_> = texts.iter().map(|text| command(platform, text)).collect();
     let mut lines: Vec<Line<'_>> = platform.session().prepare.iter().map(Line::Prepared).collect();
@@ -118,14 +149,14 @@ fn talk(played: Played, platform: &Platform, texts: &[&str]) -> (Vec<Printed>, V
     let password = Secret::new("demo".to_owned());
     let login = InBandLogin { username: "demo", password: Some(&password) };
     let mut dialogue = Dialogue::new(played, platform, 1 << 20);
-    dialogue.first_prompt(login, lines[0], None, until).unwrap();
+    dialogue.first_prompt(login, lines[0], &lines[1..=behind], None, until)?;
     let mut printed = Vec::new();
     for line in &lines[1..] {
-        printed.push(dialogue.output(*line, until).unwrap());
+        printed.push(dialogue.output(*line, until)?);
     }
     dialogue.farewell(until);
     printed.drain(..prepared);
-    (printed, dialogue.into_transport().written)
+    Ok((printed, dialogue.into_transport().written))
 }
 
 fn conversations() -> impl Strategy<Value = (&'static str, &'static [&'static str])> {
@@ -183,5 +214,46 @@ fn output_that_looks_like_a_pager_or_a_prompt_comes_whole_at_one_byte_a_read() {
             let want = "first\n --More-- \nr1#\nr1(config)#\nPassword:\nr1#show clock\n last \n";
             assert_eq!(one.text, want, "{cut}");
         }
+    }
+}
+
+#[test]
+fn lines_that_are_typed_ahead_come_to_the_same_as_one_by_one() {
+    let texts = ["show version", "show running-config", "show clock"];
+    for name in ["cisco_ios", "arista_eos", "cisco_nxos", "cisco_xr", "juniper_junos"] {
+        let platform = platform(name);
+        let texts = if name == "juniper_junos" { &texts[..1] } else { &texts };
+        let (want, sent) = talk(Played::new(name, &[], vec![1_000_001]), &platform, texts);
+        for fault in [None, Some(Fault::SyslogAtPrompt), Some(Fault::AnsiPrompt)] {
+            for cuts in [vec![1_000_001], vec![1], vec![7, 3, 8]] {
+                let faults: Vec<Fault> = fault.into_iter().collect();
+                let played = Played::new(name, &faults, cuts);
+                let n_lines = platform.session().prepare.len();
+                let (printed, written) = talk_ahead(played, &platform, texts, n_lines).unwrap();
+                assert_eq!(texts_of(&printed), texts_of(&want), "{name} {fault:?}");
+                assert_eq!(written, sent, "{name} {fault:?}");
+            }
+        }
+    }
+}
+
+fn texts_of(printed: &[Printed]) -> Vec<&str> {
+    printed.iter().map(|one| one.text.as_str()).collect()
+}
+
+#[test]
+fn a_session_in_which_lines_that_were_typed_ahead_are_lost_or_late_gives_no_output_at_all() {
+    let platform = platform("cisco_ios");
+    let n_lines = platform.session().prepare.len();
+    for (ahead, faults, behind) in [
+        (Ahead::Dropped, &[][..], n_lines),
+        (Ahead::Late, &[], n_lines),
+        (Ahead::Late, &[], n_lines - 1),
+        (Ahead::Read, &[Fault::NoEcho], n_lines - 1),
+    ] {
+        let mut played = Played::new("cisco_ios", faults, vec![1_000_001]);
+        played.ahead = ahead;
+        let stopped = talk_ahead(played, &platform, &["show version"], behind).unwrap_err();
+        assert_eq!(stopped.why, Why::LinesLost, "{ahead:?} {faults:?}");
     }
 }

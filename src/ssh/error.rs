@@ -19,6 +19,19 @@ pub enum SessionError {
         /// What the request had.
         given: &'static str,
     },
+    /// The device would say no again.
+    #[error(
+        "authentication: not tried, because {addr} has refused this user {refused} times of late and might lock the account; check user name and password, and try again in {} s",
+        .again_in.as_secs() + 1
+    )]
+    AuthPaused {
+        /// The device.
+        addr: PeerAddr,
+        /// How often it refused.
+        refused: usize,
+        /// When it may be tried again.
+        again_in: Duration,
+    },
     /// The device said no.
     #[error(
         "authentication: {addr} refused the {method} of this user{hint}; check user name and {method} (one attempt was made)"
@@ -397,6 +410,7 @@ impl SessionError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::AuthMethod { .. } => "auth_method_unsupported",
+            Self::AuthPaused { .. } => "auth_paused",
             Self::AuthRejected { .. } => "auth_rejected",
             Self::AuthTimeout { .. } => "auth_timeout",
             Self::BannerTimeout { .. } => "banner_timeout",

@@ -17,6 +17,7 @@ use rustix::{
 use ssh2::{BlockDirections, ErrorCode, KeyboardInteractivePrompt, MethodType, Session};
 
 use super::{
+    acquaintance::Methods,
     offer::{self, Offer, Reading},
     pump::{Carrier, Over, Pump},
     socket,
@@ -29,6 +30,7 @@ use crate::{
     host_key::PublicKey,
     outcome::Algorithms,
     profile::SshProfile,
+    secret::Secret,
 };
 
 const WOULD_BLOCK: i32 = -37;
@@ -87,6 +89,32 @@ pub enum Login {
     PasswordExpired,
     /// The key could not be read.
     KeyUnusable(String),
+}
+
+/// How to log in, with what of the credentials.
+#[derive(Clone, Copy, Debug)]
+enum Method<'c> {
+    PublicKey(&'c PrivateKey),
+    Password(&'c Secret),
+    KeyboardInteractive(&'c Secret),
+}
+
+impl<'c> Method<'c> {
+    /// The best that both sides know.
+    fn choose(credentials: &'c Credentials, listed: Methods) -> Option<Self> {
+        match (&credentials.private_key, &credentials.password) {
+            (Some(key), _) if listed.public_key => Some(Self::PublicKey(key)),
+            (_, Some(password)) if listed.password => Some(Self::Password(password)),
+            (_, Some(password)) if listed.keyboard_interactive => {
+                Some(Self::KeyboardInteractive(password))
+            }
+            _ => None,
+        }
+    }
+
+    fn is(self, other: Self) -> bool {
+        std::mem::discriminant(&self) == std::mem::discriminant(&other)
+    }
 }
 
 /// A TCP connection with SSH on it, not yet logged in or without a terminal.
@@ -235,27 +263,59 @@ impl Connection {
         Some((algorithm, PublicKey::from_wire(blob)?))
     }
 
-    /// Logs in once, by the first method that the device lists and the credentials can serve.
+    /// Logs in once, by the first method that the device lists and the credentials can serve. It is not asked for its
+    /// list if it is `known` from an earlier login and serves; should the device refuse, it is asked then, and only a
+    /// method that it does not list any more makes way for another.
     ///
     /// # Errors
     /// The connection broke or the device did not answer in time.
-    pub fn login(&mut self, credentials: &Credentials, until: Deadline) -> Result<Login, Fault> {
+    pub fn login(
+        &mut self,
+        credentials: &Credentials,
+        known: Option<Methods>,
+        until: Deadline,
+    ) -> Result<(Login, Option<Methods>), Fault> {
+        let tried = known.and_then(|known| Method::choose(credentials, known));
+        let mut rejected = None;
+        if let Some(method) = tried {
+            match self.login_by(method, credentials, until)? {
+                login @ Login::Rejected(_) => rejected = Some(login),
+                login => return Ok((login, known)),
+            }
+        }
         let user = credentials.username.as_str();
         let offered = self.drive(until, |session| session.auth_methods(user).map(str::to_owned))?;
         if self.session.authenticated() {
-            return Ok(Login::Done);
+            return Ok((Login::Done, None));
         }
-        let offers = |method: &str| offered.split(',').any(|one| one == method);
-        let (method, result) = match (&credentials.private_key, &credentials.password) {
-            (Some(key), _) if offers("publickey") => {
-                let method = if key.certificate.is_some() { "certificate" } else { "private key" };
-                (method, self.login_with_keys(user, key, &credentials.more_keys, until))
+        let listed = Methods::listed(&offered);
+        let login = match (Method::choose(credentials, listed), rejected) {
+            (None, _) => Login::NotOffered(offered),
+            (Some(method), Some(rejected)) if tried.is_some_and(|tried| tried.is(method)) => {
+                rejected
             }
-            (_, Some(password)) if offers("password") => (
+            (Some(method), _) => self.login_by(method, credentials, until)?,
+        };
+        Ok((login, Some(listed)))
+    }
+
+    fn login_by(
+        &mut self,
+        method: Method<'_>,
+        credentials: &Credentials,
+        until: Deadline,
+    ) -> Result<Login, Fault> {
+        let user = credentials.username.as_str();
+        let (name, result) = match method {
+            Method::PublicKey(key) => {
+                let name = if key.certificate.is_some() { "certificate" } else { "private key" };
+                (name, self.login_with_keys(user, key, &credentials.more_keys, until))
+            }
+            Method::Password(password) => (
                 "password",
                 self.drive(until, |session| session.userauth_password(user, password.expose())),
             ),
-            (_, Some(password)) if offers("keyboard-interactive") => {
+            Method::KeyboardInteractive(password) => {
                 let hang_up = self.path.socket.try_clone().map_err(|error| Fault::Failed {
                     code: error.raw_os_error().unwrap_or_default(),
                     reason: error.to_string(),
@@ -272,12 +332,11 @@ impl Connection {
                     None => ("keyboard-interactive password", result),
                 }
             }
-            _ => return Ok(Login::NotOffered(offered)),
         };
         match result {
             Ok(()) if self.session.authenticated() => Ok(Login::Done),
             // A device that wants a second proof after the first has not let anybody in.
-            Ok(()) | Err(Fault::Failed { code: -18 | -19, .. }) => Ok(Login::Rejected(method)),
+            Ok(()) | Err(Fault::Failed { code: -18 | -19, .. }) => Ok(Login::Rejected(name)),
             Err(Fault::Failed { code: -15, .. }) => Ok(Login::PasswordExpired),
             Err(Fault::Failed { code: -16 | -48 | -51, reason }) => Ok(Login::KeyUnusable(reason)),
             Err(fault) => Err(fault),
@@ -309,7 +368,7 @@ impl Connection {
         key: &PrivateKey,
         until: Deadline,
     ) -> Result<(), Fault> {
-        let passphrase = key.passphrase.as_ref().map(crate::secret::Secret::expose);
+        let passphrase = key.passphrase.as_ref().map(Secret::expose);
         let certificate = key.certificate.as_ref().map(Certificate::line);
         self.drive(until, |session| {
             session.userauth_pubkey_memory(user, certificate, key.text.expose(), passphrase)

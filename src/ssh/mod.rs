@@ -3,6 +3,7 @@
 //! Bytes come through a [`transport::Transport`], so that everything above libssh2 also runs on recordings.
 //! Not here: who may run when (`executor`) and what may be run (`command`).
 
+pub mod acquaintance;
 pub mod dialogue;
 #[cfg(test)]
 mod dialogue_tests;

@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::{
+    acquaintance::{Paused, Who},
     error::{Phase, SessionError},
     gate::{Pass, Turned},
     key_form,
@@ -29,6 +30,7 @@ use crate::{
 
 /// Whom to log in to, with what.
 struct Peer<'a> {
+    who: Who,
     host: &'a str,
     port: u16,
     addresses: &'a [PeerAddr],
@@ -46,12 +48,12 @@ impl Session<'_> {
     pub(super) fn reach(&mut self, addresses: &[PeerAddr]) -> Result<Reached, SessionError> {
         let job = self.job;
         let started = Instant::now();
-        let mut way = None;
+        let (mut way, mut via) = (None, None);
         for (index, leg) in job.jump.iter().enumerate() {
             let pass = pass(job, self.lifeline, leg);
             let reached = match &pass {
                 Ok(Some(pass)) => {
-                    let reached = self.reach_peer(&Peer::of_leg(leg), way.take(), index);
+                    let reached = self.reach_peer(&Peer::of_leg(leg, via), way.take(), index);
                     // Late by its own limits, and not because this device's time is over.
                     if let Err(error) = &reached
                         && error.is_lateness()
@@ -85,8 +87,10 @@ impl Session<'_> {
                     cause: Box::new(cause),
                 },
             })?);
+            via = leg.addresses.first();
         }
         let device = Peer {
+            who: job.who(addresses),
             host: job.device.at.as_str(),
             port: job.device.port,
             addresses,
@@ -105,6 +109,12 @@ impl Session<'_> {
         way: Option<Reached>,
         n_hops: usize,
     ) -> Result<Reached, SessionError> {
+        let known = self.job.acquaintances.check(&peer.who, peer.credentials, Instant::now());
+        known.map_err(|Paused { refused, again_in }| SessionError::AuthPaused {
+            addr: peer.first_address(),
+            refused,
+            again_in,
+        })?;
         let (path, addr) = match way {
             None => self.connect(peer)?,
             Some(way) => self.connect_through(peer, way, n_hops)?,
@@ -335,9 +345,19 @@ impl Session<'_> {
         let limit = self.job.limits.authenticate;
         let started = Instant::now();
         let credentials = peer.credentials;
-        let result = connection.login(credentials, self.step(limit));
+        let (known, who) = (&self.job.acquaintances, &peer.who);
+        let host_key = self.report.host_key.as_ref().map_or("", |key| key.fingerprint.as_str());
+        let methods = known.methods(who, host_key);
+        let result = connection.login(credentials, methods, self.step(limit));
         self.report.timing.authenticate = Some(started.elapsed());
-        match result {
+        match &result {
+            Ok((Login::Done, methods)) => known.let_in(who, credentials, host_key, *methods),
+            Ok((Login::Rejected(method), _)) => {
+                known.refused(who, credentials, method.ends_with("password"), Instant::now());
+            }
+            _ => known.forget_methods(who),
+        }
+        match result.map(|(login, _)| login) {
             Ok(Login::Done) => Ok(connection),
             Ok(Login::Rejected(method)) => {
                 let key = credentials.private_key.as_ref().filter(|_| method == "certificate");
@@ -414,9 +434,10 @@ fn pass<'a>(
 }
 
 impl<'a> Peer<'a> {
-    fn of_leg(leg: &'a Leg) -> Self {
+    fn of_leg(leg: &'a Leg, via: Option<&PeerAddr>) -> Self {
         let hop = &leg.hop;
         Self {
+            who: who(via, &leg.addresses, &leg.credentials),
             host: hop.host.as_str(),
             port: hop.port,
             addresses: &leg.addresses,
@@ -428,9 +449,25 @@ impl<'a> Peer<'a> {
     }
 
     fn first_address(&self) -> PeerAddr {
-        let unknown = SocketAddr::from(([0, 0, 0, 0], self.port));
-        self.addresses.first().cloned().unwrap_or(unknown.into())
+        first(self.addresses)
     }
+}
+
+impl SessionJob {
+    /// As whom the device knows us, which is at `addresses`.
+    pub(super) fn who(&self, addresses: &[PeerAddr]) -> Who {
+        let via = self.jump.last().and_then(|leg| leg.addresses.first());
+        who(via, addresses, &self.credentials)
+    }
+}
+
+fn who(via: Option<&PeerAddr>, addresses: &[PeerAddr], credentials: &Credentials) -> Who {
+    Who::new(via, &first(addresses), &credentials.username)
+}
+
+fn first(addresses: &[PeerAddr]) -> PeerAddr {
+    let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+    addresses.first().cloned().unwrap_or(unknown.into())
 }
 
 fn given(credentials: &Credentials) -> &'static str {

@@ -10,7 +10,8 @@ use std::{
 };
 
 use super::{
-    dialogue::{Dialogue, InBandLogin, Line, Printed, Stopped, Why},
+    acquaintance::{Acquaintances, Who},
+    dialogue::{Dialogue, InBandLogin, Line, Printed, Stopped, TypedAhead, Why},
     error::{Phase, SessionError},
     gate::Gates,
     libssh2::{Fault, Terminal},
@@ -33,6 +34,9 @@ use crate::{
 pub const DEADLINE_SLACK: Duration = Duration::from_millis(300);
 /// How long a device may take to hang up after its logout line.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// What the smallest terminal takes without having read it.
+const MOST_TYPED_AHEAD_BYTES: usize = 200;
 
 /// The longest each phase may take.
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +97,8 @@ pub struct SessionJob {
     pub jump: Vec<Leg>,
     /// How many log in to one of them at a time.
     pub gates: Arc<Gates>,
+    /// What earlier sessions showed.
+    pub acquaintances: Arc<Acquaintances>,
     /// How long in all.
     pub clock: Clock,
     /// Output that may be kept, shared with other sessions.
@@ -169,13 +175,35 @@ pub(super) struct Session<'a> {
 
 impl Session<'_> {
     fn run(&mut self, addresses: &[PeerAddr]) -> Result<(), SessionError> {
+        if self.talk(addresses)? {
+            return Ok(());
+        }
+        // It will be known now as a device that takes one line at a time.
+        *self.report = SessionReport {
+            warnings: vec![
+                "the device lost lines that were typed before its prompt; it was logged in to again to type them one by one"
+                    .to_owned(),
+            ],
+            ..SessionReport::default()
+        };
+        self.talk(addresses).map(drop)
+    }
+
+    /// False if lines that were typed ahead were lost, before any command.
+    fn talk(&mut self, addresses: &[PeerAddr]) -> Result<bool, SessionError> {
         let (connection, addr) = self.reach(addresses)?;
         let started = Instant::now();
         let until = self.step(self.job.limits.prompt);
         let terminal = self.open_terminal(connection, &addr, until)?;
         let platform = &*self.job.device.platform;
         let mut dialogue = Dialogue::new(terminal, platform, self.job.limits.most_output_bytes);
-        self.prepare(&mut dialogue, &addr, until)?;
+        let who = self.job.who(addresses);
+        if let Err(error) = self.prepare(&mut dialogue, &who, &addr, until) {
+            if dialogue.typed_ahead() != TypedAhead::No {
+                self.job.acquaintances.set_reads_ahead(&who, false);
+            }
+            return if dialogue.typed_ahead() == TypedAhead::Lost { Ok(false) } else { Err(error) };
+        }
         self.report.timing.prompt = Some(started.elapsed());
         let result = self.run_commands(&mut dialogue, &addr);
         if result.as_ref().is_ok_and(|at_prompt| *at_prompt) {
@@ -183,7 +211,10 @@ impl Session<'_> {
             dialogue.farewell(self.step(FAREWELL));
             self.report.timing.logout = Some(started.elapsed());
         }
-        result.map(|_| ())
+        if self.job.acquaintances.reads_ahead(&who).is_none() {
+            self.job.acquaintances.set_reads_ahead(&who, dialogue.has_echoed());
+        }
+        result.map(|_| true)
     }
 
     /// Begins a step: the deadline is known to whoever watches from outside.
@@ -197,15 +228,17 @@ impl Session<'_> {
     fn prepare(
         &mut self,
         dialogue: &mut Dialogue<'_, Terminal>,
+        who: &Who,
         addr: &PeerAddr,
         until: Deadline,
     ) -> Result<(), SessionError> {
         let job = self.job;
         let platform = &*job.device.platform;
         let credentials = &job.credentials;
-        let first = job.line(0);
         let prepared = &platform.session().prepare;
-        let line = |index: usize| prepared.get(index).map_or(first, Line::Prepared);
+        let lines: Vec<_> = prepared.iter().map(Line::Prepared).chain([job.line(0)]).collect();
+        let line = |index: usize| lines.get(index).copied().unwrap_or(job.line(0));
+        let behind = lines.get(1..self.typed_at_once(&lines, who)).unwrap_or_default();
         let enable = platform.enable().zip(credentials.enable_password.as_ref());
         let login = InBandLogin {
             username: &credentials.username,
@@ -213,10 +246,10 @@ impl Session<'_> {
         };
         let enable_line = enable.map(|(rules, _)| Line::Prepared(&rules.command));
         dialogue
-            .first_prompt(login, line(0), enable_line, until)
+            .first_prompt(login, line(0), behind, enable_line, until)
             .map_err(|stopped| self.no_prompt(addr, &stopped, dialogue.transport().lost_hop()))?;
         if let Some((_, secret)) = enable.filter(|_| dialogue.mode() == Mode::User) {
-            dialogue.enable(secret, line(0), until).map_err(|stopped| {
+            dialogue.enable(secret, line(0), behind, until).map_err(|stopped| {
                 self.no_prompt(addr, &stopped, dialogue.transport().lost_hop())
             })?;
             if dialogue.mode() == Mode::User {
@@ -237,6 +270,22 @@ impl Session<'_> {
             }
         }
         Ok(())
+    }
+
+    /// How many of `lines`, the preparation and the first command, are typed at once: to a platform that reads ahead
+    /// the preparation, and the command too if this device has echoed in an earlier session.
+    fn typed_at_once(&self, lines: &[Line<'_>], who: &Who) -> usize {
+        let job = self.job;
+        let session = job.device.platform.session();
+        let bytes: usize = lines.iter().map(|line| line.as_str().len() + 2).sum();
+        if !session.reads_ahead || bytes > MOST_TYPED_AHEAD_BYTES {
+            return 1;
+        }
+        match job.acquaintances.reads_ahead(who) {
+            Some(true) => lines.len(),
+            None => lines.len().saturating_sub(1).max(1),
+            Some(false) => 1,
+        }
     }
 
     /// Runs the commands; true if the device stands at its prompt with the logout line typed.
@@ -435,7 +484,7 @@ impl Session<'_> {
                     hint: " in the middle of a command; what had come is in its output",
                 }
             }
-            Why::Closed | Why::Late => SessionError::Disconnected {
+            Why::Closed | Why::Late | Why::LinesLost => SessionError::Disconnected {
                 addr: addr.clone(),
                 phase: Phase::Login,
                 hint: " before its first prompt; check the user's rights and the device's session limits",

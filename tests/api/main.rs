@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod acquaintance;
 mod addresses;
 mod admission;
 mod audit;

@@ -1,0 +1,169 @@
+//! What the service remembers of devices: how they let users in, whether they read ahead, what they refused.
+
+use std::{net::TcpListener, time::Duration};
+
+use serde_json::{Value, json};
+use showrunner::simulator::{AuthKind, DeviceOptions, FakeDevice, Fault};
+
+use crate::support::{Service, device, entry, faulty, with};
+
+/// The same device again, at the same address and with the same key.
+async fn reborn(before: FakeDevice, options: DeviceOptions) -> FakeDevice {
+    let listen = before.addr();
+    drop(before);
+    for _ in 0..500 {
+        // The port is free as soon as the old device's task has ended.
+        if TcpListener::bind(listen).is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    device("cisco_ios", DeviceOptions { listen, host_key_seed: Some(7), ..options }).await
+}
+
+fn codes(answer: &Value) -> Vec<&str> {
+    let results = answer["results"].as_array().unwrap();
+    results.iter().map(|result| result["error_code"].as_str().unwrap_or("none")).collect()
+}
+
+#[tokio::test]
+async fn a_device_is_asked_for_its_methods_of_login_once() {
+    let service = Service::start();
+    let ios = faulty("cisco_ios", &[]).await;
+    for asked in [&["none demo", "password demo"][..], &["password demo"], &["password demo"]] {
+        let before = ios.auth_requests().len();
+        let result = service.read(entry(&ios, "ios"), &["show version"]).await;
+        assert_eq!(result["success"], true, "{result}");
+        assert_eq!(ios.auth_requests().get(before..).unwrap(), asked);
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_lets_users_in_another_way_now_is_asked_anew_in_the_same_session() {
+    let service = Service::start();
+    let options = DeviceOptions { host_key_seed: Some(7), ..DeviceOptions::default() };
+    let mut ios = device("cisco_ios", options.clone()).await;
+    let target = entry(&ios, "ios");
+    for auth in [AuthKind::Password, AuthKind::KeyboardInteractive, AuthKind::None, AuthKind::Both]
+    {
+        ios = reborn(ios, DeviceOptions { auth, ..options.clone() }).await;
+        for _ in 0..2 {
+            let result = service.read(target.clone(), &["show clock"]).await;
+            assert_eq!(result["success"], true, "{auth:?}: {result}");
+        }
+    }
+    // A wrong password is one attempt, whatever was known.
+    let ios = reborn(ios, options).await;
+    let result = service.read(with(target, "password", "wrong"), &["show clock"]).await;
+    assert_eq!(result["error_code"], "auth_rejected", "{result}");
+    assert_eq!((ios.login_attempts(), ios.logins()), (1, 0), "{:?}", ios.auth_requests());
+}
+
+#[tokio::test]
+async fn lines_that_a_device_loses_cost_one_more_login_once_and_no_output() {
+    let service = Service::start();
+    for fault in [Fault::DroppedTypeAhead, Fault::LateTypeAhead, Fault::NoEcho] {
+        let ios = faulty("cisco_ios", &[fault]).await;
+        for (logins, warnings) in [(2, 1), (3, 0), (4, 0)] {
+            let result = service.read(entry(&ios, "ios"), &["show clock", "show version"]).await;
+            let commands = result["commands"].as_array().unwrap();
+            let outputs: Vec<_> = commands.iter().map(|c| c["output"].as_str().unwrap()).collect();
+            assert!(outputs[0].contains(" UTC ") && outputs[0].lines().count() == 1, "{result}");
+            assert!(outputs[1].starts_with("Cisco IOS Software"), "{fault:?}: {result}");
+            assert_eq!(ios.logins(), logins, "{fault:?}");
+            assert_eq!(result["warnings"].as_array().unwrap().len(), warnings, "{result}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_device_gets_the_same_lines_in_the_same_order_whatever_is_typed_ahead() {
+    let service = Service::start();
+    let options =
+        DeviceOptions { enable_password: Some("secret".to_owned()), ..DeviceOptions::default() };
+    let ios = device("cisco_ios", options).await;
+    let target = with(entry(&ios, "ios"), "enable_password", "secret");
+    let mut sessions = Vec::new();
+    for _ in 0..3 {
+        let before = ios.received_lines().len();
+        let result = service.read(target.clone(), &["show clock", "show version"]).await;
+        assert_eq!((&result["success"], &result["warnings"]), (&json!(true), &json!([])));
+        sessions.push(ios.received_lines().split_off(before));
+    }
+    let want = [
+        "enable",
+        "secret",
+        "terminal length 0",
+        "terminal width 511",
+        "show clock",
+        "show version",
+        "exit",
+    ];
+    assert_eq!(sessions, [want, want, want]);
+}
+
+#[tokio::test]
+async fn a_thousand_requests_with_a_wrong_password_are_two_attempts_at_the_device() {
+    let service = Service::start();
+    let ios = faulty("cisco_ios", &[]).await;
+    let wrong = with(entry(&ios, "ios"), "password", "hunter2");
+    let body = json!({"devices": vec![wrong.clone(); 1000], "commands": ["show clock"]});
+    let (_, answer) = service.execute(&body).await;
+    let codes = codes(&answer);
+    assert_eq!(codes.iter().filter(|code| **code == "auth_rejected").count(), 2);
+    assert_eq!(codes.iter().filter(|code| **code == "auth_paused").count(), 998);
+    assert_eq!((ios.login_attempts(), ios.logins()), (2, 0));
+    let last = &answer["results"][999];
+    let error = last["error"].as_str().unwrap();
+    assert!(error.starts_with("authentication: not tried, because 127.0.0.1:"), "{error}");
+    assert!(error.contains("refused this user 2 times") && !error.contains("hunter2"), "{error}");
+    assert_eq!(last["timing"]["connect_ms"], Value::Null, "{last}");
+    // Who comes with the right one is not held up, nor is another user or another device.
+    let result = service.read(entry(&ios, "ios"), &["show clock"]).await;
+    assert_eq!(result["success"], true, "{result}");
+    let other = service.read(with(wrong, "username", "other"), &["show clock"]).await;
+    assert_eq!(other["error_code"], "auth_rejected", "{other}");
+}
+
+#[tokio::test]
+async fn guesses_at_one_user_end_after_twice_as_many() {
+    let service = Service::start();
+    let ios = faulty("cisco_ios", &[]).await;
+    let guess = |n: usize| with(entry(&ios, "ios"), "password", format!("guess {n}"));
+    let body =
+        json!({"devices": (0..50).map(guess).collect::<Vec<_>>(), "commands": ["show clock"]});
+    let (_, answer) = service.execute(&body).await;
+    let paused = codes(&answer).iter().filter(|code| **code == "auth_paused").count();
+    assert_eq!((paused, ios.login_attempts()), (46, 4));
+}
+
+#[tokio::test]
+async fn a_pause_ends_and_the_operator_sets_how_long_or_none() {
+    for (settings, codes) in [
+        (
+            [("SHOWRUNNER_LOGIN_REFUSALS", "1"), ("SHOWRUNNER_LOGIN_PAUSE", "300")],
+            ["auth_rejected", "auth_paused"],
+        ),
+        (
+            [("SHOWRUNNER_LOGIN_REFUSALS", "0"), ("SHOWRUNNER_LOGIN_PAUSE", "300")],
+            ["auth_rejected", "auth_rejected"],
+        ),
+    ] {
+        let service = Service::start_with(&settings);
+        let ios = faulty("cisco_ios", &[]).await;
+        let wrong = with(entry(&ios, "ios"), "password", "wrong");
+        for code in codes {
+            let result = service.read(wrong.clone(), &["show clock"]).await;
+            assert_eq!(result["error_code"], code, "{settings:?}: {result}");
+        }
+    }
+    let service = Service::start_with(&[("SHOWRUNNER_LOGIN_PAUSE", "1")]);
+    let ios = faulty("cisco_ios", &[]).await;
+    let wrong = with(entry(&ios, "ios"), "password", "wrong");
+    for _ in 0..3 {
+        service.read(wrong.clone(), &["show clock"]).await;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let result = service.read(wrong, &["show clock"]).await;
+    assert_eq!(result["error_code"], "auth_rejected", "{result}");
+}
