@@ -37,6 +37,7 @@ impl Service {
             .env("SHOWRUNNER_MAX_CONCURRENT_DEVICES", AT_ONCE.to_string())
             .env("SHOWRUNNER_MAX_SESSIONS_PER_DEVICE", "16")
             .env("SHOWRUNNER_CONNECTION_RETRY_ATTEMPTS", "0")
+            .env("SHOWRUNNER_LOGIN_REFUSALS", "0")
             .env("SHOWRUNNER_HANDSHAKE_TIMEOUT", HANDSHAKE.to_string())
             .env("SHOWRUNNER_AUTHENTICATE_TIMEOUT", AUTHENTICATION.to_string())
             .env("SHOWRUNNER_PROMPT_TIMEOUT", PROMPT.to_string())

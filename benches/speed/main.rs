@@ -1,7 +1,7 @@
 //! How fast the service is beside what it could be and what else there is: `cargo bench --bench speed`.
 //!
 //! One run, side by side, medians of several rounds; the numbers and how to read them are in `docs/performance.md`.
-//! Sections by name, all of them without one: `limit`, `peers`, `growth`, `beside`. The simulated devices, the bare
+//! Sections by name, all of them without one: `limit`, `peers`, `growth`, `beside`; `predecessor` only by its name. The simulated devices, the bare
 //! loop and the service are processes of their own; what is measured has one core, everything else the other.
 #![expect(
     clippy::cast_precision_loss,
@@ -49,6 +49,9 @@ fn main() {
                 if arguments.is_empty() || arguments.iter().any(|word| word == name) {
                     run();
                 }
+            }
+            if arguments.iter().any(|word| word == "predecessor") {
+                peers::run_predecessor();
             }
         }
     }

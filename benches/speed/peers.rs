@@ -13,35 +13,67 @@ use crate::{
 };
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/speed/peers.py");
-const HOME: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/peers");
+const HOME: &str = env!("CARGO_TARGET_TMPDIR");
 /// What is installed; other versions may be faster or slower.
 const PACKAGES: [&str; 3] = ["netmiko==4.8.0", "scrapli[asyncssh]==2025.1.30", "asyncssh==2.24.1"];
+/// What the predecessor reads devices with; it is not in the index itself. 800 MB.
+const PREDECESSOR: [&str; 3] = ["pyats==26.9", "unicon==26.9", "genie==26.9"];
+/// One after another: so many of the devices say how long all take.
+const SAMPLED: usize = 5;
 const ROUNDS: usize = 3;
 const DEVICES: usize = 100;
 const AT_ONCE: usize = 50;
 
 pub(crate) fn run() {
     println!("\n## Against what users have: {DEVICES} devices, {AT_ONCE} at once");
-    let python = match install() {
+    let python = match install("peers", &PACKAGES) {
         Ok(python) => python,
         Err(reason) => return println!("not measured: {reason}"),
     };
-    println!(
-        "| tool | round trip | commands | wall s | service | ratio | CPU ms per device | service | ratio |"
-    );
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    head();
     for round_trip in [0, 20] {
         let fleet = Fleet::start(DEVICES, Duration::from_millis(round_trip), None);
         for n_commands in [1, 3] {
             for tool in ["netmiko", "scrapli"] {
-                row(&python, &fleet.ports, tool, round_trip, n_commands);
+                row(&python, &fleet.ports, DEVICES, tool, round_trip, n_commands);
             }
         }
     }
 }
 
-fn row(python: &Path, ports: &[u16], tool: &str, round_trip: u64, n_commands: usize) {
-    let listed: Vec<String> = ports.iter().map(u16::to_string).collect();
+/// What the predecessor is built on. Only where it is named, because of what it installs.
+pub(crate) fn run_predecessor() {
+    println!("\n## Against what the predecessor is built on: {DEVICES} devices");
+    let python = match install("predecessor", &PREDECESSOR) {
+        Ok(python) => python,
+        Err(reason) => return println!("not measured: {reason}"),
+    };
+    head();
+    let round_trip = 20;
+    let fleet = Fleet::start(DEVICES, Duration::from_millis(round_trip), None);
+    for n_commands in [1, 3] {
+        row(&python, &fleet.ports, SAMPLED, "unicon", round_trip, n_commands);
+    }
+}
+
+fn head() {
+    println!(
+        "| tool | round trip | commands | wall s | service | ratio | CPU ms per device | service | ratio |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+}
+
+/// The peer reads the first `sampled` of the devices, and its numbers are scaled to all.
+fn row(
+    python: &Path,
+    ports: &[u16],
+    sampled: usize,
+    tool: &str,
+    round_trip: u64,
+    n_commands: usize,
+) {
+    let scale = DEVICES as f64 / sampled as f64;
+    let listed: Vec<String> = ports.iter().take(sampled).map(u16::to_string).collect();
     let mut command = on_core(MEASURED, python);
     command.args([SCRIPT, tool, &AT_ONCE.to_string(), &n_commands.to_string(), &listed.join(",")]);
     let mut peer = Program::start(command);
@@ -52,8 +84,8 @@ fn row(python: &Path, ports: &[u16], tool: &str, round_trip: u64, n_commands: us
     for _ in 0..ROUNDS {
         let answer = peer.ask("go");
         let (wall, cpu) = answer.split_once(' ').expect("the peer failed");
-        walls.push(wall.parse().unwrap());
-        cpus.push(cpu.parse::<f64>().unwrap() * 1000.0 / DEVICES as f64);
+        walls.push(wall.parse::<f64>().unwrap() * scale);
+        cpus.push(cpu.parse::<f64>().unwrap() * 1000.0 / sampled as f64);
         own_walls.push(service.round(ports, n_commands));
     }
     let own_cpu = (service.used().cpu - before) * 1000.0 / (DEVICES * ROUNDS) as f64;
@@ -65,19 +97,20 @@ fn row(python: &Path, ports: &[u16], tool: &str, round_trip: u64, n_commands: us
     );
 }
 
-/// A Python with the tools, made once and kept in the target folder.
-fn install() -> Result<PathBuf, String> {
-    let python = Path::new(HOME).join("bin/python");
+/// A Python with these packages, made once and kept in the target folder.
+fn install(name: &str, packages: &[&str]) -> Result<PathBuf, String> {
+    let home = Path::new(HOME).join(name);
+    let python = home.join("bin/python");
     let base = find("python3").ok_or("there is no python3")?;
     let mut steps = Vec::new();
     if !python.exists() {
         let mut make = Command::new(base);
-        make.args(["-m", "venv", HOME]);
+        make.args(["-m", "venv"]).arg(&home);
         steps.push(make);
     }
-    let mut packages = Command::new(&python);
-    packages.args(["-m", "pip", "install", "-q", "--disable-pip-version-check"]).args(PACKAGES);
-    steps.push(packages);
+    let mut pip = Command::new(&python);
+    pip.args(["-m", "pip", "install", "-q", "--disable-pip-version-check"]).args(packages);
+    steps.push(pip);
     for mut step in steps {
         let done = step.output().map_err(|error| error.to_string())?;
         if !done.status.success() {

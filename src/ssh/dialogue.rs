@@ -356,8 +356,10 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         self.take_typed_ahead(&mut step);
         let ahead = std::mem::take(&mut self.ahead);
         let mut fed = self.fed(&mut step);
-        for line in ahead.split_inclusive(|b| *b == b'\n') {
-            fed.line(line.strip_suffix(b"\n").unwrap_or(line));
+        let mut from = 0;
+        for end in memchr::memchr_iter(b'\n', &ahead) {
+            fed.line(ahead.get(from..end).unwrap_or_default());
+            from = end + 1;
         }
         loop {
             if let Some(end) = step.end {
