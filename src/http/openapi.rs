@@ -90,7 +90,7 @@ pub(super) fn swagger_config() -> Config<'static> {
         title = "Showrunner",
         description = "Runs read-only `show` commands on network devices.\n\n\
             Send devices, credentials and commands; get what every device printed back, as text and, where a template \
-            is known, as records. Commands pass a grammar that lets only reads through, nothing is kept, and one \
+            is known, as records. Commands pass a grammar that lets only reads through, nothing is stored, and one \
             device's failure never touches another's result.\n\n\
             **Try it:** with `showrunner demo` running, open *execute* below, click *Execute*, and see what a \
             simulated router answers. On your own devices give `hostname`, `username`, `password` and `os`, which is \

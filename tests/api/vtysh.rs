@@ -233,6 +233,7 @@ async fn a_real_network_cli_is_read_with_and_without_filters() {
         "{}",
         output(2)
     );
+    let whole = output(1).to_owned();
     assert_eq!(output(3), "router bgp 64496\n neighbor 192.0.2.8 remote-as 64497\n");
     assert_eq!(
         output(4),
@@ -256,4 +257,20 @@ async fn a_real_network_cli_is_read_with_and_without_filters() {
     let tree = commands[1]["parsed"].as_array().unwrap();
     let bgp = tree.iter().find(|section| section["line"] == "router bgp 64496").unwrap();
     assert_eq!(bgp["children"][0]["line"], "bgp router-id 192.0.2.7");
+
+    // A CLI that reads what was typed ahead: sessions behind the first are shorter, and nothing else changes.
+    let logins = || {
+        let log = fs::read_to_string(peer.folder.path().join("log")).unwrap();
+        log.lines().filter(|line| line.contains("Accepted password")).count()
+    };
+    let before = logins();
+    for _ in 0..5 {
+        let result = service
+            .read(body["devices"][0].clone(), &["show running-config", "show bgp summary"])
+            .await;
+        assert_eq!(result["warnings"], json!([]), "{result}");
+        assert_eq!(result["commands"][0]["output"], whole, "{result}");
+        assert!(result["commands"][1]["output"].as_str().unwrap().contains("AS number 64496"));
+    }
+    assert_eq!(logins(), before + 5);
 }
