@@ -5,10 +5,9 @@ use super::{
     matcher::Unanswered,
     register::{Cell, Groups, Item, Register, Table},
     template::{Nested, Rule, State, Target, Template},
+    watch::{Late, Watch},
 };
 
-/// How many lines pass between two looks at the clock.
-const LINES_BETWEEN_LOOKS: usize = 256;
 /// An explanation longer than this is cut: it would be larger than the text.
 const MOST_STEPS: usize = 20_000;
 /// How much of a line an error shows, in characters.
@@ -25,7 +24,7 @@ pub struct Limits {
     pub most_rows: usize,
     /// Cells of all rows.
     pub most_cells: usize,
-    /// Text of all cells, in bytes: values that are filled down or up are in every row.
+    /// Text of all cells and items of lists, in bytes: values that are filled down or up are in every row.
     pub most_row_bytes: usize,
     /// Steps of the backtracking engine for one rule and line.
     pub most_backtracks: usize,
@@ -86,6 +85,16 @@ pub enum ParseError {
     PatternSize {
         /// The state's name.
         state: String,
+    },
+    /// A line is too long for an expression as large as the rule's.
+    #[error(
+        "limit: line {line} of the output is too long for the rule in line {rule} of the template"
+    )]
+    LineForRule {
+        /// The template's line.
+        rule: usize,
+        /// The text's line, from 1.
+        line: usize,
     },
     /// The template says that it does not know such a line.
     #[error("the template does not know line {line} of the output: `{text}` (rule in line {rule}{})", said(message.as_deref()))]
@@ -159,15 +168,21 @@ impl Template {
             return Err(ParseError::InputSize { most: limits.most_bytes });
         }
         let registers = self.values.iter().map(|value| Register::new(&value.options)).collect();
-        let mut run =
-            Run { template: self, limits, registers, rows: Vec::new(), row_bytes: 0, steps };
+        let mut run = Run {
+            template: self,
+            limits,
+            watch: Watch::new(is_late, &self.memory),
+            registers,
+            rows: Vec::new(),
+            row_bytes: 0,
+            steps,
+        };
         let mut at = Target::State(self.start);
+        let mut last = 0;
         for (line, number) in lines(text).zip(1..) {
             let Target::State(index) = at else { break };
             let Some(state) = self.states.get(index) else { break };
-            if number % LINES_BETWEEN_LOOKS == 0 && is_late() {
-                return Err(ParseError::Time { line: number });
-            }
+            last = number;
             if line.len() > limits.most_line_bytes {
                 return Err(ParseError::LineLength { line: number, most: limits.most_line_bytes });
             }
@@ -176,7 +191,7 @@ impl Template {
             }
         }
         if at != Target::End && !self.silent_end {
-            run.record()?;
+            run.record(last)?;
         }
         let header = self.values.iter().map(|value| value.name.clone()).collect();
         Ok(Table { header, rows: run.rows })
@@ -186,9 +201,10 @@ impl Template {
 struct Run<'t, 's> {
     template: &'t Template,
     limits: &'t Limits,
+    watch: Watch<'s>,
     registers: Vec<Register<'t>>,
     rows: Vec<Vec<Cell>>,
-    /// Text of all rows.
+    /// Text of all rows and of the lists being filled.
     row_bytes: usize,
     steps: Option<&'s mut Vec<Step>>,
 }
@@ -201,20 +217,20 @@ impl Run<'_, '_> {
         line: &str,
         number: usize,
     ) -> Result<Option<Target>, ParseError> {
-        let too_large = || ParseError::PatternSize { state: state.name.clone() };
         let expressions = state.rules.iter().map(|rule| &rule.expression);
-        let verdict = state.matchers.ask(line, expressions).map_err(|_large| too_large())?;
+        let verdict = state.matchers.ask(line, expressions, &self.watch);
+        let verdict = verdict.map_err(|why| unanswered(why, &state.name, 0, number))?;
         for (index, rule) in state.rules.iter().enumerate() {
             let found = match verdict.of(index) {
                 Some(false) => continue,
                 // Nothing to look for in the line: that it matches is all.
                 Some(true) if rule.groups.is_empty() => Ok(Some(Vec::new())),
-                _ => rule.expression.spans(line, &rule.groups, self.limits.most_backtracks),
+                _ => {
+                    let most = self.limits.most_backtracks;
+                    rule.expression.spans(line, &rule.groups, most, &self.watch)
+                }
             };
-            let found = found.map_err(|unanswered| match unanswered {
-                Unanswered::Backtracks => ParseError::Backtracks { rule: rule.line, line: number },
-                Unanswered::TooLarge => too_large(),
-            })?;
+            let found = found.map_err(|why| unanswered(why, &state.name, rule.line, number))?;
             let Some(spans) = found else { continue };
             if let Some(steps) = self.steps.as_mut().filter(|steps| steps.len() < MOST_STEPS) {
                 steps.push(Step { line: number, state: state.name.clone(), rule: rule.line });
@@ -229,7 +245,7 @@ impl Run<'_, '_> {
                 RecordAction::ClearAll => {
                     self.registers.iter_mut().for_each(Register::clear_all);
                 }
-                RecordAction::Record => self.record()?,
+                RecordAction::Record => self.record(number)?,
             }
             match &rule.action {
                 LineAction::Continue => {}
@@ -266,15 +282,13 @@ impl Run<'_, '_> {
                 return Err(ParseError::ListWithoutGroup { rule: rule.line, line, value });
             }
             (Some(nested), Some(text)) => nested
-                .groups(text, self.limits.most_backtracks)
-                .map_err(|unanswered| match unanswered {
-                    Unanswered::Backtracks => ParseError::Backtracks { rule: rule.line, line },
-                    Unanswered::TooLarge => {
-                        ParseError::PatternSize { state: declared.name.clone() }
-                    }
-                })?,
+                .groups(text, self.limits.most_backtracks, &self.watch)
+                .map_err(|why| unanswered(why, &declared.name, rule.line, line))?,
         };
-        register.assign(text, groups);
+        self.row_bytes += register.assign(text, groups);
+        if self.row_bytes > self.limits.most_row_bytes {
+            return Err(ParseError::RowBytes { most: self.limits.most_row_bytes });
+        }
         if register.fills_up() {
             for row in self.rows.iter_mut().rev() {
                 let Some(cell) = row.get_mut(value) else { break };
@@ -292,7 +306,9 @@ impl Run<'_, '_> {
     }
 
     /// Puts the row into the table, unless something required is missing or there is nothing in it.
-    fn record(&mut self) -> Result<(), ParseError> {
+    fn record(&mut self, line: usize) -> Result<(), ParseError> {
+        let items: usize = self.registers.iter().map(Register::items).sum();
+        self.watch.note(1 + (items as u64 >> 4)).map_err(|Late| ParseError::Time { line })?;
         for register in &mut self.registers {
             if !register.settle() {
                 self.clear();
@@ -321,13 +337,29 @@ impl Run<'_, '_> {
     }
 }
 
+/// The error of a search that gave no answer: in which state or list, by the rule in which line of the template, in
+/// which line of the text.
+fn unanswered(why: Unanswered, name: &str, rule: usize, line: usize) -> ParseError {
+    match why {
+        Unanswered::Backtracks => ParseError::Backtracks { rule, line },
+        Unanswered::Late => ParseError::Time { line },
+        Unanswered::TooLong => ParseError::LineForRule { rule, line },
+        Unanswered::TooLarge => ParseError::PatternSize { state: name.to_owned() },
+    }
+}
+
 impl Nested {
     /// The named groups in what the list's group matched; `None` if there are none or it does not match alone.
-    fn groups(&self, text: &str, most_backtracks: usize) -> Result<Option<Groups>, Unanswered> {
+    fn groups(
+        &self,
+        text: &str,
+        most_backtracks: usize,
+        watch: &Watch,
+    ) -> Result<Option<Groups>, Unanswered> {
         if self.names.is_empty() {
             return Ok(None);
         }
-        let spans = self.expression.spans(text, &self.numbers, most_backtracks)?;
+        let spans = self.expression.spans(text, &self.numbers, most_backtracks, watch)?;
         Ok(spans.map(|spans| {
             let matched = spans
                 .into_iter()

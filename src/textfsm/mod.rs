@@ -10,6 +10,7 @@ pub(crate) mod matcher;
 pub(crate) mod pattern;
 mod register;
 mod template;
+mod watch;
 
 #[cfg(test)]
 mod engine_tests;
