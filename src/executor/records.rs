@@ -39,20 +39,23 @@ impl Reader {
         }
     }
 
-    /// The templates there are.
+    /// The templates as they were read last.
     #[must_use]
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
     }
 
-    /// Runs `job` with the templates on a thread of its own; `None` if it panicked. `job` gets a clock to ask whether
+    /// Runs `job` with the templates as they are now on a thread of its own; `None` if it panicked. `job` gets a clock to ask whether
     /// it is late.
     pub async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Catalog, &dyn Fn() -> bool) -> T + Send + 'static,
     ) -> Option<T> {
         let catalog = Arc::clone(&self.catalog);
-        let limited = move || job(&catalog, &clock());
+        let limited = move || {
+            catalog.refresh();
+            job(&catalog, &clock())
+        };
         self.pool.run(limited).await
     }
 
@@ -68,6 +71,7 @@ impl Reader {
         let whole = outcome.whole.take();
         let Some(parse) = planned.parse.filter(|_| outcome.failure.is_none()) else { return };
         let started = Instant::now();
+        self.catalog.refresh();
         let reading = if outcome.truncated {
             refused(
                 "Parser not run: the output is cut off; the limits are SHOWRUNNER_MAX_OUTPUT_BYTES and SHOWRUNNER_MAX_REQUEST_OUTPUT_BYTES",
