@@ -178,15 +178,17 @@ fn read(folder: &Path, files: &Fingerprint, generation: u64) -> Read {
             Err(error) => done.broken.push(Broken { file: name.clone(), error }),
         }
     }
-    let mut faulty = Vec::new();
+    let mut rows_left_out = Vec::new();
     done.index = if let Some(text) = index {
         let (mut index, faults) = Index::parse(&text, generation);
-        faulty.extend(faults.into_iter().map(|(line, error)| format!("line {line}: {error}")));
+        rows_left_out
+            .extend(faults.into_iter().map(|(line, error)| format!("line {line}: {error}")));
         // A row whose template is missing or broken must not hide the library's.
         let is_there = |name: &String| done.texts.contains_key(name);
         for row in &index.rows {
             for name in row.templates.iter().filter(|name| !files.contains_key(*name)) {
-                faulty.push(format!("the template {name} of `{}` is not there", row.command));
+                rows_left_out
+                    .push(format!("the template {name} of `{}` is not there", row.command));
             }
         }
         index.rows.retain(|row| row.templates.iter().all(is_there));
@@ -198,7 +200,7 @@ fn read(folder: &Path, files: &Fingerprint, generation: u64) -> Read {
         Index { rows: names.iter().flat_map(|name| rows_of(name)).collect(), id: generation }
     };
     let of_index = |error| Broken { file: "index".to_owned(), error };
-    done.broken.extend(faulty.into_iter().map(of_index));
+    done.broken.extend(rows_left_out.into_iter().map(of_index));
     done
 }
 

@@ -144,16 +144,43 @@ fn asks_for_json(line: &str) -> bool {
 /// The device's own JSON.
 fn native(output: &str) -> Reading {
     let parser = Parser::without_template("native");
-    // Some print a line before it.
-    let start = output.find(['{', '[']).unwrap_or(0);
-    let parsed: Result<Value, _> = serde_json::from_str(output.get(start..).unwrap_or(output));
-    match parsed {
+    match json_of(output) {
         Ok(parsed) => Reading { parsed: Some(parsed), parser: Some(parser), ..Reading::default() },
         Err(error) => Reading {
             parser: Some(parser),
             ..refused(&format!("Parser failed: the device's answer is no JSON ({error})"))
         },
     }
+}
+
+/// The JSON in an output. Some devices print a line before it, and Junos says before or behind it which of its engines
+/// speaks: `{master}`.
+fn json_of(output: &str) -> serde_json::Result<Value> {
+    let mut start = 0;
+    for line in output.split_inclusive('\n') {
+        let begins = line.trim_start().starts_with(['{', '[']);
+        if begins && !is_engine(line) && !line.starts_with("[edit") {
+            break;
+        }
+        start += line.len();
+    }
+    let text = output.get(start..).unwrap_or_default();
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    if let Some(Ok(value)) = values.next()
+        && text.get(values.byte_offset()..).is_some_and(is_engine)
+    {
+        return Ok(value);
+    }
+    serde_json::from_str(text)
+}
+
+/// `{master}`, `{primary:node0}`.
+fn is_engine(line: &str) -> bool {
+    let inside = line.trim().strip_prefix('{').and_then(|line| line.strip_suffix('}'));
+    inside.is_some_and(|word| {
+        !word.is_empty()
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_'))
+    })
 }
 
 fn refused(error: &str) -> Reading {
@@ -194,6 +221,17 @@ mod tests {
     fn the_devices_own_json_is_taken_as_it_is() {
         let reading = native("{\"a\": [1, \"2\"]}\n");
         assert_eq!(reading.parsed, Some(serde_json::json!({"a": [1, "2"]})));
+        for output in [
+            "{master:0}\n{\"a\": 1}\n",
+            "Load for five secs: {1}\n[edit]\n{\"a\": 1}\n",
+            "{\n\"a\" : 1\n}\n\n{master}\n",
+            "{\"a\": 1}\r\n{primary:node0}",
+        ] {
+            assert_eq!(native(output).parsed, Some(serde_json::json!({"a": 1})), "{output}");
+        }
+        for output in ["", "{\"a\": 1} more", "{\"a\": ", "{master}", "{\"a\": 1}\n{\"b\": 1}\n"] {
+            assert!(native(output).parsed.is_none(), "{output}");
+        }
         let reading = native("% Structured output not supported");
         assert!(
             reading.error.unwrap().starts_with("Parser failed: the device's answer is no JSON")

@@ -274,8 +274,8 @@ fn one_line_is_not_searched_for_longer_than_a_run_may_take() {
 
 #[test]
 fn what_all_automata_of_a_template_take_is_bounded() {
-    let states: String =
-        (0..300).map(|n| format!("S{n}\n ^\\w{{300}}x\n ^. -> S{}\n\n", n + 1)).collect();
+    let state = |n| format!("S{n}\n ^\\w{{300}}x\n ^. -> S{}\n\n", n + 1);
+    let states = (0..300).map(state).collect::<Vec<_>>().concat();
     let text = format!("Value A (a)\n\nStart\n ^. -> S0\n\n{states}S300\n");
     let template = Template::parse(&text).unwrap();
     assert!(read(&text, &"x\n".repeat(400)).is_ok(), "lines of ASCII take little");

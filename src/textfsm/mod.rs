@@ -5,6 +5,7 @@
 //! files or clocks. Source of the semantics: the behaviour of textfsm 2.1.0.
 
 mod action;
+mod bounds;
 mod engine;
 pub(crate) mod matcher;
 pub(crate) mod pattern;
@@ -18,7 +19,8 @@ mod engine_tests;
 mod template_tests;
 
 pub use self::{
-    engine::{Limits, ParseError, Step},
+    bounds::{Limits, ParseError},
+    engine::Step,
     register::{Cell, Item, Table},
     template::{Field, Template, TemplateError},
 };

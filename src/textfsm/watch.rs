@@ -102,7 +102,7 @@ impl fancy_regex::Input for Watched<'_> {
         fancy_regex::Input::prev_codepoint_ix(self.line, at)
     }
 
-    fn make_match<'t>(&'t self, start: usize, end: usize) -> (usize, usize) {
+    fn make_match(&self, start: usize, end: usize) -> (usize, usize) {
         (start, end)
     }
 

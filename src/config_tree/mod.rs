@@ -3,8 +3,13 @@
 //! Two kinds of writing: by indentation (IOS, NX-OS, EOS, VRP, `FortiOS` …) and by braces (Junos, `VyOS`). Which one it
 //! is shows in the text. Separators and comments are left out; every other line is there once, in its place.
 
+#[cfg(test)]
+mod tests;
+
 /// Lines nested deeper than this stay at this depth.
 const DEEPEST: usize = 64;
+/// A banner or a text of more lines ends elsewhere than it seems.
+const MOST_TEXT_LINES: usize = 400;
 
 /// A line of a configuration and what stands beneath it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -48,7 +53,16 @@ pub fn is_configuration(command: &str) -> bool {
         ("candidate-config", 4),
         ("run-config", 5),
     ];
+    /// About configurations, but none: tables and differences.
+    const ABOUT: [&str; 8] =
+        ["sessions", "history", "list", "locks", "diffs", "differences", "status", "summary"];
     let words: Vec<String> = command.split_whitespace().map(str::to_ascii_lowercase).collect();
+    let is_about = |word: &String| {
+        word.len() >= 3 && ABOUT.iter().any(|about| about.starts_with(word.as_str()))
+    };
+    if words.iter().skip(2).any(is_about) {
+        return false;
+    }
     match words.as_slice() {
         // All of FortiOS' configuration.
         [verb] => verb == "show",
@@ -73,7 +87,9 @@ pub fn is_configuration(command: &str) -> bool {
 pub fn read(text: &str) -> Result<Vec<Section>, TreeError> {
     let opens = text.lines().any(|line| line.trim_end().ends_with('{'));
     let closes = text.lines().any(|line| line.trim() == "}");
-    let tree = if opens && closes { braced(text)? } else { indented(text) };
+    // Only the other kind of writing has these; a banner or a script of it may have braces.
+    let separated = text.lines().any(|line| line.starts_with('!'));
+    let tree = if opens && closes && !separated { braced(text)? } else { indented(text) };
     if tree.is_empty() { Err(TreeError::Empty) } else { Ok(tree) }
 }
 
@@ -101,28 +117,38 @@ impl Open {
 
 fn indented(text: &str) -> Vec<Section> {
     let mut open = Open { done: Vec::new(), stack: Vec::new() };
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
+    let lines: Vec<&str> = text.lines().collect();
+    // FortiOS goes on in the next lines with a text that is not ended: certificates, scripts, messages.
+    let has_long_texts =
+        lines.contains(&"end") && lines.iter().any(|line| line.starts_with("config "));
+    let mut rest = lines.as_slice();
+    while let [line, behind @ ..] = rest {
+        rest = behind;
         let words = line.trim();
         if words.is_empty() || words.starts_with(['!', '#']) {
             continue;
         }
         let depth = line.len() - line.trim_start().len();
+        // The line that ends a certificate stands in further than the certificate.
+        let certificate = (words == "quit")
+            .then(|| {
+                open.stack.iter().rposition(|(_, above)| above.line.starts_with("certificate "))
+            })
+            .flatten();
         while open.stack.last().is_some_and(|(above, _)| *above >= depth)
             || open.stack.len() >= DEEPEST
+            || certificate.is_some_and(|at| open.stack.len() > at + 1)
         {
             open.close();
         }
         let mut section = Section { line: words.to_owned(), children: Vec::new() };
-        if let Some(end) = banner_end(words) {
-            // What a banner says is no configuration.
-            for line in lines.by_ref() {
-                let ends = line.contains(&end);
-                section.children.push(Section { line: line.to_owned(), children: Vec::new() });
-                if ends {
-                    break;
-                }
-            }
+        // What a banner or a long text says is no configuration.
+        let long = || (has_long_texts && is_text_open(words)).then(|| text_lines(rest)).flatten();
+        if let Some(said) = banner_end(words).map(|end| banner_lines(rest, &end)).or_else(long) {
+            let (said, behind) = rest.split_at(said);
+            let line = |line: &&str| Section { line: (*line).to_owned(), children: Vec::new() };
+            section.children.extend(said.iter().map(line));
+            rest = behind;
         }
         open.stack.push((depth, section));
     }
@@ -132,22 +158,71 @@ fn indented(text: &str) -> Vec<Section> {
     open.done
 }
 
+/// How a banner ends.
+enum BannerEnd {
+    /// With this line.
+    Line(&'static str),
+    /// With this behind a line's text.
+    Mark(String),
+}
+
 /// What ends a banner that begins in this line and does not end in it.
-fn banner_end(line: &str) -> Option<String> {
+fn banner_end(line: &str) -> Option<BannerEnd> {
     let mut words = line.split_whitespace();
-    if words.next()? != "banner" {
-        return None;
-    }
-    let text = line.splitn(3, char::is_whitespace).nth(2);
-    match text {
-        // EOS: the banner's text follows, ended by a word of its own.
-        None => Some("EOF".to_owned()),
-        Some(text) => {
-            let end = if text.starts_with('^') { text.get(..2)? } else { text.get(..1)? };
-            let behind = text.get(end.len()..)?;
-            (!behind.contains(end)).then(|| end.to_owned())
+    let (first, which) = (words.next()?, words.next());
+    let text = match first {
+        "banner" => line.splitn(3, char::is_whitespace).nth(2),
+        "header" => {
+            let text = line.splitn(3, char::is_whitespace).nth(2)?;
+            Some(text.strip_prefix("information ").unwrap_or(text))
         }
-    }
+        _ => return None,
+    };
+    // EOS: the banner's text follows, ended by a word of its own.
+    let Some(text) = text else { return which.map(|_| BannerEnd::Line("EOF")) };
+    let marks = if text.starts_with('^') { 2 } else { 1 };
+    let mark: String = text.chars().take(marks).collect();
+    let behind = text.strip_prefix(mark.as_str())?;
+    // A word is no mark: `banner message-of-the-day enabled`.
+    let is_mark = !mark.is_empty() && !mark.starts_with(char::is_alphanumeric);
+    (is_mark && !behind.contains(mark.as_str())).then_some(BannerEnd::Mark(mark))
+}
+
+/// How many lines a banner has, its end included: the first line with its mark behind the text, or anywhere, or all.
+fn banner_lines(lines: &[&str], end: &BannerEnd) -> usize {
+    let at = match end {
+        BannerEnd::Line(end) => lines.iter().position(|line| line.trim() == *end),
+        BannerEnd::Mark(mark) => {
+            let last = |line: &&str| line.trim_end().ends_with(mark.as_str());
+            lines
+                .iter()
+                .take(MOST_TEXT_LINES)
+                .position(last)
+                .or_else(|| lines.iter().position(|line| line.contains(mark.as_str())))
+        }
+    };
+    at.map_or(lines.len(), |at| at + 1)
+}
+
+/// True for `set comment "first line`: a text that goes on in the next line.
+fn is_text_open(line: &str) -> bool {
+    line.starts_with("set ") && has_odd_quotes(line)
+}
+
+/// How many lines a text that is open goes on for, if it ends soon.
+fn text_lines(lines: &[&str]) -> Option<usize> {
+    let end = lines.iter().take(MOST_TEXT_LINES).position(|line| has_odd_quotes(line));
+    end.map(|at| at + 1)
+}
+
+fn has_odd_quotes(line: &str) -> bool {
+    let mut is_escaped = false;
+    let quotes = line.bytes().filter(|byte| {
+        let is_quote = *byte == b'"' && !is_escaped;
+        is_escaped = *byte == b'\\' && !is_escaped;
+        is_quote
+    });
+    quotes.count() % 2 == 1
 }
 
 fn braced(text: &str) -> Result<Vec<Section>, TreeError> {
@@ -156,11 +231,17 @@ fn braced(text: &str) -> Result<Vec<Section>, TreeError> {
     // Sections beyond the deepest are closed by as many braces.
     let mut beyond = 0;
     for (line, number) in text.lines().map(str::trim).zip(1..) {
+        let mut line = line;
         if in_comment || line.starts_with("/*") {
-            in_comment = !line.ends_with("*/");
-            continue;
+            let Some((_, behind)) = line.split_once("*/") else {
+                in_comment = true;
+                continue;
+            };
+            in_comment = false;
+            line = behind.trim();
         }
-        if line.is_empty() || line.starts_with('#') {
+        let line = without_remark(line);
+        if line.is_empty() || line.starts_with('#') || line.starts_with("//") {
             continue;
         }
         if let Some(name) = line.strip_suffix('{') {
@@ -180,7 +261,6 @@ fn braced(text: &str) -> Result<Vec<Section>, TreeError> {
                 open.close();
             }
         } else {
-            let line = line.split(" ## ").next().unwrap_or(line);
             let line = line.strip_suffix(';').unwrap_or(line).to_owned();
             open.add(Section { line, children: Vec::new() });
         }
@@ -191,97 +271,16 @@ fn braced(text: &str) -> Result<Vec<Section>, TreeError> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The tree as lines that stand in by a dash a level.
-    fn drawn(text: &str) -> String {
-        fn draw(sections: &[Section], depth: usize, drawn: &mut String) {
-            for section in sections {
-                drawn.push_str(&"-".repeat(depth));
-                drawn.push_str(&section.line);
-                drawn.push('|');
-                draw(&section.children, depth + 1, drawn);
-            }
+/// The line without what Junos remarks behind it: `"$9$…"; ## SECRET-DATA`. Inside quotes it is text.
+fn without_remark(line: &str) -> &str {
+    let mut start = 0;
+    for (quotes, part) in line.split('"').enumerate() {
+        if quotes % 2 == 0
+            && let Some(at) = part.find(" ## ")
+        {
+            return line.get(..start + at).unwrap_or(line).trim_end();
         }
-        let mut drawing = String::new();
-        draw(&read(text).unwrap(), 0, &mut drawing);
-        drawing
+        start += part.len() + 1;
     }
-
-    #[test]
-    fn lines_stand_beneath_the_line_they_belong_to() {
-        let ios = "Current configuration : 99 bytes\n!\nhostname r1\n!\ninterface Gi0/1\n description a { b\n ip address 10.0.0.1 255.0.0.0\n!\n\
-                   router bgp 1\n address-family ipv4\n  neighbor 1.1.1.1 activate\n exit-address-family\n !\n address-family ipv6\n exit-address-family\nend\n";
-        assert_eq!(
-            drawn(ios),
-            "Current configuration : 99 bytes|hostname r1|interface Gi0/1|-description a { b|-ip address 10.0.0.1 255.0.0.0|\
-             router bgp 1|-address-family ipv4|--neighbor 1.1.1.1 activate|-exit-address-family|-address-family ipv6|-exit-address-family|end|"
-        );
-        let junos = "## Last commit: today\nversion 21.4;\nsystem {\n    host-name r1;\n    /* a\n       note */\n    services {\n        ssh;\n    }\n}\n\
-                     inactive: protocols {\n    bgp {\n        group a { ## SECRET-DATA\n            neighbor 1.1.1.1;\n        }\n    }\n}\n";
-        let junos = junos.replace(" ## SECRET-DATA", "");
-        assert_eq!(
-            drawn(&junos),
-            "version 21.4|system|-host-name r1|-services|--ssh|inactive: protocols|-bgp|--group a|---neighbor 1.1.1.1|"
-        );
-        let fortios = "config system global\n    set hostname \"fw\"\nend\nconfig system interface\n    edit \"port1\"\n        set vdom \"root\"\n    next\nend\n";
-        assert_eq!(
-            drawn(fortios),
-            "config system global|-set hostname \"fw\"|end|config system interface|-edit \"port1\"|--set vdom \"root\"|-next|end|"
-        );
-        assert_eq!(
-            drawn("#\nsysname a\n#\ninterface Vlanif1\n ip address 1.1.1.1 24\n#\nreturn\n"),
-            "sysname a|interface Vlanif1|-ip address 1.1.1.1 24|return|"
-        );
-    }
-
-    #[test]
-    fn what_a_banner_says_is_no_configuration() {
-        assert_eq!(
-            drawn("banner motd ^C\n hello\nrouter bgp 1\n^C\nend\n"),
-            "banner motd ^C|- hello|-router bgp 1|-^C|end|"
-        );
-        assert_eq!(drawn("banner login #one line#\nend\n"), "banner login #one line#|end|");
-        assert_eq!(drawn("banner motd\nhello\nEOF\nend\n"), "banner motd|-hello|-EOF|end|");
-    }
-
-    #[test]
-    fn braces_that_do_not_match_are_an_error() {
-        assert_eq!(read("a {\n}\n}\n"), Err(TreeError::NotOpened { line: 3 }));
-        assert_eq!(read("a {\nb {\n}\n"), Err(TreeError::NotClosed { section: "a".to_owned() }));
-        assert_eq!(read("!\n\n"), Err(TreeError::Empty));
-    }
-
-    #[test]
-    fn depth_is_bounded() {
-        fn depth(sections: &[Section]) -> usize {
-            sections.iter().map(|section| 1 + depth(&section.children)).max().unwrap_or(0)
-        }
-        let lines: Vec<String> = (0..500).map(|n| " ".repeat(n) + "x").collect();
-        let indented = lines.join("\n");
-        assert!(depth(&read(&indented).unwrap()) <= DEEPEST);
-        let braced = format!("{}{}", "x {\n".repeat(5000), "}\n".repeat(5000));
-        assert!(depth(&read(&braced).unwrap()) <= DEEPEST + 1);
-    }
-
-    #[test]
-    fn commands_that_show_a_configuration_are_known() {
-        for command in [
-            "show running-config",
-            "sh run",
-            "show configuration",
-            "display current-configuration",
-            "admin display-config",
-            "show run-config commands",
-            "dis cu",
-            "show",
-        ] {
-            assert_eq!(is_configuration(command), command != "dis cu", "{command}");
-        }
-        for command in ["show version", "show runner", "display version", "get system status", ""] {
-            assert!(!is_configuration(command), "{command}");
-        }
-    }
+    line
 }
