@@ -23,7 +23,7 @@ const MOST_AUTOMATON_BYTES: usize = 4 << 20;
 
 /// More places than this in one expression, repetitions written out, are no template either; the largest of the library
 /// has 1,700.
-const MOST_PLACES: u64 = 10_000;
+const MOST_PLACES: u64 = 200_000;
 /// How many looks at places one search may take, as it cannot be interrupted: a second or two at the worst. Expressions
 /// of 200 places search in the longest of lines.
 const MOST_POSITIONS: u64 = 50_000_000;
