@@ -218,7 +218,7 @@ impl Catalog {
     ) -> Reading {
         let Some((found, source)) = self.search(os, line, command) else {
             let command = command.unwrap_or(line);
-            if config_tree::is_configuration(command) {
+            if config_tree::is_shown(command, output) {
                 return read_tree(output);
             }
             return Reading { error: Some(self.no_template(os, command)), ..Reading::default() };
@@ -268,17 +268,6 @@ impl Catalog {
         let parser = Parser { source: Some("request"), ..Parser::without_template("textfsm") };
         let templates = [("request".to_owned(), Arc::new(template))];
         Ok(self.run(&templates, parser, output, explain, is_late))
-    }
-
-    /// The sections of a configuration, where the platform prints no structured output of its own.
-    #[must_use]
-    pub fn read_configuration(&self, command: &str, output: &str) -> Reading {
-        if config_tree::is_configuration(command) {
-            return read_tree(output);
-        }
-        let error = "Parser not available: this platform prints no structured output of its own; ask for \
-                     `output_format: \"parsed\"` instead";
-        Reading { error: Some(error.to_owned()), ..Reading::default() }
     }
 
     /// What would read a command, without reading anything.
@@ -463,7 +452,8 @@ impl Source {
 }
 
 /// The sections of a configuration that no template reads.
-fn read_tree(output: &str) -> Reading {
+#[must_use]
+pub fn read_tree(output: &str) -> Reading {
     let parser = Parser::without_template("config_tree");
     match config_tree::read(output) {
         Ok(tree) => Reading {

@@ -80,6 +80,18 @@ pub fn is_configuration(command: &str) -> bool {
     }
 }
 
+/// True if the output is a configuration: the command says so, or it is what `FortiOS` shows of a part of its configuration.
+#[must_use]
+pub fn is_shown(command: &str, output: &str) -> bool {
+    let lines = || output.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    let is_show =
+        command.split_whitespace().next().is_some_and(|verb| verb.eq_ignore_ascii_case("show"));
+    is_configuration(command)
+        || (is_show
+            && lines().next().is_some_and(|line| line.starts_with("config "))
+            && lines().next_back() == Some("end"))
+}
+
 /// Reads a configuration.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! What stands beneath what in configurations of every kind of writing.
 
-use super::{DEEPEST, Section, TreeError, is_configuration, read};
+use super::{DEEPEST, Section, TreeError, is_configuration, is_shown, read};
 
 /// The tree as lines that stand in by a dash a level.
 fn drawn(text: &str) -> String {
@@ -111,6 +111,15 @@ fn depth_is_bounded() {
     assert!(depth(&read(&indented).unwrap()) <= DEEPEST);
     let braced = format!("{}{}", "x {\n".repeat(5000), "}\n".repeat(5000));
     assert!(depth(&read(&braced).unwrap()) <= DEEPEST + 1);
+}
+
+#[test]
+fn a_part_of_a_fortios_configuration_is_known_by_its_text() {
+    let part = "config system interface\n    edit \"port1\"\n    next\nend\n";
+    assert!(is_shown("show system interface", part));
+    assert!(!is_shown("get system interface", part));
+    assert!(!is_shown("show system interface", "config system interface\n    edit \"port1\"\n"));
+    assert!(is_shown("show running-config", "hostname a\n"));
 }
 
 #[test]

@@ -13,8 +13,9 @@ use serde_json::Value;
 use super::pool::Pool;
 use crate::{
     allowance::Allowance,
-    catalog::{Catalog, Os, Parser, Reading},
+    catalog::{self, Catalog, Os, Parser, Reading},
     command::FilteredBy,
+    config_tree,
     outcome::CommandOutcome,
     plan::{Parse, PlannedCommand},
 };
@@ -100,15 +101,23 @@ impl Reader {
         if asks_for_json(line) {
             return native(output);
         }
-        if parse.native {
-            return self.catalog.read_configuration(command.base(), output);
-        }
         let cut = command.filtered_by() == Some(FilteredBy::Device) && !parse.filtered;
-        if cut && self.catalog.parser_of(os, line, None).is_none() {
+        if cut && (parse.native || self.catalog.parser_of(os, line, None).is_none()) {
             return refused(
                 "Parser not run: the device filtered the output; ask for `filter_where: \"service\"` to parse all of it and \
                  filter the text, or for `parse_filtered: true` to parse what is left",
             );
+        }
+        if parse.native && config_tree::is_shown(command.base(), output) {
+            return catalog::read_tree(output);
+        }
+        if parse.native {
+            return refused(if command.is_whole() {
+                "Parser not available: this platform prints no structured output of its own; ask for `output_format: \"parsed\"` instead"
+            } else {
+                "Parser not run: a device's own structured output is asked for only without filters; leave them out, or ask for \
+                 `output_format: \"parsed\"`"
+            });
         }
         let base = (!cut).then(|| command.base());
         self.catalog.read(os, line, base, output, false, &clock())
@@ -164,7 +173,7 @@ fn json_of(output: &str) -> serde_json::Result<Value> {
         }
         start += line.len();
     }
-    let text = output.get(start..).unwrap_or_default();
+    let text = output.get(start..).filter(|text| !text.is_empty()).unwrap_or(output);
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
     if let Some(Ok(value)) = values.next()
         && text.get(values.byte_offset()..).is_some_and(is_engine)
