@@ -39,6 +39,31 @@ const NAMED: [&str; 19] = [
     "peer-group",
     "zone",
 ];
+/// Keywords with a digit in them: these, and families of protocols with their version (`ipv6`, `ospfv3`).
+const WITH_DIGITS: [&str; 18] = [
+    "802.1q",
+    "802.1x",
+    "802.11a",
+    "802.11b",
+    "ds1",
+    "dot1q",
+    "dot1x",
+    "dot11",
+    "inet6",
+    "l2",
+    "l2circuit",
+    "l2vpn",
+    "l3",
+    "l3vpn",
+    "md5",
+    "p2mp",
+    "p2p",
+    "sha1",
+];
+const VERSIONED: [&str; 16] = [
+    "", "bgp", "dhcp", "hsrp", "icmp", "igmp", "ike", "ip", "ldp", "ospf", "pim", "rip", "snmp",
+    "ssh", "vpn", "vrrp",
+];
 /// Words behind which a number or an address is an argument that belongs to them.
 const NUMBERED: [&str; 12] = [
     "vlan",
@@ -154,9 +179,22 @@ fn is_blank(node: &Node) -> bool {
 /// True if the word can be nothing but an argument: an interface, an address, a number, a name behind `vrf`.
 pub(super) fn is_argument(word: &str, before: Option<&str>) -> bool {
     let named = before.is_some_and(|before| NAMED.contains(&before.to_ascii_lowercase().as_str()));
-    (named && !is_reserved(word))
-        || word.starts_with('"')
-        || word.contains(|c: char| c.is_ascii_digit() || matches!(c, ':' | '/' | '*'))
+    let looks_like_one = word.starts_with('"')
+        || word.contains(|c: char| c.is_ascii_digit() || matches!(c, ':' | '/' | '*'));
+    (named && !is_reserved(word)) || (looks_like_one && !is_keyword_with_digits(word))
+}
+
+fn is_keyword_with_digits(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    // `ipv4-unicast` is as much a keyword as `ipv4`.
+    let first = word.split(['-', '_']).next().unwrap_or_default();
+    let versioned = |stem: &str| {
+        let version = first.strip_prefix(stem).and_then(|rest| rest.strip_prefix('v'));
+        version.is_some_and(|digits| {
+            digits.len() == 1 && digits.starts_with(|c: char| c.is_ascii_digit())
+        })
+    };
+    WITH_DIGITS.contains(&first) || VERSIONED.iter().any(|stem| versioned(stem))
 }
 
 /// True if all words behind a command are arguments, some with the word that introduces them.
@@ -187,7 +225,7 @@ fn is_interface(word: &str) -> bool {
 }
 
 /// Words that are hardly a name: what stands behind them is another command's.
-fn is_reserved(word: &str) -> bool {
+pub(super) fn is_reserved(word: &str) -> bool {
     [
         "brief",
         "counters",

@@ -177,7 +177,21 @@ impl Catalog {
         self.own.as_ref().map_or(0, |own| own.current().texts.len())
     }
 
-    /// Looks at the folder of own templates now, instead of within a second.
+    /// True if [`refresh`](Self::refresh) would look at the folder of own templates.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.own.as_ref().is_some_and(OwnTemplates::is_stale)
+    }
+
+    /// Looks at the folder of own templates if that was more than a second ago, and reads it if it has changed. Reads
+    /// files: not for async code.
+    pub fn refresh(&self) {
+        if let Some(own) = &self.own {
+            own.refresh();
+        }
+    }
+
+    /// Reads the folder of own templates now, changed or not.
     pub fn reload(&self) {
         if let Some(own) = &self.own {
             own.reload();
@@ -204,7 +218,7 @@ impl Catalog {
     ) -> Reading {
         let Some((found, source)) = self.search(os, line, command) else {
             let command = command.unwrap_or(line);
-            if config_tree::is_configuration(command) {
+            if config_tree::is_shown(command, output) {
                 return read_tree(output);
             }
             return Reading { error: Some(self.no_template(os, command)), ..Reading::default() };
@@ -254,17 +268,6 @@ impl Catalog {
         let parser = Parser { source: Some("request"), ..Parser::without_template("textfsm") };
         let templates = [("request".to_owned(), Arc::new(template))];
         Ok(self.run(&templates, parser, output, explain, is_late))
-    }
-
-    /// The sections of a configuration, where the platform prints no structured output of its own.
-    #[must_use]
-    pub fn read_configuration(&self, command: &str, output: &str) -> Reading {
-        if config_tree::is_configuration(command) {
-            return read_tree(output);
-        }
-        let error = "Parser not available: this platform prints no structured output of its own; ask for \
-                     `output_format: \"parsed\"` instead";
-        Reading { error: Some(error.to_owned()), ..Reading::default() }
     }
 
     /// What would read a command, without reading anything.
@@ -368,9 +371,17 @@ impl Catalog {
     }
 
     fn find(&self, os: &Os, command: &str) -> Option<(Found, Source)> {
-        self.sources(os)
-            .into_iter()
-            .find_map(|source| source.shelf.find(command).map(|found| (found, source)))
+        let sources = self.sources(os);
+        let at = sources.iter().enumerate().find_map(|(at, source)| {
+            let found = source.shelf.find(command)?;
+            // A word is shortened if it can be nothing else on this platform, whichever shelf has the other.
+            let disputed = sources.iter().enumerate().any(|(other, by)| {
+                other != at && by.fallback.is_none() && by.shelf.disputes(&found, command)
+            });
+            (!disputed).then_some((found, at))
+        });
+        let (found, at) = at?;
+        sources.into_iter().nth(at).map(|source| (found, source))
     }
 
     /// The shelves for a platform, in the order in which they are asked.
@@ -441,7 +452,8 @@ impl Source {
 }
 
 /// The sections of a configuration that no template reads.
-fn read_tree(output: &str) -> Reading {
+#[must_use]
+pub fn read_tree(output: &str) -> Reading {
     let parser = Parser::without_template("config_tree");
     match config_tree::read(output) {
         Ok(tree) => Reading {

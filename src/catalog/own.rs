@@ -35,17 +35,25 @@ pub struct Broken {
 pub(super) struct OwnTemplates {
     folder: PathBuf,
     state: Mutex<State>,
+    /// Held while somebody looks at the folder and reads it; the others go on with what there is.
+    seen: Mutex<Seen>,
 }
 
 #[derive(Debug)]
 struct State {
     read: Arc<Read>,
     looked: Instant,
-    seen: Fingerprint,
 }
 
-/// Names, sizes and times of the folder's files.
-type Fingerprint = BTreeMap<String, (u64, Option<SystemTime>)>;
+/// The folder as it was when it was looked at last.
+#[derive(Debug)]
+struct Seen {
+    files: Fingerprint,
+    can_be_read: bool,
+}
+
+/// Names of the folder's files, with size and time, or why they cannot be had.
+type Fingerprint = BTreeMap<String, Result<(u64, Option<SystemTime>), String>>;
 
 /// The folder as it was read.
 #[derive(Debug, Default)]
@@ -58,46 +66,65 @@ pub(super) struct Read {
 
 impl OwnTemplates {
     pub(super) fn open(folder: PathBuf) -> Result<Self, LibraryError> {
-        let seen = fingerprint(&folder).map_err(|source| LibraryError::Folder {
+        let files = fingerprint(&folder).map_err(|source| LibraryError::Folder {
             folder: folder.display().to_string(),
             source,
         })?;
-        let read = Arc::new(read(&folder, &seen, 1));
-        Ok(Self { folder, state: Mutex::new(State { read, looked: Instant::now(), seen }) })
+        let read = Arc::new(read(&folder, &files, 1));
+        let state = Mutex::new(State { read, looked: Instant::now() });
+        Ok(Self { folder, state, seen: Mutex::new(Seen { files, can_be_read: true }) })
     }
 
-    /// The folder's templates as they are now. A folder that cannot be read keeps what it had.
+    /// The folder's templates as they were read last.
     pub(super) fn current(&self) -> Arc<Read> {
-        let mut state = self.lock();
-        if state.looked.elapsed() >= FRESH {
-            self.look(&mut state);
+        Arc::clone(&lock(&self.state).read)
+    }
+
+    /// True if it is time to look at the folder again.
+    pub(super) fn is_stale(&self) -> bool {
+        lock(&self.state).looked.elapsed() >= FRESH
+    }
+
+    /// Looks at the folder if it is time to and nobody does. Takes its time if it has changed.
+    pub(super) fn refresh(&self) {
+        if self.is_stale()
+            && let Ok(mut seen) = self.seen.try_lock()
+        {
+            self.look(&mut seen, false);
         }
-        Arc::clone(&state.read)
     }
 
-    /// Looks at the folder now.
+    /// Reads the folder now, changed or not.
     pub(super) fn reload(&self) {
-        self.look(&mut self.lock());
+        self.look(&mut lock(&self.seen), true);
     }
 
-    fn look(&self, state: &mut State) {
-        state.looked = Instant::now();
-        let Ok(seen) = fingerprint(&self.folder) else { return };
-        if seen == state.seen {
+    /// A folder that cannot be read keeps what it had.
+    fn look(&self, seen: &mut Seen, anyway: bool) {
+        lock(&self.state).looked = Instant::now();
+        let files = fingerprint(&self.folder);
+        if let Err(error) = &files
+            && seen.can_be_read
+        {
+            tracing::warn!(%error, "folder of own templates cannot be read; the old ones stay");
+        }
+        seen.can_be_read = files.is_ok();
+        let Ok(files) = files else { return };
+        if files == seen.files && !anyway {
             return;
         }
-        let read = read(&self.folder, &seen, state.read.generation + 1);
+        let read = read(&self.folder, &files, self.current().generation + 1);
         for Broken { file, error } in &read.broken {
             tracing::warn!(template.file = file, error, "own template is broken");
         }
         tracing::info!(templates = read.texts.len(), "own templates read anew");
-        state.read = Arc::new(read);
-        state.seen = seen;
+        lock(&self.state).read = Arc::new(read);
+        seen.files = files;
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn fingerprint(folder: &Path) -> std::io::Result<Fingerprint> {
@@ -107,8 +134,13 @@ fn fingerprint(folder: &Path) -> std::io::Result<Fingerprint> {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name == "index" || name.ends_with(".textfsm") {
             // Through symbolic links: container orchestrators mount files by them.
-            let about = fs::metadata(entry.path())?;
-            seen.insert(name, (about.len(), about.modified().ok()));
+            let about = match fs::metadata(entry.path()) {
+                // Whoever opens a pipe waits for its other end.
+                Ok(about) if !about.is_file() => Err("it is no file".to_owned()),
+                Ok(about) => Ok((about.len(), about.modified().ok())),
+                Err(error) => Err(error.to_string()),
+            };
+            seen.insert(name, about);
         }
     }
     Ok(seen)
@@ -117,11 +149,13 @@ fn fingerprint(folder: &Path) -> std::io::Result<Fingerprint> {
 fn read(folder: &Path, files: &Fingerprint, generation: u64) -> Read {
     let mut done = Read { generation, ..Read::default() };
     let mut index = None;
-    for (name, (bytes, _)) in files {
-        let text = if *bytes > MOST_BYTES {
-            Err(format!("it is larger than {MOST_BYTES} bytes"))
-        } else {
-            fs::read(folder.join(name)).map_err(|error| error.to_string())
+    for (name, about) in files {
+        let text = match about {
+            Err(error) => Err(error.clone()),
+            Ok((bytes, _)) if *bytes > MOST_BYTES => {
+                Err(format!("it is larger than {MOST_BYTES} bytes"))
+            }
+            Ok(_) => fs::read(folder.join(name)).map_err(|error| error.to_string()),
         };
         let text = text.and_then(|bytes| {
             String::from_utf8(bytes).map_err(|_other| "it is not UTF-8".to_owned())
@@ -144,17 +178,20 @@ fn read(folder: &Path, files: &Fingerprint, generation: u64) -> Read {
             Err(error) => done.broken.push(Broken { file: name.clone(), error }),
         }
     }
-    let mut broken_row = |line: usize, error: String| {
-        let error = format!("line {line}: {error}");
-        done.broken.push(Broken { file: "index".to_owned(), error });
-    };
+    let mut rows_left_out = Vec::new();
     done.index = if let Some(text) = index {
         let (mut index, faults) = Index::parse(&text, generation);
-        for (line, error) in faults {
-            broken_row(line, error);
-        }
+        rows_left_out
+            .extend(faults.into_iter().map(|(line, error)| format!("line {line}: {error}")));
         // A row whose template is missing or broken must not hide the library's.
-        index.rows.retain(|row| row.templates.iter().all(|name| done.texts.contains_key(name)));
+        let is_there = |name: &String| done.texts.contains_key(name);
+        for row in &index.rows {
+            for name in row.templates.iter().filter(|name| !files.contains_key(*name)) {
+                rows_left_out
+                    .push(format!("the template {name} of `{}` is not there", row.command));
+            }
+        }
+        index.rows.retain(|row| row.templates.iter().all(is_there));
         index
     } else {
         let mut names: Vec<_> = done.texts.keys().cloned().collect();
@@ -162,6 +199,8 @@ fn read(folder: &Path, files: &Fingerprint, generation: u64) -> Read {
         names.sort_by_key(|name| (std::cmp::Reverse(name.len()), name.clone()));
         Index { rows: names.iter().flat_map(|name| rows_of(name)).collect(), id: generation }
     };
+    let of_index = |error| Broken { file: "index".to_owned(), error };
+    done.broken.extend(rows_left_out.into_iter().map(of_index));
     done
 }
 

@@ -48,12 +48,24 @@ impl Match {
 pub(super) struct Found {
     pub(super) templates: Vec<String>,
     pub(super) chosen: Match,
+    /// The form that shortened words were taken for, if that was found word by word.
+    form: Option<Form>,
 }
 
 /// One platform's rows.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
-    rows: Vec<(Arc<Row>, Vec<Form>)>,
+    rows: Vec<Shelved>,
+}
+
+/// A row with the full forms of its command.
+#[derive(Debug)]
+struct Shelved {
+    row: Arc<Row>,
+    /// What its expression says, then what its name says, and synonyms.
+    forms: Vec<Form>,
+    /// How many of them are its expression's.
+    expressed: usize,
 }
 
 /// Shelves that were made, by index and platform names.
@@ -86,12 +98,13 @@ impl Shelf {
             .iter()
             .map(|row| {
                 let mut all = row.in_full().map(|node| forms::forms(&node)).unwrap_or_default();
+                let expressed = all.len();
                 if let Some(form) = named_form(row, &rows)
                     && !all.contains(&form)
                 {
                     all.push(form);
                 }
-                (Arc::clone(row), all)
+                Shelved { row: Arc::clone(row), forms: all, expressed }
             })
             .collect();
         let mut shelf = Self { rows };
@@ -113,9 +126,9 @@ impl Shelf {
             |text: &str| text.split(' ').map(|word| Word::Keyword(word.to_owned())).collect();
         let (form, same): (Form, Form) = (words(command), words(other));
         if self.find(command).is_none()
-            && let Some((_, forms)) = self.rows.iter_mut().find(|(_, forms)| forms.contains(&same))
+            && let Some(one) = self.rows.iter_mut().find(|one| one.forms.contains(&same))
         {
-            forms.push(form);
+            one.forms.push(form);
         }
     }
 
@@ -125,7 +138,7 @@ impl Shelf {
 
     /// The shortest full form of each row, with `…` for arguments, and its templates.
     pub(super) fn commands(&self) -> impl Iterator<Item = (String, &[String])> {
-        self.rows.iter().map(|(row, forms)| {
+        self.rows.iter().map(|Shelved { row, forms, .. }| {
             let form = forms.iter().min_by_key(|form| form.len());
             let words = form.into_iter().flatten().map(|word| match word {
                 Word::Keyword(word) => word.as_str(),
@@ -152,51 +165,80 @@ impl Shelf {
         })
     }
 
+    /// True if words that were taken for this form may as well be a command of this shelf: one has another keyword that
+    /// begins like a shortened word, behind the same words.
+    pub(super) fn disputes(&self, found: &Found, command: &str) -> bool {
+        let Some(form) = &found.form else { return false };
+        form.iter().zip(command.split_whitespace()).enumerate().any(|(at, (part, word))| match part
+        {
+            Word::Keyword(keyword) if !keyword.eq_ignore_ascii_case(word) => {
+                self.keywords(form, at).any(|other| other != keyword && begins(other, word))
+            }
+            _ => false,
+        })
+    }
+
     fn whole(&self, words: &[&str]) -> Option<Found> {
         let command = words.join(" ");
-        let by_expression = self.rows.iter().find(|(row, forms)| {
-            row.consumes(&command)
-                && (forms.is_empty() || forms.iter().any(|form| self.fits(form, forms, words)))
-        });
-        let (row, chosen) = match by_expression {
-            Some((row, forms)) => {
-                let exact = forms.is_empty() || forms.iter().any(|form| is_exact(form, words));
-                (row, if exact { Match::Exact } else { Match::Abbreviated })
-            }
-            None => self.by_words(words)?,
-        };
-        Some(Found { templates: row.templates.clone(), chosen })
+        let by_expression =
+            self.rows.iter().find(|one| one.row.consumes(&command) && self.fits(one, words));
+        if let Some(Shelved { row, forms, .. }) = by_expression {
+            let exact = forms.is_empty() || forms.iter().any(|form| is_exact(form, words));
+            let chosen = if exact { Match::Exact } else { Match::Abbreviated };
+            return Some(Found { templates: row.templates.clone(), chosen, form: None });
+        }
+        let (row, form, chosen) = self.by_words(words)?;
+        Some(Found { templates: row.templates.clone(), chosen, form: Some(form.clone()) })
+    }
+
+    /// True if a command that the row's expression takes is really for it: where the expression takes anything, there must
+    /// be an argument. `show interfaces trunk` is none of `show interfaces …`.
+    fn fits(&self, one: &Shelved, words: &[&str]) -> bool {
+        let expressed = one.forms.get(..one.expressed).unwrap_or_default();
+        let only_keywords = |form: &Form| form.iter().all(|part| *part != Word::Argument);
+        // One that is not made of words is believed.
+        one.forms.is_empty()
+            || (!expressed.is_empty() && expressed.iter().all(only_keywords))
+            || one.forms.iter().any(|form| self.fits_form(form, expressed, words))
     }
 
     /// True if the words can be this form: beginnings of its keywords, and arguments where it has them.
-    fn fits(&self, form: &Form, forms: &[Form], words: &[&str]) -> bool {
+    fn fits_form(&self, form: &Form, expressed: &[Form], words: &[&str]) -> bool {
         form.len() == words.len()
             && form.iter().zip(words).enumerate().all(|(at, (part, word))| match part {
                 Word::Keyword(keyword) => begins(keyword, word),
                 Word::Argument => {
-                    let before = at.checked_sub(1).and_then(|at| words.get(at)).copied();
-                    // Where there must be something, anything is an argument that is no other row's word.
-                    let must = forms.iter().all(|form| form.get(at) == Some(&Word::Argument));
-                    forms::is_argument(word, before) || (must && !self.is_keyword(form, at, word))
+                    let before = match at.checked_sub(1).and_then(|at| form.get(at)) {
+                        Some(Word::Keyword(keyword)) => Some(keyword.as_str()),
+                        _ => None,
+                    };
+                    // Where there must be something, or a keyword follows, anything is an argument that is nobody's keyword.
+                    let must = expressed.iter().all(|form| form.get(at) == Some(&Word::Argument));
+                    let between = matches!(form.get(at + 1), Some(Word::Keyword(_)));
+                    forms::is_argument(word, before)
+                        || ((must || (between && !forms::is_reserved(word)))
+                            && !self.keywords(form, at).any(|keyword| begins(keyword, word)))
                 }
             })
     }
 
-    /// True if another row has this word there, behind the same words.
-    fn is_keyword(&self, form: &Form, at: usize, word: &str) -> bool {
-        let same = form.get(..at);
-        self.rows.iter().flat_map(|(_, forms)| forms).any(|other| {
-            other.get(..at) == same
-                && matches!(other.get(at), Some(Word::Keyword(keyword)) if begins(keyword, word))
+    /// The keywords that rows have at a place of a form, behind the same words.
+    fn keywords(&self, form: &Form, at: usize) -> impl Iterator<Item = &String> {
+        let before = form.get(..at).unwrap_or_default().to_vec();
+        self.rows.iter().flat_map(|one| &one.forms).filter_map(move |other| match other.get(at) {
+            Some(Word::Keyword(keyword)) if other.get(..at) == Some(before.as_slice()) => {
+                Some(keyword)
+            }
+            _ => None,
         })
     }
 
     /// Word by word, as a command line completes them.
-    fn by_words(&self, words: &[&str]) -> Option<(&Arc<Row>, Match)> {
+    fn by_words(&self, words: &[&str]) -> Option<(&Arc<Row>, &Form, Match)> {
         let mut left: Vec<(&Arc<Row>, &Form)> = self
             .rows
             .iter()
-            .flat_map(|(row, forms)| forms.iter().map(move |form| (row, form)))
+            .flat_map(|one| one.forms.iter().map(move |form| (&one.row, form)))
             .collect();
         let mut chosen = Match::Exact;
         for (at, word) in words.iter().enumerate() {
@@ -208,7 +250,14 @@ impl Shelf {
                 keyword(form).is_some_and(|keyword| keyword.eq_ignore_ascii_case(word))
             };
             let short = |form: &Form| keyword(form).is_some_and(|keyword| begins(&keyword, word));
-            let before = at.checked_sub(1).and_then(|at| words.get(at)).copied();
+            let before = match (at.checked_sub(1), left.first()) {
+                (Some(at), Some((_, form))) => form.get(at),
+                _ => None,
+            };
+            let before = match before {
+                Some(Word::Keyword(keyword)) => Some(keyword.as_str()),
+                _ => None,
+            };
             if left.iter().any(|(_, form)| exact(form)) {
                 left.retain(|(_, form)| exact(form));
             } else if left.iter().any(|(_, form)| short(form)) {
@@ -228,7 +277,7 @@ impl Shelf {
             }
         }
         let found = left.into_iter().find(|(_, form)| form.len() == words.len());
-        found.map(|(row, _)| (row, chosen))
+        found.map(|(row, form)| (row, form, chosen))
     }
 }
 

@@ -23,6 +23,8 @@ ios_show_ipv6_route.textfsm, .*, ios, sh[[ow]] ipv6 ro[[ute]]
 ios_show_vlans.textfsm, .*, ios, sh[[ow]] vlans
 ios_show_vlan.textfsm, .*, ios, sh[[ow]] vlan
 ios_show_flow_toptalkers.textfsm, .*, ios, sh[[ow]] flow top[[-talkers]]
+ios_show_port-security_interface_interface.textfsm, .*, ios, sh[[ow]] por[[t-security]] i[[nterface]] (\\S+)
+ios_show_ip_cef.textfsm, .*, ios, sh[[ow]] ip cef-?[[table]]
 ios_show_cef.textfsm, .*, ios, sh[[ow]] cef(?: vrf \\S+)?\\s*$
 ios_show_running_inc_user.textfsm, .*, ios, sh[[ow]] run[[ning-config]] \\| i[[nclude]] user
 ios_monitor.textfsm, .*, ios, [[/]]mon[[itor]] (\\S+) once
@@ -55,6 +57,16 @@ fn a_template_is_chosen_for_its_command_and_for_no_other() {
         ("show interfaces | include up", None),
         ("show interfaces status", Some(("interfaces_status", Exact))),
         ("show interfaces Gi0/1 status", Some(("interfaces_status", Exact))),
+        // A keyword follows: what is before it is a name, unless it is a keyword that we know.
+        ("show interfaces mgmt status", Some(("interfaces_status", Exact))),
+        ("show interfaces counters status", None),
+        ("show port-security interface uplink", Some(("port-security_interface_interface", Exact))),
+        ("show interfaces ipv6", None),
+        ("show ip route vpnv4", None),
+        ("show ip route vpnv4 vrf RED", None),
+        ("show ip route vrf ipv6only", Some(("ip_route", Argument))),
+        ("show ip cef-tab", Some(("ip_cef", Abbreviated))),
+        ("show ip ceft", Some(("ip_cef", Abbreviated))),
         ("sh int stat", Some(("interfaces_status", Abbreviated))),
         ("sh ip int br", Some(("ip_interface_brief", Abbreviated))),
         ("show ip interface Vlan10", Some(("ip_interface", Argument))),
@@ -82,6 +94,7 @@ fn a_template_is_chosen_for_its_command_and_for_no_other() {
         ("show flow top-talkers", Some(("flow_toptalkers", Exact))),
         ("show cef", Some(("cef", Exact))),
         ("show cef vrf RED", Some(("cef", Exact))),
+        ("sh cef vr RED", Some(("cef", Abbreviated))),
         ("show running-config | include user", Some(("running_inc_user", Exact))),
         ("show running-config", None),
         ("monitor ether1 once", Some(("monitor", Exact))),
@@ -138,6 +151,25 @@ fn own_templates_are_found_by_their_names() {
     );
 }
 
+/// `vlan` is a word of the library's, so it is no beginning of `vlans`.
+#[test]
+fn own_templates_do_not_take_the_librarys_words_for_beginnings_of_theirs() {
+    let (_folder, catalog) = own(&[
+        ("cisco_ios_show_vlans.textfsm", WORDS),
+        ("cisco_ios_show_version.textfsm", WORDS),
+        ("cisco_ios_show_wordlist.textfsm", WORDS),
+    ]);
+    let source = |command: &str| {
+        let os = Os::new("cisco_ios", None);
+        catalog.parser_of(&os, command, None).and_then(|parser| parser.source)
+    };
+    let library = catalog.library().is_some().then_some("library");
+    assert_eq!(source("show vlan"), library.or(Some("own")));
+    for command in ["show vlans", "sh ver", "show version", "sh word"] {
+        assert_eq!(source(command), Some("own"), "{command}");
+    }
+}
+
 #[test]
 fn an_own_index_says_what_templates_are_for_and_fill_together() {
     let (_folder, catalog) = own(&[
@@ -171,6 +203,43 @@ fn broken_own_templates_are_named_and_stop_nothing() {
             "acme_os_show_latin.textfsm: line 1: there is no state `Start`"
         ]
     );
+    assert!(read(&catalog, "acme_os", "show words", "a 1").is_ok());
+}
+
+/// Whatever lies in the folder is named, and neither stops the start nor waits for the other end of a pipe.
+#[cfg(unix)]
+#[test]
+fn what_is_no_readable_template_is_named_and_stops_nothing() {
+    let (folder, catalog) = own(&[
+        (
+            "index",
+            "Template, Hostname, Platform, Command\nwords.textfsm, .*, acme_os, show words\nnone.textfsm, .*, acme_os, show none\n",
+        ),
+        ("words.textfsm", WORDS),
+    ]);
+    let path = |name: &str| folder.path().join(name);
+    std::os::unix::fs::symlink("nowhere", path("dangling.textfsm")).unwrap();
+    fs::create_dir(path("folder.textfsm")).unwrap();
+    fs::write(path("large.textfsm"), " ".repeat(5 << 20)).unwrap();
+    fs::write(path("latin.textfsm"), b"Value A (\xe9)\n").unwrap();
+    let made = std::process::Command::new("mkfifo").arg(path("pipe.textfsm")).status();
+    catalog.reload();
+    let broken: Vec<_> =
+        catalog.broken().into_iter().map(|one| format!("{}: {}", one.file, one.error)).collect();
+    let mut want = vec![
+        "dangling.textfsm: No such file or directory (os error 2)",
+        "folder.textfsm: it is no file",
+        "large.textfsm: it is larger than 1048576 bytes",
+        "latin.textfsm: it is not UTF-8",
+    ];
+    want.extend(made.is_ok_and(|status| status.success()).then_some("pipe.textfsm: it is no file"));
+    want.push("index: the template none.textfsm of `show none` is not there");
+    assert_eq!(broken, want);
+    assert!(Catalog::open(Some(folder.path().to_owned())).is_ok());
+    assert!(read(&catalog, "acme_os", "show words", "a 1").is_ok());
+    // The folder goes: what was read stays.
+    fs::remove_dir_all(folder.path()).unwrap();
+    catalog.reload();
     assert!(read(&catalog, "acme_os", "show words", "a 1").is_ok());
 }
 

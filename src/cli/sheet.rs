@@ -60,6 +60,10 @@ impl Sheet {
 
     /// CSV with a line of names.
     pub(super) fn csv(&self) -> String {
+        // A row of no cells would be written as one that is empty.
+        if self.names.is_empty() {
+            return String::new();
+        }
         let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
         let width = self.names.len();
         let padded = |row: &[String]| {

@@ -2,6 +2,8 @@
 
 use std::{
     fmt::Write as _,
+    fs,
+    io::{Read as _, stdin},
     path::{Path, PathBuf},
     process::ExitCode,
     time::{Duration, Instant},
@@ -118,12 +120,24 @@ pub(super) fn parse(settings: &Settings, what: &ParseWhat) -> ExitCode {
     }
 }
 
+/// What a device printed: bytes that are not UTF-8 are replaced, as they are in what the service reads itself.
+fn read_lossy(path: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let read = if path == Path::new("-") {
+        stdin().read_to_end(&mut bytes).map(drop)
+    } else {
+        fs::read(path).map(|read| bytes = read)
+    };
+    read.map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 fn parsed(settings: &Settings, what: &ParseWhat) -> Result<ParseResponse, String> {
     let (registry, catalog) = known(settings)?;
     let file = what.file.as_deref().unwrap_or(Path::new("-"));
     let template = what.template.as_deref().map(read_text).transpose()?;
     let mut body = json!({
-        "os": what.os, "command": what.command, "output": read_text(file)?, "template": template, "explain": what.explain
+        "os": what.os, "command": what.command, "output": read_lossy(file)?, "template": template, "explain": what.explain
     });
     if let Some(fields) = body.as_object_mut() {
         fields.retain(|_, value| !value.is_null());

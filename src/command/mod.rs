@@ -156,10 +156,12 @@ impl CheckedCommand {
         self.filtered_by
     }
 
-    /// True if it has no filter of any kind, not even one that only changes the form.
+    /// True if it has no filter of any kind, not even one that only changes the form; `no-more` is none.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.display == self.base
+        self.display.strip_prefix(&self.base).is_some_and(|filters| {
+            filters.split('|').all(|filter| ["", "no-more", "nomore"].contains(&filter.trim()))
+        })
     }
 
     /// True if the service has filters of its own to apply.

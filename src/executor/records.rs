@@ -13,8 +13,9 @@ use serde_json::Value;
 use super::pool::Pool;
 use crate::{
     allowance::Allowance,
-    catalog::{Catalog, Os, Parser, Reading},
+    catalog::{self, Catalog, Os, Parser, Reading},
     command::FilteredBy,
+    config_tree,
     outcome::CommandOutcome,
     plan::{Parse, PlannedCommand},
 };
@@ -39,20 +40,23 @@ impl Reader {
         }
     }
 
-    /// The templates there are.
+    /// The templates as they were read last.
     #[must_use]
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
     }
 
-    /// Runs `job` with the templates on a thread of its own; `None` if it panicked. `job` gets a clock to ask whether
+    /// Runs `job` with the templates as they are now on a thread of its own; `None` if it panicked. `job` gets a clock to ask whether
     /// it is late.
     pub async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Catalog, &dyn Fn() -> bool) -> T + Send + 'static,
     ) -> Option<T> {
         let catalog = Arc::clone(&self.catalog);
-        let limited = move || job(&catalog, &clock());
+        let limited = move || {
+            catalog.refresh();
+            job(&catalog, &clock())
+        };
         self.pool.run(limited).await
     }
 
@@ -68,6 +72,7 @@ impl Reader {
         let whole = outcome.whole.take();
         let Some(parse) = planned.parse.filter(|_| outcome.failure.is_none()) else { return };
         let started = Instant::now();
+        self.catalog.refresh();
         let reading = if outcome.truncated {
             refused(
                 "Parser not run: the output is cut off; the limits are SHOWRUNNER_MAX_OUTPUT_BYTES and SHOWRUNNER_MAX_REQUEST_OUTPUT_BYTES",
@@ -96,15 +101,23 @@ impl Reader {
         if asks_for_json(line) {
             return native(output);
         }
-        if parse.native {
-            return self.catalog.read_configuration(command.base(), output);
-        }
         let cut = command.filtered_by() == Some(FilteredBy::Device) && !parse.filtered;
-        if cut && self.catalog.parser_of(os, line, None).is_none() {
+        if cut && (parse.native || self.catalog.parser_of(os, line, None).is_none()) {
             return refused(
                 "Parser not run: the device filtered the output; ask for `filter_where: \"service\"` to parse all of it and \
                  filter the text, or for `parse_filtered: true` to parse what is left",
             );
+        }
+        if parse.native && config_tree::is_shown(command.base(), output) {
+            return catalog::read_tree(output);
+        }
+        if parse.native {
+            return refused(if command.is_whole() {
+                "Parser not available: this platform prints no structured output of its own; ask for `output_format: \"parsed\"` instead"
+            } else {
+                "Parser not run: a device's own structured output is asked for only without filters; leave them out, or ask for \
+                 `output_format: \"parsed\"`"
+            });
         }
         let base = (!cut).then(|| command.base());
         self.catalog.read(os, line, base, output, false, &clock())
@@ -140,16 +153,43 @@ fn asks_for_json(line: &str) -> bool {
 /// The device's own JSON.
 fn native(output: &str) -> Reading {
     let parser = Parser::without_template("native");
-    // Some print a line before it.
-    let start = output.find(['{', '[']).unwrap_or(0);
-    let parsed: Result<Value, _> = serde_json::from_str(output.get(start..).unwrap_or(output));
-    match parsed {
+    match json_of(output) {
         Ok(parsed) => Reading { parsed: Some(parsed), parser: Some(parser), ..Reading::default() },
         Err(error) => Reading {
             parser: Some(parser),
             ..refused(&format!("Parser failed: the device's answer is no JSON ({error})"))
         },
     }
+}
+
+/// The JSON in an output. Some devices print a line before it, and Junos says before or behind it which of its engines
+/// speaks: `{master}`.
+fn json_of(output: &str) -> serde_json::Result<Value> {
+    let mut start = 0;
+    for line in output.split_inclusive('\n') {
+        let begins = line.trim_start().starts_with(['{', '[']);
+        if begins && !is_engine(line) && !line.starts_with("[edit") {
+            break;
+        }
+        start += line.len();
+    }
+    let text = output.get(start..).filter(|text| !text.is_empty()).unwrap_or(output);
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    if let Some(Ok(value)) = values.next()
+        && text.get(values.byte_offset()..).is_some_and(is_engine)
+    {
+        return Ok(value);
+    }
+    serde_json::from_str(text)
+}
+
+/// `{master}`, `{primary:node0}`.
+fn is_engine(line: &str) -> bool {
+    let inside = line.trim().strip_prefix('{').and_then(|line| line.strip_suffix('}'));
+    inside.is_some_and(|word| {
+        !word.is_empty()
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_'))
+    })
 }
 
 fn refused(error: &str) -> Reading {
@@ -190,6 +230,17 @@ mod tests {
     fn the_devices_own_json_is_taken_as_it_is() {
         let reading = native("{\"a\": [1, \"2\"]}\n");
         assert_eq!(reading.parsed, Some(serde_json::json!({"a": [1, "2"]})));
+        for output in [
+            "{master:0}\n{\"a\": 1}\n",
+            "Load for five secs: {1}\n[edit]\n{\"a\": 1}\n",
+            "{\n\"a\" : 1\n}\n\n{master}\n",
+            "{\"a\": 1}\r\n{primary:node0}",
+        ] {
+            assert_eq!(native(output).parsed, Some(serde_json::json!({"a": 1})), "{output}");
+        }
+        for output in ["", "{\"a\": 1} more", "{\"a\": ", "{master}", "{\"a\": 1}\n{\"b\": 1}\n"] {
+            assert!(native(output).parsed.is_none(), "{output}");
+        }
         let reading = native("% Structured output not supported");
         assert!(
             reading.error.unwrap().starts_with("Parser failed: the device's answer is no JSON")

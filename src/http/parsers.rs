@@ -24,6 +24,13 @@ impl App {
         Os::new(given, self.registry.now().find(given).map(|platform| &**platform))
     }
 
+    /// Has the folder of own templates looked at, if it is time to: not by async code, which only asks what was read.
+    async fn refresh_templates(&self) {
+        if self.reader.catalog().is_stale() {
+            self.reader.run(|_, _| ()).await;
+        }
+    }
+
     fn knows(&self, given: &str) -> bool {
         self.registry.now().find(given).is_some() || self.reader.catalog().knows(&self.os(given))
     }
@@ -52,6 +59,7 @@ pub(super) async fn parse(
     app: Data<App>,
 ) -> Result<Json<ParseResponse>, ApiError> {
     let body = read_json(&request, body, &app).await?;
+    app.refresh_templates().await;
     let job = ParseJob::read(body, |os| app.knows(os)).map_err(|faults| app.invalid(faults))?;
     let (os, explain) = (app.os(&job.os), job.explain);
     let started = Instant::now();
@@ -102,6 +110,7 @@ pub(super) async fn parsers(
     let Ok(os) = query.map(|query| query.into_inner().os) else {
         return Err(wrong_query("query", "The one parameter here is `os`"));
     };
+    app.refresh_templates().await;
     if os.as_ref().is_some_and(|os| !app.knows(os)) {
         let msg = "Input should be the name of a known platform (GET /api/v1/platforms lists all)";
         return Err(wrong_query("os", msg));

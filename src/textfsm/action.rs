@@ -1,5 +1,9 @@
 //! What a rule does when it matches: `-> Continue.Record State`.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 /// What becomes of the line.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) enum LineAction {
@@ -38,11 +42,11 @@ impl Action {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        if !text.starts_with(char::is_whitespace) {
+        if !text.starts_with(is_space) {
             return Err(BAD);
         }
-        let text = text.trim_start();
-        let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        let text = text.trim_start_matches(is_space);
+        let (word, rest) = text.split_once(is_space).unwrap_or((text, ""));
         let operators = match word.split_once('.') {
             Some((line, record)) => line_action(line).zip(record_action(record)),
             None => match (line_action(word), record_action(word)) {
@@ -51,7 +55,7 @@ impl Action {
                 (None, None) => None,
             },
         };
-        let target = if operators.is_some() { rest.trim_start() } else { text };
+        let target = if operators.is_some() { rest.trim_start_matches(is_space) } else { text };
         let (line, record) = operators.unwrap_or_default();
         let quoted = target.len() >= 2 && target.starts_with('"') && target.ends_with('"');
         if !target.is_empty() && !quoted && !is_word(target) {
@@ -88,9 +92,16 @@ fn record_action(word: &str) -> Option<RecordAction> {
     })
 }
 
+/// True for what Python takes for a blank: four control characters more than Rust does.
+pub(super) fn is_space(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
+}
+
 /// True if a state can have this name, but for the words of actions.
 pub(super) fn is_word(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_')
+    #[expect(clippy::unwrap_used, reason = "a constant expression")]
+    static WORD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\A[\p{L}\p{N}_]+\z").unwrap());
+    WORD.is_match(text)
 }
 
 /// True if the word means an action and names no state.

@@ -2,134 +2,17 @@
 
 use super::{
     action::{LineAction, RecordAction},
+    bounds::{Limits, ParseError, unanswered},
     matcher::Unanswered,
     register::{Cell, Groups, Item, Register, Table},
     template::{Nested, Rule, State, Target, Template},
+    watch::{Late, Watch},
 };
 
-/// How many lines pass between two looks at the clock.
-const LINES_BETWEEN_LOOKS: usize = 256;
 /// An explanation longer than this is cut: it would be larger than the text.
 const MOST_STEPS: usize = 20_000;
 /// How much of a line an error shows, in characters.
 const MOST_SHOWN: usize = 200;
-
-/// The bounds of one run.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// The text, in bytes.
-    pub most_bytes: usize,
-    /// One line, in bytes.
-    pub most_line_bytes: usize,
-    /// Finished rows.
-    pub most_rows: usize,
-    /// Cells of all rows.
-    pub most_cells: usize,
-    /// Text of all cells, in bytes: values that are filled down or up are in every row.
-    pub most_row_bytes: usize,
-    /// Steps of the backtracking engine for one rule and line.
-    pub most_backtracks: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            most_bytes: 16 << 20,
-            most_line_bytes: 256 << 10,
-            most_rows: 1_000_000,
-            most_cells: 4_000_000,
-            most_row_bytes: 64 << 20,
-            most_backtracks: 1_000_000,
-        }
-    }
-}
-
-/// Why a text gave no records.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum ParseError {
-    /// An expression that looks around tried too many ways.
-    #[error("limit: the rule in line {rule} of the template gave up on line {line} of the output")]
-    Backtracks {
-        /// The template's line.
-        rule: usize,
-        /// The text's line, from 1.
-        line: usize,
-    },
-    /// The text is too long.
-    #[error("limit: the output has more than {most} bytes")]
-    InputSize {
-        /// The bound.
-        most: usize,
-    },
-    /// A line is too long.
-    #[error("limit: line {line} of the output has more than {most} bytes")]
-    LineLength {
-        /// From 1.
-        line: usize,
-        /// The bound.
-        most: usize,
-    },
-    /// A list with groups inside was matched without taking part: Python's library fails here too.
-    #[error(
-        "the rule in line {rule} of the template matched line {line} of the output without its list `{value}`"
-    )]
-    ListWithoutGroup {
-        /// The template's line.
-        rule: usize,
-        /// The text's line, from 1.
-        line: usize,
-        /// The value's name.
-        value: String,
-    },
-    /// An expression is too large to be compiled.
-    #[error("limit: an expression of state `{state}` is too large")]
-    PatternSize {
-        /// The state's name.
-        state: String,
-    },
-    /// The template says that it does not know such a line.
-    #[error("the template does not know line {line} of the output: `{text}` (rule in line {rule}{})", said(message.as_deref()))]
-    Refused {
-        /// The template's line.
-        rule: usize,
-        /// The text's line, from 1.
-        line: usize,
-        /// That line, cut to 200 characters.
-        text: String,
-        /// The template's own word.
-        message: Option<String>,
-    },
-    /// The rows have too much text.
-    #[error("limit: records of more than {most} bytes")]
-    RowBytes {
-        /// The bound.
-        most: usize,
-    },
-    /// Too many rows.
-    #[error("limit: more than {most} records")]
-    Rows {
-        /// The bound.
-        most: usize,
-    },
-    /// It took too long.
-    #[error("limit: not done in time, at line {line} of the output")]
-    Time {
-        /// From 1.
-        line: usize,
-    },
-}
-
-impl ParseError {
-    /// True if a bound of ours was hit, false if the template and the text do not fit.
-    #[must_use]
-    pub fn is_limit(&self) -> bool {
-        !matches!(self, Self::ListWithoutGroup { .. } | Self::Refused { .. })
-    }
-}
-
-fn said(message: Option<&str>) -> String {
-    message.map(|message| format!(", which says {message}")).unwrap_or_default()
-}
 
 /// A rule that matched a line, for an explanation.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -159,15 +42,21 @@ impl Template {
             return Err(ParseError::InputSize { most: limits.most_bytes });
         }
         let registers = self.values.iter().map(|value| Register::new(&value.options)).collect();
-        let mut run =
-            Run { template: self, limits, registers, rows: Vec::new(), row_bytes: 0, steps };
+        let mut run = Run {
+            template: self,
+            limits,
+            watch: Watch::new(is_late, &self.memory),
+            registers,
+            rows: Vec::new(),
+            row_bytes: 0,
+            steps,
+        };
         let mut at = Target::State(self.start);
+        let mut last = 0;
         for (line, number) in lines(text).zip(1..) {
             let Target::State(index) = at else { break };
             let Some(state) = self.states.get(index) else { break };
-            if number % LINES_BETWEEN_LOOKS == 0 && is_late() {
-                return Err(ParseError::Time { line: number });
-            }
+            last = number;
             if line.len() > limits.most_line_bytes {
                 return Err(ParseError::LineLength { line: number, most: limits.most_line_bytes });
             }
@@ -176,7 +65,7 @@ impl Template {
             }
         }
         if at != Target::End && !self.silent_end {
-            run.record()?;
+            run.record(last)?;
         }
         let header = self.values.iter().map(|value| value.name.clone()).collect();
         Ok(Table { header, rows: run.rows })
@@ -186,9 +75,10 @@ impl Template {
 struct Run<'t, 's> {
     template: &'t Template,
     limits: &'t Limits,
+    watch: Watch<'s>,
     registers: Vec<Register<'t>>,
     rows: Vec<Vec<Cell>>,
-    /// Text of all rows.
+    /// Text of all rows and of the lists being filled.
     row_bytes: usize,
     steps: Option<&'s mut Vec<Step>>,
 }
@@ -201,20 +91,20 @@ impl Run<'_, '_> {
         line: &str,
         number: usize,
     ) -> Result<Option<Target>, ParseError> {
-        let too_large = || ParseError::PatternSize { state: state.name.clone() };
         let expressions = state.rules.iter().map(|rule| &rule.expression);
-        let verdict = state.matchers.ask(line, expressions).map_err(|_large| too_large())?;
+        let verdict = state.matchers.ask(line, expressions, &self.watch);
+        let verdict = verdict.map_err(|why| unanswered(why, &state.name, 0, number))?;
         for (index, rule) in state.rules.iter().enumerate() {
             let found = match verdict.of(index) {
                 Some(false) => continue,
                 // Nothing to look for in the line: that it matches is all.
                 Some(true) if rule.groups.is_empty() => Ok(Some(Vec::new())),
-                _ => rule.expression.spans(line, &rule.groups, self.limits.most_backtracks),
+                _ => {
+                    let most = self.limits.most_backtracks;
+                    rule.expression.spans(line, &rule.groups, most, &self.watch)
+                }
             };
-            let found = found.map_err(|unanswered| match unanswered {
-                Unanswered::Backtracks => ParseError::Backtracks { rule: rule.line, line: number },
-                Unanswered::TooLarge => too_large(),
-            })?;
+            let found = found.map_err(|why| unanswered(why, &state.name, rule.line, number))?;
             let Some(spans) = found else { continue };
             if let Some(steps) = self.steps.as_mut().filter(|steps| steps.len() < MOST_STEPS) {
                 steps.push(Step { line: number, state: state.name.clone(), rule: rule.line });
@@ -229,7 +119,7 @@ impl Run<'_, '_> {
                 RecordAction::ClearAll => {
                     self.registers.iter_mut().for_each(Register::clear_all);
                 }
-                RecordAction::Record => self.record()?,
+                RecordAction::Record => self.record(number)?,
             }
             match &rule.action {
                 LineAction::Continue => {}
@@ -266,15 +156,13 @@ impl Run<'_, '_> {
                 return Err(ParseError::ListWithoutGroup { rule: rule.line, line, value });
             }
             (Some(nested), Some(text)) => nested
-                .groups(text, self.limits.most_backtracks)
-                .map_err(|unanswered| match unanswered {
-                    Unanswered::Backtracks => ParseError::Backtracks { rule: rule.line, line },
-                    Unanswered::TooLarge => {
-                        ParseError::PatternSize { state: declared.name.clone() }
-                    }
-                })?,
+                .groups(text, self.limits.most_backtracks, &self.watch)
+                .map_err(|why| unanswered(why, &declared.name, rule.line, line))?,
         };
-        register.assign(text, groups);
+        self.row_bytes += register.assign(text, groups);
+        if self.row_bytes > self.limits.most_row_bytes {
+            return Err(ParseError::RowBytes { most: self.limits.most_row_bytes });
+        }
         if register.fills_up() {
             for row in self.rows.iter_mut().rev() {
                 let Some(cell) = row.get_mut(value) else { break };
@@ -292,7 +180,9 @@ impl Run<'_, '_> {
     }
 
     /// Puts the row into the table, unless something required is missing or there is nothing in it.
-    fn record(&mut self) -> Result<(), ParseError> {
+    fn record(&mut self, line: usize) -> Result<(), ParseError> {
+        let items: usize = self.registers.iter().map(Register::items).sum();
+        self.watch.note(1 + (items as u64 >> 4)).map_err(|Late| ParseError::Time { line })?;
         for register in &mut self.registers {
             if !register.settle() {
                 self.clear();
@@ -323,11 +213,16 @@ impl Run<'_, '_> {
 
 impl Nested {
     /// The named groups in what the list's group matched; `None` if there are none or it does not match alone.
-    fn groups(&self, text: &str, most_backtracks: usize) -> Result<Option<Groups>, Unanswered> {
+    fn groups(
+        &self,
+        text: &str,
+        most_backtracks: usize,
+        watch: &Watch,
+    ) -> Result<Option<Groups>, Unanswered> {
         if self.names.is_empty() {
             return Ok(None);
         }
-        let spans = self.expression.spans(text, &self.numbers, most_backtracks)?;
+        let spans = self.expression.spans(text, &self.numbers, most_backtracks, watch)?;
         Ok(spans.map(|spans| {
             let matched = spans
                 .into_iter()

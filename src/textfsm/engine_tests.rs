@@ -223,14 +223,64 @@ fn every_bound_is_an_error_with_a_name() {
     let error = down.read(&text, &limits, &|| false, None).unwrap_err();
     assert_eq!(error, ParseError::RowBytes { most: 1000 });
     let limits = Limits::default();
-    let error = template.read(&"\n".repeat(300), &limits, &|| true, None).unwrap_err();
-    assert_eq!(error, ParseError::Time { line: 256 });
+    let error = template.read(&"\n".repeat(200_000), &limits, &|| true, None).unwrap_err();
+    assert!(matches!(error, ParseError::Time { .. }), "{error}");
     let looks = Template::parse("Value A (a)\n\nStart\n ^((a+)\\2?)+(?!x);${A}\n").unwrap();
     let error = looks.read(&"a".repeat(40), &limits, &|| false, None).unwrap_err();
     assert_eq!(error, ParseError::Backtracks { rule: 4, line: 1 });
     let large = Template::parse("Value A (a)\n\nStart\n ^((x{500}){500}){500}${A}\n").unwrap();
     let error = large.read("x", &limits, &|| false, None).unwrap_err();
     assert_eq!(error, ParseError::PatternSize { state: "Start".to_owned() });
+}
+
+/// One search cannot be interrupted, so that its size is bounded; where the backtracking engine goes on without giving
+/// anything up, the clock ends it.
+#[test]
+fn one_line_is_not_searched_for_longer_than_a_run_may_take() {
+    let error = |rules: &str, text: &str, late: bool| {
+        let template = format!(
+            "Value A (a)\nValue List,Filldown L (\\S+)\nValue Required N (n)\n\nStart\n{rules}"
+        );
+        let template = Template::parse(&template).unwrap();
+        template.read(text, &Limits::default(), &|| late, None).unwrap_err()
+    };
+    let line = ParseError::LineForRule { rule: 6, line: 1 };
+    let nested = "[ab]{0,200}a[ab]{0,200}";
+    for (rule, text, want) in [
+        (format!(" ^(?:{nested}){{10}}c${{A}}\n"), "ab".repeat(100_000), line.clone()),
+        (format!(" ^(?:{nested}){{10}}c(?=${{A}})\n"), "ab".repeat(100_000), line),
+        (
+            " ^(?:(?:[ab]?){1000}){200}${A}\n".to_owned(),
+            "ab".to_owned(),
+            ParseError::PatternSize { state: "Start".to_owned() },
+        ),
+    ] {
+        assert_eq!(error(&rule, &text, false), want, "{rule}");
+    }
+    for (rule, text) in [
+        (" ^(?:(?=.*x)a)*b\n", "a".repeat(200_000) + "x"),
+        (" ^(?:a|b)*?(?>(?:(?=a*)a)*)y\n", "a".repeat(100_000)),
+        (" ^(?:(?=(?:(?=.*x)a)*)a)*b\n", "a".repeat(50_000) + "x"),
+    ] {
+        assert_eq!(error(rule, &text, true), ParseError::Time { line: 1 }, "{rule}");
+    }
+    // A list that grows and is looked at again and again for a row that never is.
+    let grows = " ^${L} -> Continue.Record\n";
+    let late = error(grows, &"x\n".repeat(100_000), true);
+    assert!(matches!(late, ParseError::Time { .. }), "{late}");
+    let error = error(&" ^${L} -> Continue\n".repeat(100), &"x\n".repeat(100_000), false);
+    assert_eq!(error, ParseError::RowBytes { most: 64 << 20 });
+}
+
+#[test]
+fn what_all_automata_of_a_template_take_is_bounded() {
+    let state = |n| format!("S{n}\n ^\\w{{300}}x\n ^. -> S{}\n\n", n + 1);
+    let states = (0..300).map(state).collect::<Vec<_>>().concat();
+    let text = format!("Value A (a)\n\nStart\n ^. -> S0\n\n{states}S300\n");
+    let template = Template::parse(&text).unwrap();
+    assert!(read(&text, &"x\n".repeat(400)).is_ok(), "lines of ASCII take little");
+    let error = template.read(&"\u{e9}\n".repeat(400), &Limits::default(), &|| false, None);
+    assert!(matches!(error, Err(ParseError::PatternSize { .. })), "{error:?}");
 }
 
 #[test]

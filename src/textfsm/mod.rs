@@ -5,11 +5,13 @@
 //! files or clocks. Source of the semantics: the behaviour of textfsm 2.1.0.
 
 mod action;
+mod bounds;
 mod engine;
 pub(crate) mod matcher;
 pub(crate) mod pattern;
 mod register;
 mod template;
+mod watch;
 
 #[cfg(test)]
 mod engine_tests;
@@ -17,7 +19,8 @@ mod engine_tests;
 mod template_tests;
 
 pub use self::{
-    engine::{Limits, ParseError, Step},
+    bounds::{Limits, ParseError},
+    engine::Step,
     register::{Cell, Item, Table},
     template::{Field, Template, TemplateError},
 };

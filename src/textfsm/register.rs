@@ -10,23 +10,25 @@ pub enum Cell {
 }
 
 impl Cell {
-    /// Its text and the text of its items, in bytes.
+    /// Its text in bytes, or what its items take.
     pub(super) fn text_bytes(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
-            Self::List(items) => items.iter().map(Item::text_bytes).sum(),
+            Self::List(items) => items.iter().map(Item::bytes).sum(),
         }
     }
 }
 
 impl Item {
-    fn text_bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
+        /// Besides the text.
+        const ITEM: usize = 48;
         match self {
-            Self::None => 0,
-            Self::Text(text) => text.len(),
+            Self::None => ITEM,
+            Self::Text(text) => ITEM + text.len(),
             Self::Groups(groups) => groups
                 .iter()
-                .map(|(name, text)| name.len() + text.as_ref().map_or(0, String::len))
+                .map(|(name, text)| 2 * ITEM + name.len() + text.as_ref().map_or(0, String::len))
                 .sum(),
         }
     }
@@ -113,19 +115,29 @@ impl<'t> Register<'t> {
         Self { options, held: Held::None, remembered: Held::None, list: Vec::new() }
     }
 
-    /// Puts in what a group matched. `groups` are those inside it, of a list.
-    pub(super) fn assign(&mut self, text: Option<&str>, groups: Option<Groups>) {
+    /// Puts in what a group matched. `groups` are those inside it, of a list. Returns what a list's new item takes, in
+    /// bytes.
+    pub(super) fn assign(&mut self, text: Option<&str>, groups: Option<Groups>) -> usize {
         self.held = text.map_or(Held::None, |text| Held::Text(text.to_owned()));
         if self.has(ValueOption::Filldown) {
             self.remembered = self.held.clone();
         }
         if self.has(ValueOption::List) {
-            self.list.push(match (groups, text) {
+            let item = match (groups, text) {
                 (Some(groups), _) => Item::Groups(groups),
                 (None, Some(text)) => Item::Text(text.to_owned()),
                 (None, None) => Item::None,
-            });
+            };
+            let bytes = item.bytes();
+            self.list.push(item);
+            return bytes;
         }
+        0
+    }
+
+    /// How many items its list has.
+    pub(super) fn items(&self) -> usize {
+        self.list.len()
     }
 
     /// True if what was assigned goes up into rows that lack it.

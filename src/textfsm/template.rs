@@ -5,13 +5,17 @@
 use std::collections::HashMap;
 
 use super::{
-    action::{self, Action, LineAction, RecordAction},
+    action::{self, Action, LineAction, RecordAction, is_space},
     matcher::{Expression, Matchers},
     register::ValueOption,
+    watch::Memory,
 };
 
 /// The longest name of a value or a state, in characters.
 const LONGEST_NAME: usize = 48;
+
+/// The text of all expressions, in bytes, with the values' put in for their names.
+const MOST_EXPRESSION_BYTES: usize = 4 << 20;
 
 /// What is wrong with a template.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -37,6 +41,7 @@ pub struct Template {
     pub(super) start: usize,
     /// An `EOF` state is declared: no row of its own accord at the end.
     pub(super) silent_end: bool,
+    pub(super) memory: Memory,
 }
 
 /// A value as a record's field.
@@ -103,8 +108,11 @@ impl Template {
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         // As Python's text files: all line ends are one.
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
-        let mut lines =
-            text.lines().map(str::trim_end).zip(1..).map(|(line, number)| (number, line));
+        let mut lines = text
+            .lines()
+            .map(|line| line.trim_end_matches(is_space))
+            .zip(1..)
+            .map(|(line, number)| (number, line));
         let mut draft = Draft::default();
         draft.read_values(&mut lines)?;
         while draft.read_state(&mut lines)? {}
@@ -130,6 +138,7 @@ struct Draft {
     /// The expression of each value, with its name in it.
     expressions: HashMap<String, String>,
     states: Vec<(String, Vec<Leading>)>,
+    expression_bytes: usize,
 }
 
 impl Draft {
@@ -231,19 +240,25 @@ impl Draft {
                     "a rule begins with one or two blanks (or a tab) and `^`",
                 ));
             }
-            let rule = self.read_rule(number, line.trim());
+            let rule = self.read_rule(number, line.trim_matches(is_space));
             rules.push(rule.map_err(|reason| TemplateError::new(number, reason))?);
         }
         self.states.push((name.to_owned(), rules));
         Ok(true)
     }
 
-    fn read_rule(&self, number: usize, line: &str) -> Result<Leading, String> {
+    fn read_rule(&mut self, number: usize, line: &str) -> Result<Leading, String> {
         let (matches, action) = match last_arrow(line) {
             Some((matches, action)) => (matches, Action::parse(action)?),
             None => (line, Action::default()),
         };
         let source = self.substitute(matches)?;
+        self.expression_bytes += source.len();
+        if self.expression_bytes > MOST_EXPRESSION_BYTES {
+            return Err(format!(
+                "all expressions together have more than {MOST_EXPRESSION_BYTES} bytes"
+            ));
+        }
         let (expression, read) =
             Expression::new(&source).map_err(|error| format!("the expression: {error}"))?;
         let mut groups = Vec::new();
@@ -325,22 +340,24 @@ impl Draft {
                 };
                 resolved.push(rule);
             }
-            states.push(State { name, rules: resolved, matchers: Matchers::default() });
+            let matchers = Matchers::new(resolved.iter().map(|rule| &rule.expression));
+            states.push(State { name, rules: resolved, matchers });
         }
         let start = names.iter().position(|name| name == "Start").unwrap_or(0);
-        Ok(Template { values: self.values, states, start, silent_end })
+        let memory = Memory::default();
+        Ok(Template { values: self.values, states, start, silent_end, memory })
     }
 }
 
 fn is_comment(line: &str) -> bool {
-    line.trim_start().starts_with('#')
+    line.trim_start_matches(is_space).starts_with('#')
 }
 
 /// The line before and behind its last ` ->`.
 fn last_arrow(line: &str) -> Option<(&str, &str)> {
     line.rmatch_indices("->").find_map(|(at, _)| {
         let (before, behind) = (line.get(..at)?, line.get(at + 2..)?);
-        let blank = before.chars().next_back().filter(|c| c.is_whitespace())?;
+        let blank = before.chars().next_back().filter(|c| is_space(*c))?;
         Some((before.strip_suffix(blank)?, behind))
     })
 }

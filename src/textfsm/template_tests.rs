@@ -24,6 +24,7 @@ fn what_python_refuses_is_refused_with_line_and_reason() {
         ("Value A (a))\n", "line 1: the expression of `A`: unbalanced parenthesis at character 4"),
         ("Value A ([z-a])\n", "line 1: the expression of `A`: bad character range at character 6"),
         ("{H}Start Two\n ^a\n", "line 4: invalid state name `Start Two`"),
+        ("{H}\u{903}x\n ^a\n", "line 4: invalid state name `\u{903}x`"),
         ("{H}Record\n ^a\n", "line 4: invalid state name `Record`"),
         ("{H} ^a\n", "line 4: invalid state name ` ^a`"),
         ("{H}Start\n\nStart\n", "line 6: duplicate state name `Start`"),
@@ -63,6 +64,12 @@ fn what_python_refuses_is_refused_with_line_and_reason() {
     let long_value = format!("Value {long} (a)\n");
     assert!(refusal(&long_value).contains("longer than 48 characters"));
     assert!(refusal(&format!("{HEAD}{long}\n ^a\n")).contains("invalid state name"));
+    // Small as it is written, not as it is meant.
+    let swollen = format!("Value A ({})\n\nStart\n{}", "a".repeat(9_000), " ^${A}\n".repeat(500));
+    assert_eq!(
+        refusal(&swollen),
+        "line 469: all expressions together have more than 4194304 bytes"
+    );
 }
 
 #[test]
@@ -75,6 +82,8 @@ fn what_python_takes_is_taken() {
         "Value A (a)\n\nStart\n ^x -> y -> Record\n ^\\$$ -> Clearall\n ^-> -> Continue.Clear\n",
         "\nStart\n ^a$\n",
         "Value A (a)\n\nStart\n ^a(?P<free>b)\n",
+        // What Python takes for a blank.
+        "Value A (a)\n\u{1c}\nStart\u{1f}\n\t^${A}\u{1d}->\u{1e}Record\u{1c}\n\u{1c}\u{a0}# note\n",
         "Value A (a)\n\nStart\nTwo\n".replace("Start\nTwo", "Start\n\nTwo").as_str(),
     ] {
         Template::parse(text).unwrap();

@@ -614,7 +614,7 @@ fn check_one(
             wanted && (native.starts_with('|') || !is_configuration(command.base()))
         });
         match native {
-            Some(native) => check_text(&format!("{} {native}", command.line().as_str())),
+            Some(native) => check_text(&format!("{} {native}", command.base())),
             None => Ok(command),
         }
     });

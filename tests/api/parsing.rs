@@ -176,6 +176,23 @@ async fn the_devices_own_json_is_asked_for_and_given_as_records() {
         "{tree:?}"
     );
     assert!(commands[1]["parse_error"].as_str().unwrap().contains("prints no structured output"));
+    let filtered = json!({
+        "devices": [entry(&device, "ios")], "commands": ["show running-config | section interface"], "output_format": "native"
+    });
+    let (_, answer) = service.execute(&filtered).await;
+    let error = answer["results"][0]["commands"][0]["parse_error"].as_str().unwrap();
+    assert!(error.starts_with("Parser not run: the device filtered the output;"), "{error}");
+    // The pager's filter is none; any other keeps the JSON from being asked for.
+    let device = faulty("arista_eos", &[]).await;
+    let body = json!({
+        "devices": [entry(&device, "eos")], "commands": ["show version | no-more", "show version | include Arista"],
+        "output_format": "native", "filter_where": "service"
+    });
+    let (_, answer) = service.execute(&body).await;
+    let commands = &answer["results"][0]["commands"];
+    assert_eq!(commands[0]["parsed"]["version"], "4.30.1F", "{commands}");
+    let error = commands[1]["parse_error"].as_str().unwrap();
+    assert!(error.contains("only without filters"), "{error}");
 }
 
 #[tokio::test]

@@ -299,6 +299,13 @@ fn parse_reads_a_file_and_standard_input() {
         "inlet   24 C\noutlet  39 C\n",
     );
     assert_eq!(good(&own), "sensor,celsius\ninlet,24\noutlet,39\n");
+    let latin = folder.path().join("latin.txt");
+    fs::write(&latin, b"inl\xe9t   24 C\n").unwrap();
+    let replaced =
+        bare().args(["parse", "-o", "csv", "--template"]).arg(&path).arg(&latin).output();
+    assert_eq!(good(&replaced.unwrap()), "sensor,celsius\ninl\u{fffd}t,24\n");
+    let nothing = with_input(bare().args(["parse", "-o", "csv", "--template"]).arg(&path), "");
+    assert_eq!(good(&nothing).trim(), "");
     let unknown = with_input(bare().args(["parse", "--os", "ios", "--command", "show x"]), output);
     assert_eq!(unknown.status.code(), Some(3));
     assert!(text(&unknown.stderr).starts_with("showrunner: "));

@@ -344,7 +344,12 @@ impl Reader {
         if !self.take(')') {
             return Err(self.error("missing ), unterminated subpattern"));
         }
-        Ok(Node::Condition { group, yes: Box::new(yes), no: Box::new(no) })
+        let no = Box::new(no);
+        // A group that is not closed yet has not matched.
+        if self.open.contains(&group) {
+            return Ok(Node::Group { number: None, flags: Flags::default(), node: no });
+        }
+        Ok(Node::Condition { group, yes: Box::new(yes), no })
     }
 
     /// `flags:` of a group; flags for the whole expression cannot be, as a rule begins with `^`.

@@ -1,5 +1,7 @@
 //! What a regular expression means.
 
+use super::writer::Script;
+
 /// A regular expression or a part of one.
 #[derive(Clone, Debug)]
 pub(crate) enum Node {
@@ -70,6 +72,40 @@ pub(crate) struct Flags {
 }
 
 impl Node {
+    /// How many places an automaton for it has, repetitions written out.
+    pub(crate) fn places(&self) -> u64 {
+        self.sum(&|_| 1)
+    }
+
+    /// What an automaton for it takes in memory, in bytes and roughly.
+    pub(crate) fn bytes(&self, script: Script) -> u64 {
+        self.sum(&|leaf| match (script, leaf) {
+            (Script::Ascii, _) | (_, Self::Literal(_)) => 100,
+            (Script::Unicode, Self::Class { items, .. }) => {
+                items.iter().map(|item| item.bytes()).max().unwrap_or(0)
+            }
+            (Script::Unicode, _) => 1_000,
+        })
+    }
+
+    /// The sum of what `of` says of each leaf, as often as it is repeated.
+    fn sum(&self, of: &impl Fn(&Self) -> u64) -> u64 {
+        let all =
+            |nodes: &[Self]| nodes.iter().fold(0_u64, |sum, node| sum.saturating_add(node.sum(of)));
+        match self {
+            Self::Sequence(nodes) | Self::Alternatives(nodes) => all(nodes).saturating_add(1),
+            Self::Group { node, .. } | Self::Look { node, .. } | Self::Atomic(node) => {
+                node.sum(of).saturating_add(1)
+            }
+            Self::Repeat { least, most, node, .. } => {
+                let times = most.unwrap_or_else(|| least.saturating_add(1)).max(1);
+                node.sum(of).saturating_add(1).saturating_mul(u64::from(times))
+            }
+            Self::Condition { yes, no, .. } => yes.sum(of).saturating_add(no.sum(of)),
+            leaf => of(leaf),
+        }
+    }
+
     /// The fewest and the most characters it takes; `None` is without bound. `groups` holds those of groups.
     pub(super) fn width(&self, groups: &[(u64, Option<u64>)]) -> (u64, Option<u64>) {
         match self {
@@ -96,6 +132,18 @@ impl Node {
             Self::Condition { yes, no, .. } => {
                 either([yes.width(groups), no.width(groups)].into_iter())
             }
+        }
+    }
+}
+
+impl ClassItem {
+    /// What it takes in an automaton for all of Unicode.
+    fn bytes(self) -> u64 {
+        match self {
+            Self::Range(..) => 1_000,
+            Self::Kind { kind: Kind::Space, .. } => 2_000,
+            Self::Kind { kind: Kind::Digit, .. } => 5_000,
+            Self::Kind { kind: Kind::Word, .. } => 48_000,
         }
     }
 }

@@ -1,0 +1,298 @@
+//! A configuration as a tree: each line with those that belong beneath it.
+//!
+//! Two kinds of writing: by indentation (IOS, NX-OS, EOS, VRP, `FortiOS` …) and by braces (Junos, `VyOS`). Which one it
+//! is shows in the text. Separators and comments are left out; every other line is there once, in its place.
+
+#[cfg(test)]
+mod tests;
+
+/// Lines nested deeper than this stay at this depth.
+const DEEPEST: usize = 64;
+/// A banner or a text of more lines ends elsewhere than it seems.
+const MOST_TEXT_LINES: usize = 400;
+
+/// A line of a configuration and what stands beneath it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Section {
+    /// Without indentation and without brace or semicolon.
+    pub line: String,
+    /// In the configuration's order.
+    pub children: Vec<Section>,
+}
+
+/// Why a text is no configuration.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum TreeError {
+    /// There is nothing in it.
+    #[error("the output holds no configuration")]
+    Empty,
+    /// A closing brace too many.
+    #[error("line {line} of the output closes a section that was not opened")]
+    NotOpened {
+        /// From 1.
+        line: usize,
+    },
+    /// The text ends inside a section.
+    #[error("the output ends inside the section `{section}`")]
+    NotClosed {
+        /// The line that opened it.
+        section: String,
+    },
+}
+
+/// True if the command shows a configuration: `show running-config`, `display current-configuration`, shortened too.
+#[must_use]
+pub fn is_configuration(command: &str) -> bool {
+    const SHOWN: [(&str, usize); 8] = [
+        ("running-config", 3),
+        ("startup-config", 4),
+        ("configuration", 4),
+        ("current-configuration", 3),
+        ("saved-configuration", 4),
+        ("full-configuration", 4),
+        ("candidate-config", 4),
+        ("run-config", 5),
+    ];
+    /// About configurations, but none: tables and differences.
+    const ABOUT: [&str; 8] =
+        ["sessions", "history", "list", "locks", "diffs", "differences", "status", "summary"];
+    let words: Vec<String> = command.split_whitespace().map(str::to_ascii_lowercase).collect();
+    let is_about = |word: &String| {
+        word.len() >= 3 && ABOUT.iter().any(|about| about.starts_with(word.as_str()))
+    };
+    if words.iter().skip(2).any(is_about) {
+        return false;
+    }
+    match words.as_slice() {
+        // All of FortiOS' configuration.
+        [verb] => verb == "show",
+        [admin, what] if admin == "admin" => what == "display-config",
+        [verb, what, ..] => {
+            let reads = ["show", "display"]
+                .iter()
+                .any(|full| verb.len() >= 2 && full.starts_with(verb.as_str()));
+            reads
+                && SHOWN
+                    .iter()
+                    .any(|(full, least)| what.len() >= *least && full.starts_with(what.as_str()))
+        }
+        [] => false,
+    }
+}
+
+/// True if the output is a configuration: the command says so, or it is what `FortiOS` shows of a part of its configuration.
+#[must_use]
+pub fn is_shown(command: &str, output: &str) -> bool {
+    let lines = || output.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    let is_show =
+        command.split_whitespace().next().is_some_and(|verb| verb.eq_ignore_ascii_case("show"));
+    is_configuration(command)
+        || (is_show
+            && lines().next().is_some_and(|line| line.starts_with("config "))
+            && lines().next_back() == Some("end"))
+}
+
+/// Reads a configuration.
+///
+/// # Errors
+/// The text is empty, or its braces do not match.
+pub fn read(text: &str) -> Result<Vec<Section>, TreeError> {
+    let opens = text.lines().any(|line| line.trim_end().ends_with('{'));
+    let closes = text.lines().any(|line| line.trim() == "}");
+    // Only the other kind of writing has these; a banner or a script of it may have braces.
+    let separated = text.lines().any(|line| line.starts_with('!'));
+    let tree = if opens && closes && !separated { braced(text)? } else { indented(text) };
+    if tree.is_empty() { Err(TreeError::Empty) } else { Ok(tree) }
+}
+
+/// Sections that are still open, the outermost first.
+struct Open {
+    done: Vec<Section>,
+    /// Each with how far it stands in.
+    stack: Vec<(usize, Section)>,
+}
+
+impl Open {
+    fn close(&mut self) {
+        if let Some((_, section)) = self.stack.pop() {
+            self.add(section);
+        }
+    }
+
+    fn add(&mut self, section: Section) {
+        match self.stack.last_mut() {
+            Some((_, parent)) => parent.children.push(section),
+            None => self.done.push(section),
+        }
+    }
+}
+
+fn indented(text: &str) -> Vec<Section> {
+    let mut open = Open { done: Vec::new(), stack: Vec::new() };
+    let lines: Vec<&str> = text.lines().collect();
+    // FortiOS goes on in the next lines with a text that is not ended: certificates, scripts, messages.
+    let has_long_texts =
+        lines.contains(&"end") && lines.iter().any(|line| line.starts_with("config "));
+    let mut rest = lines.as_slice();
+    while let [line, behind @ ..] = rest {
+        rest = behind;
+        let words = line.trim();
+        if words.is_empty() || words.starts_with(['!', '#']) {
+            continue;
+        }
+        let depth = line.len() - line.trim_start().len();
+        // The line that ends a certificate stands in further than the certificate.
+        let certificate = (words == "quit")
+            .then(|| {
+                open.stack.iter().rposition(|(_, above)| above.line.starts_with("certificate "))
+            })
+            .flatten();
+        while open.stack.last().is_some_and(|(above, _)| *above >= depth)
+            || open.stack.len() >= DEEPEST
+            || certificate.is_some_and(|at| open.stack.len() > at + 1)
+        {
+            open.close();
+        }
+        let mut section = Section { line: words.to_owned(), children: Vec::new() };
+        // What a banner or a long text says is no configuration.
+        let long = || (has_long_texts && is_text_open(words)).then(|| text_lines(rest)).flatten();
+        if let Some(said) = banner_end(words).map(|end| banner_lines(rest, &end)).or_else(long) {
+            let (said, behind) = rest.split_at(said);
+            let line = |line: &&str| Section { line: (*line).to_owned(), children: Vec::new() };
+            section.children.extend(said.iter().map(line));
+            rest = behind;
+        }
+        open.stack.push((depth, section));
+    }
+    while !open.stack.is_empty() {
+        open.close();
+    }
+    open.done
+}
+
+/// How a banner ends.
+enum BannerEnd {
+    /// With this line.
+    Line(&'static str),
+    /// With this behind a line's text.
+    Mark(String),
+}
+
+/// What ends a banner that begins in this line and does not end in it.
+fn banner_end(line: &str) -> Option<BannerEnd> {
+    let mut words = line.split_whitespace();
+    let (first, which) = (words.next()?, words.next());
+    let text = match first {
+        "banner" => line.splitn(3, char::is_whitespace).nth(2),
+        "header" => {
+            let text = line.splitn(3, char::is_whitespace).nth(2)?;
+            Some(text.strip_prefix("information ").unwrap_or(text))
+        }
+        _ => return None,
+    };
+    // EOS: the banner's text follows, ended by a word of its own.
+    let Some(text) = text else { return which.map(|_| BannerEnd::Line("EOF")) };
+    let marks = if text.starts_with('^') { 2 } else { 1 };
+    let mark: String = text.chars().take(marks).collect();
+    let behind = text.strip_prefix(mark.as_str())?;
+    // A word is no mark: `banner message-of-the-day enabled`.
+    let is_mark = !mark.is_empty() && !mark.starts_with(char::is_alphanumeric);
+    (is_mark && !behind.contains(mark.as_str())).then_some(BannerEnd::Mark(mark))
+}
+
+/// How many lines a banner has, its end included: the first line with its mark behind the text, or anywhere, or all.
+fn banner_lines(lines: &[&str], end: &BannerEnd) -> usize {
+    let at = match end {
+        BannerEnd::Line(end) => lines.iter().position(|line| line.trim() == *end),
+        BannerEnd::Mark(mark) => {
+            let last = |line: &&str| line.trim_end().ends_with(mark.as_str());
+            lines
+                .iter()
+                .take(MOST_TEXT_LINES)
+                .position(last)
+                .or_else(|| lines.iter().position(|line| line.contains(mark.as_str())))
+        }
+    };
+    at.map_or(lines.len(), |at| at + 1)
+}
+
+/// True for `set comment "first line`: a text that goes on in the next line.
+fn is_text_open(line: &str) -> bool {
+    line.starts_with("set ") && has_odd_quotes(line)
+}
+
+/// How many lines a text that is open goes on for, if it ends soon.
+fn text_lines(lines: &[&str]) -> Option<usize> {
+    let end = lines.iter().take(MOST_TEXT_LINES).position(|line| has_odd_quotes(line));
+    end.map(|at| at + 1)
+}
+
+fn has_odd_quotes(line: &str) -> bool {
+    let mut is_escaped = false;
+    let quotes = line.bytes().filter(|byte| {
+        let is_quote = *byte == b'"' && !is_escaped;
+        is_escaped = *byte == b'\\' && !is_escaped;
+        is_quote
+    });
+    quotes.count() % 2 == 1
+}
+
+fn braced(text: &str) -> Result<Vec<Section>, TreeError> {
+    let mut open = Open { done: Vec::new(), stack: Vec::new() };
+    let mut in_comment = false;
+    // Sections beyond the deepest are closed by as many braces.
+    let mut beyond = 0;
+    for (line, number) in text.lines().map(str::trim).zip(1..) {
+        let mut line = line;
+        if in_comment || line.starts_with("/*") {
+            let Some((_, behind)) = line.split_once("*/") else {
+                in_comment = true;
+                continue;
+            };
+            in_comment = false;
+            line = behind.trim();
+        }
+        let line = without_remark(line);
+        if line.is_empty() || line.starts_with('#') || line.starts_with("//") {
+            continue;
+        }
+        if let Some(name) = line.strip_suffix('{') {
+            if open.stack.len() >= DEEPEST {
+                beyond += 1;
+                open.add(Section { line: name.trim_end().to_owned(), children: Vec::new() });
+            } else {
+                open.stack
+                    .push((0, Section { line: name.trim_end().to_owned(), children: Vec::new() }));
+            }
+        } else if line == "}" || line == "};" {
+            if beyond > 0 {
+                beyond -= 1;
+            } else if open.stack.is_empty() {
+                return Err(TreeError::NotOpened { line: number });
+            } else {
+                open.close();
+            }
+        } else {
+            let line = line.strip_suffix(';').unwrap_or(line).to_owned();
+            open.add(Section { line, children: Vec::new() });
+        }
+    }
+    match open.stack.last() {
+        Some((_, section)) => Err(TreeError::NotClosed { section: section.line.clone() }),
+        None => Ok(open.done),
+    }
+}
+
+/// The line without what Junos remarks behind it: `"$9$…"; ## SECRET-DATA`. Inside quotes it is text.
+fn without_remark(line: &str) -> &str {
+    let mut start = 0;
+    for (quotes, part) in line.split('"').enumerate() {
+        if quotes % 2 == 0
+            && let Some(at) = part.find(" ## ")
+        {
+            return line.get(..start + at).unwrap_or(line).trim_end();
+        }
+        start += part.len() + 1;
+    }
+    line
+}

@@ -1,0 +1,152 @@
+//! What stands beneath what in configurations of every kind of writing.
+
+use super::{DEEPEST, Section, TreeError, is_configuration, is_shown, read};
+
+/// The tree as lines that stand in by a dash a level.
+fn drawn(text: &str) -> String {
+    fn draw(sections: &[Section], depth: usize, drawn: &mut String) {
+        for section in sections {
+            drawn.push_str(&"-".repeat(depth));
+            drawn.push_str(&section.line);
+            drawn.push('|');
+            draw(&section.children, depth + 1, drawn);
+        }
+    }
+    let mut drawing = String::new();
+    draw(&read(text).unwrap(), 0, &mut drawing);
+    drawing
+}
+
+#[test]
+fn lines_stand_beneath_the_line_they_belong_to() {
+    let ios = "Current configuration : 99 bytes\n!\nhostname r1\n!\ninterface Gi0/1\n description a { b\n ip address 10.0.0.1 255.0.0.0\n!\n\
+               router bgp 1\n address-family ipv4\n  neighbor 1.1.1.1 activate\n exit-address-family\n !\n address-family ipv6\n exit-address-family\nend\n";
+    assert_eq!(
+        drawn(ios),
+        "Current configuration : 99 bytes|hostname r1|interface Gi0/1|-description a { b|-ip address 10.0.0.1 255.0.0.0|\
+         router bgp 1|-address-family ipv4|--neighbor 1.1.1.1 activate|-exit-address-family|-address-family ipv6|-exit-address-family|end|"
+    );
+    let junos = "## Last commit: today\nversion 21.4;\nsystem {\n    host-name r1;\n    /* a\n       note */\n    services {\n        ssh;\n    }\n}\n\
+                 inactive: protocols {\n    bgp {\n        group a { ## SECRET-DATA\n            neighbor 1.1.1.1;\n        }\n    }\n}\n";
+    assert_eq!(
+        drawn(junos),
+        "version 21.4|system|-host-name r1|-services|--ssh|inactive: protocols|-bgp|--group a|---neighbor 1.1.1.1|"
+    );
+    let fortios = "config system global\n    set hostname \"fw\"\nend\nconfig system interface\n    edit \"port1\"\n        set vdom \"root\"\n    next\nend\n";
+    assert_eq!(
+        drawn(fortios),
+        "config system global|-set hostname \"fw\"|end|config system interface|-edit \"port1\"|--set vdom \"root\"|-next|end|"
+    );
+    assert_eq!(
+        drawn("#\nsysname a\n#\ninterface Vlanif1\n ip address 1.1.1.1 24\n#\nreturn\n"),
+        "sysname a|interface Vlanif1|-ip address 1.1.1.1 24|return|"
+    );
+}
+
+#[test]
+fn what_a_banner_says_is_no_configuration() {
+    assert_eq!(
+        drawn("banner motd ^C\n hello\nrouter bgp 1\n^C\nend\n"),
+        "banner motd ^C|- hello|-router bgp 1|-^C|end|"
+    );
+    assert_eq!(drawn("banner login #one line#\nend\n"), "banner login #one line#|end|");
+    assert_eq!(drawn("banner motd\nno EOF yet\nEOF\nend\n"), "banner motd|-no EOF yet|-EOF|end|");
+    // The mark is behind the text; in the middle of a line it is text.
+    assert_eq!(
+        drawn("banner motd ^Cpress ^ C\nor ^C twice {\n}\n^C\n!\nline con 0\n stopbits 1\n"),
+        "banner motd ^Cpress ^ C|-or ^C twice {|-}|-^C|line con 0|-stopbits 1|"
+    );
+    assert_eq!(drawn("banner motd ^C\nbye ^C now\nend\n"), "banner motd ^C|-bye ^C now|end|");
+    assert_eq!(drawn("banner login ¬\nhi\n¬\nend\n"), "banner login ¬|-hi|-¬|end|");
+    assert_eq!(drawn("banner login enabled\nend\n"), "banner login enabled|end|");
+    assert_eq!(
+        drawn("#\nheader shell information \"Hi\ninterface you\"\n#\nsysname a\n"),
+        "header shell information \"Hi|-interface you\"|sysname a|"
+    );
+}
+
+#[test]
+fn certificates_and_long_texts_stay_in_their_section() {
+    assert_eq!(
+        drawn(
+            "crypto pki certificate chain A\n certificate self-signed 01\n  3082 0330\n  0102\n  \tquit\nend\n"
+        ),
+        "crypto pki certificate chain A|-certificate self-signed 01|--3082 0330|--0102|--quit|end|"
+    );
+    let fortios = "config vpn certificate local\n    edit \"a\"\n        set private-key \"-----BEGIN\nMII\\\"\n-----END\"\n        set range global\n    next\nend\n";
+    assert_eq!(
+        drawn(fortios),
+        "config vpn certificate local|-edit \"a\"|--set private-key \"-----BEGIN|---MII\\\"|--------END\"|--set range global|-next|end|"
+    );
+    assert_eq!(
+        drawn("interface a\n\tdescription 19\"\n\tshutdown\n"),
+        "interface a|-description 19\"|-shutdown|"
+    );
+}
+
+#[test]
+fn remarks_are_left_out_but_in_quotes() {
+    assert_eq!(
+        drawn(
+            "// version\na {\n    b \"x ## y\"; ## SECRET-DATA\n    /* note */ c;\n    d { ## note\n        e;\n    }\n}\n"
+        ),
+        "a|-b \"x ## y\"|-c|-d|--e|"
+    );
+}
+
+#[test]
+fn braces_that_do_not_match_are_an_error() {
+    assert_eq!(read("a {\n}\n}\n"), Err(TreeError::NotOpened { line: 3 }));
+    assert_eq!(read("a {\nb {\n}\n"), Err(TreeError::NotClosed { section: "a".to_owned() }));
+    assert_eq!(read("!\n\n"), Err(TreeError::Empty));
+}
+
+#[test]
+fn depth_is_bounded() {
+    fn depth(sections: &[Section]) -> usize {
+        sections.iter().map(|section| 1 + depth(&section.children)).max().unwrap_or(0)
+    }
+    let lines: Vec<String> = (0..500).map(|n| " ".repeat(n) + "x").collect();
+    let indented = lines.join("\n");
+    assert!(depth(&read(&indented).unwrap()) <= DEEPEST);
+    let braced = format!("{}{}", "x {\n".repeat(5000), "}\n".repeat(5000));
+    assert!(depth(&read(&braced).unwrap()) <= DEEPEST + 1);
+}
+
+#[test]
+fn a_part_of_a_fortios_configuration_is_known_by_its_text() {
+    let part = "config system interface\n    edit \"port1\"\n    next\nend\n";
+    assert!(is_shown("show system interface", part));
+    assert!(!is_shown("get system interface", part));
+    assert!(!is_shown("show system interface", "config system interface\n    edit \"port1\"\n"));
+    assert!(is_shown("show running-config", "hostname a\n"));
+}
+
+#[test]
+fn commands_that_show_a_configuration_are_known() {
+    for command in [
+        "show running-config",
+        "sh run",
+        "show configuration",
+        "display current-configuration",
+        "admin display-config",
+        "show run-config commands",
+        "dis cu",
+        "show",
+    ] {
+        assert_eq!(is_configuration(command), command != "dis cu", "{command}");
+    }
+    for command in [
+        "show configuration sessions",
+        "show configuration commit list",
+        "sh conf hist",
+        "show running-config diffs",
+        "show version",
+        "show runner",
+        "display version",
+        "get system status",
+        "",
+    ] {
+        assert!(!is_configuration(command), "{command}");
+    }
+}
