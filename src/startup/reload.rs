@@ -1,9 +1,9 @@
 //! SIGHUP: reads the settings again and puts what may change in place, all of it or nothing.
 
-use actix_web::rt::signal::unix::{SignalKind, signal};
+use actix_web::rt::signal::unix::{Signal, SignalKind, signal};
 use actix_web::web::Data;
 
-use super::{definitions, remark};
+use super::{StartError, definitions, remark};
 use crate::{
     http::{App, Limits},
     settings::{Settings, Sources},
@@ -11,9 +11,19 @@ use crate::{
     tls::Tls,
 };
 
+/// SIGHUP is told from now on, and ends the process no more.
+pub(super) fn listen() -> Result<Signal, StartError> {
+    signal(SignalKind::hangup()).map_err(StartError::Signals)
+}
+
 /// Waits for SIGHUP for as long as the service runs.
-pub(super) async fn run(app: Data<App>, sources: Sources, levels: Levels, tls: Option<Tls>) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+pub(super) async fn run(
+    mut hangup: Signal,
+    app: Data<App>,
+    sources: Sources,
+    levels: Levels,
+    tls: Option<Tls>,
+) {
     let mut present = app.settings.clone();
     while hangup.recv().await.is_some() {
         match reload(&app, &sources, &levels, tls.as_ref(), &present) {
