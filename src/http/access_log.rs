@@ -53,7 +53,7 @@ pub async fn middleware(
     line.client = response.request().extensions().get::<Client>().cloned();
     let status = response.status();
     line.over(route.as_deref().unwrap_or(NO_ROUTE), status.as_u16());
-    if status.is_client_error()
+    if (status.is_client_error() || status.is_server_error())
         && is_audited(response.request().path())
         && let (Some(app), Some(client)) = (&app, &line.client)
     {
