@@ -51,14 +51,19 @@ async fn read(
     mut body: web::Payload,
     limit: usize,
     budget: &BodyBudget,
-) -> Result<(Vec<u8>, Vec<OwnedSemaphorePermit>), ApiError> {
-    let (mut bytes, mut held) = (Vec::new(), Vec::new());
+) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), ApiError> {
+    let (mut bytes, mut held) = (Vec::new(), None::<OwnedSemaphorePermit>);
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|_broken| ApiError::Incomplete)?;
         if bytes.len() + chunk.len() > limit {
             return Err(ApiError::TooLarge { limit });
         }
-        held.push(budget.take(chunk.len()).ok_or(ApiError::Busy)?);
+        let more = budget.take(chunk.len()).ok_or(ApiError::Busy)?;
+        // One for all of them: chunks of a byte each would take more memory than the body.
+        match &mut held {
+            Some(held) => held.merge(more),
+            None => held = Some(more),
+        }
         bytes.extend_from_slice(&chunk);
     }
     Ok((bytes, held))

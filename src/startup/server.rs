@@ -68,6 +68,8 @@ pub(super) fn service(
     })
     .client_request_timeout(head)
     .max_connections(settings.max_connections)
+    // Handshakes that are not gone on with would else keep everybody out until their time is over.
+    .max_connection_rate(settings.max_connections)
     .keep_alive(KEEP_ALIVE)
     // A caller who closes his side has gone: his sessions end.
     .h1_allow_half_closed(false)
