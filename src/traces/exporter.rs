@@ -25,6 +25,8 @@ const MOST_WAITING: usize = 1024;
 const MOST_SPANS_WAITING: usize = 65_536;
 /// Spans of one message.
 const MOST_SPANS: usize = 512;
+/// Bytes of an answer that are read, which nobody looks at.
+const MOST_ANSWER_BYTES: u64 = 64 * 1024;
 /// How long spans wait for others to go with them.
 const GATHER: Duration = Duration::from_secs(1);
 /// How long a collector may take.
@@ -150,10 +152,10 @@ impl Sender {
         stream.write_all(body.as_bytes())?;
         let mut status = [0; 12];
         stream.read_exact(&mut status)?;
-        match status.get(9..10) {
-            Some(b"2") => Ok(()),
-            _ => Err(io::Error::other("the collector refused them")),
-        }
+        let is_taken = status.get(9..10) == Some(b"2");
+        // To the end: a connection that is closed before is reset, and collectors log that.
+        let _ = io::copy(&mut stream.take(MOST_ANSWER_BYTES), &mut io::sink());
+        if is_taken { Ok(()) } else { Err(io::Error::other("the collector refused them")) }
     }
 }
 
