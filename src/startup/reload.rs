@@ -76,11 +76,37 @@ fn reload(
 fn changed_for_restart(started: &Settings, now: &Settings) -> Vec<&'static str> {
     let fixed: Vec<_> =
         Settings::rows().into_iter().filter(|row| !row.reloads).map(|row| row.name).collect();
+    // Other files are read, but a listener speaks TLS from its beginning or never.
+    let is_switched =
+        |name: &str, was_set: bool, is_set: bool| name.starts_with("tls_") && was_set != is_set;
     started
         .values()
         .into_iter()
         .zip(now.values())
-        .filter(|((name, before), (_, after))| before != after && fixed.contains(name))
+        .filter(|((name, before), (_, after))| {
+            let is_fixed =
+                fixed.contains(name) || is_switched(name, before.is_some(), after.is_some());
+            before != after && is_fixed
+        })
         .map(|((name, _), _)| name)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_certificates_need_no_restart_but_switching_tls_does() {
+        let set = |file: Option<&str>| Settings {
+            tls_cert_file: file.map(Into::into),
+            tls_key_file: file.map(Into::into),
+            ..Settings::default()
+        };
+        let (off, on, other) = (set(None), set(Some("a")), set(Some("b")));
+        assert!(changed_for_restart(&on, &other).is_empty());
+        assert_eq!(changed_for_restart(&off, &on), ["tls_cert_file", "tls_key_file"]);
+        let slow = Settings { head_timeout: 7, ..Settings::default() };
+        assert_eq!(changed_for_restart(&off, &slow), ["head_timeout"]);
+    }
 }
