@@ -15,7 +15,7 @@ use actix_web::{
     web::{Bytes, Data},
 };
 
-use super::{App, client::Client, request_id};
+use super::{App, client::Client, request_id, unread::Unread};
 use crate::{
     metrics::{InFlight, Metrics},
     traces::{RequestSpan, Traces},
@@ -31,13 +31,14 @@ const NO_ROUTE: &str = "none";
 /// # Errors
 /// Those of the handler.
 pub async fn middleware(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let app = request.app_data::<Data<App>>().cloned();
     let metrics = app.as_ref().map(|app| app.metrics.clone()).unwrap_or_default();
     let mut line = AccessLine::new(&request, &metrics, app.as_ref().map(|app| app.traces.clone()));
     let in_flight = metrics.request();
+    let unread = Unread::hold(&mut request);
     let mut response = match next.call(request).await {
         Ok(response) => response,
         Err(error) => {
@@ -61,6 +62,7 @@ pub async fn middleware(
     }
     Ok(response.map_body(|_, body| Counted {
         body: body.boxed(),
+        _unread: unread,
         _in_flight: in_flight,
         _span: span,
     }))
@@ -74,6 +76,7 @@ fn is_audited(path: &str) -> bool {
 /// A body; its request is in flight, and its span goes on, until the last byte has been taken.
 struct Counted {
     body: BoxBody,
+    _unread: Option<Unread>,
     _in_flight: InFlight,
     _span: Option<RequestSpan>,
 }

@@ -16,6 +16,7 @@ mod refusals;
 mod request_id;
 mod routes;
 mod stream;
+mod unread;
 
 use std::sync::Arc;
 

@@ -157,6 +157,26 @@ fn heads_and_bodies_that_drip_are_given_up_on() {
 }
 
 #[test]
+fn a_body_that_nobody_wants_is_not_read_for_ever() {
+    let service = Service::start();
+    for (path, want) in [("/nowhere", "404"), ("/health", "405"), ("/api/v1/execute", "415")] {
+        let mut stream = TcpStream::connect(service.url.trim_start_matches("http://")).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(String::from_utf8_lossy(&answer), format!("HTTP/1.1 {want}"), "{path}");
+        // The answer is there, and the sender goes on.
+        let piece = [b"10000\r\n".as_slice(), &[b'x'; 65536], b"\r\n"].concat();
+        let begun = Instant::now();
+        while stream.write_all(&piece).is_ok() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{path}: it reads on and on");
+        }
+    }
+}
+
+#[test]
 fn bodies_on_their_way_hold_no_more_than_their_budget() {
     let service = Service::start_with(&[
         ("SHOWRUNNER_MAX_BODIES_BYTES", "100000"),
