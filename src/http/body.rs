@@ -27,7 +27,7 @@ impl BodyBudget {
 }
 
 /// Bytes from which on a body is read on a thread for that: on the worker's own, everybody else would wait for it.
-const LARGE: usize = 64 * 1024;
+const LARGE: usize = 16 * 1024;
 /// Chunks that a body may have whatever is in them; beyond, each has 64 bytes or more on the average. One costs the
 /// worker more than what it brings.
 const MOST_SMALL_CHUNKS: usize = 10_000;
