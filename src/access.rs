@@ -60,10 +60,10 @@ pub enum Admission {
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
     /// A command of a list is no such thing.
-    #[error("command policy: {0}")]
+    #[error("SHOWRUNNER_COMMANDS_DENY, SHOWRUNNER_COMMANDS_ALLOW: {0}")]
     Commands(#[from] PolicyError),
     /// The file of keys is not one.
-    #[error("{}: {reason}", .path.display())]
+    #[error("SHOWRUNNER_API_KEYS_FILE: {}: {reason}", .path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -199,8 +199,10 @@ fn read_keys(path: &Path, settings: &Settings, everybody: &Grant) -> Result<Vec<
         }
         let no_network = |text: &str| fault(&format!("`{}` is no network", text.escape_debug()));
         let deny = [settings.commands_deny.as_slice(), &entry.commands_deny].concat();
-        let commands = CommandPolicy::parse(&deny, &settings.commands_allow)?
-            .with_only(&entry.commands_only)?;
+        // The settings' own lists have been read before: what is wrong now is the key's.
+        let commands = CommandPolicy::parse(&deny, &settings.commands_allow)
+            .and_then(|commands| commands.with_only(&entry.commands_only))
+            .map_err(|error| fault(&error.to_string()))?;
         let targets = everybody.targets.and(TargetLists {
             allow: networks(&entry.targets_allow).map_err(|text| no_network(&text))?,
             deny: networks(&entry.targets_deny).map_err(|text| no_network(&text))?,

@@ -26,8 +26,9 @@ use crate::{live::Live, settings::Settings};
 
 /// What is wrong with the files of TLS.
 #[derive(Debug, thiserror::Error)]
-#[error("TLS: {}: {reason}", .path.display())]
+#[error("SHOWRUNNER_{setting}: {}: {reason}", .path.display())]
 pub struct TlsError {
+    setting: &'static str,
     path: PathBuf,
     reason: String,
 }
@@ -102,7 +103,7 @@ pub fn connect_to_self(
     stream: TcpStream,
 ) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let path = settings.tls_cert_file.as_deref().ok_or(io::ErrorKind::NotFound)?;
-    let chain = certificates(path).map_err(io::Error::other)?;
+    let chain = certificates(CERTIFICATE, path).map_err(io::Error::other)?;
     let own = chain.into_iter().next().ok_or(io::ErrorKind::InvalidData)?;
     let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
@@ -119,8 +120,16 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let fault = |reason: String| TlsError { path: path.to_owned(), reason };
+/// Settings that name a file.
+const CERTIFICATE: &str = "TLS_CERT_FILE";
+const KEY: &str = "TLS_KEY_FILE";
+const CLIENT_CA: &str = "TLS_CLIENT_CA_FILE";
+
+fn certificates(
+    setting: &'static str,
+    path: &Path,
+) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let fault = |reason: String| TlsError { setting, path: path.to_owned(), reason };
     let read = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| fault(error.to_string()))?;
@@ -131,16 +140,16 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 }
 
 fn identity(files: &Files) -> Result<CertifiedKey, TlsError> {
-    let chain = certificates(&files.certificate)?;
-    let fault = |reason: String| TlsError { path: files.key.clone(), reason };
+    let chain = certificates(CERTIFICATE, &files.certificate)?;
+    let fault = |reason: String| TlsError { setting: KEY, path: files.key.clone(), reason };
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| fault(error.to_string()))?;
     CertifiedKey::from_der(chain, key, &provider()).map_err(|error| fault(error.to_string()))
 }
 
 fn clients_of(path: &Path) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-    let fault = |reason: String| TlsError { path: path.to_owned(), reason };
+    let fault = |reason: String| TlsError { setting: CLIENT_CA, path: path.to_owned(), reason };
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(path)? {
+    for certificate in certificates(CLIENT_CA, path)? {
         roots.add(certificate).map_err(|error| fault(error.to_string()))?;
     }
     WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())

@@ -22,7 +22,9 @@ pub(super) fn run(
     let metrics = Metrics::new();
     let log = match telemetry::start(&settings, &metrics) {
         Ok(log) => log,
-        Err(error) => return finish(Err(format!("the log cannot be written: {error}"))),
+        Err(error) => {
+            return finish(Err(format!("SHOWRUNNER_LOG_FILE: the log cannot be written: {error}")));
+        }
     };
     // The devices are on this machine.
     settings.targets_allow_loopback = true;

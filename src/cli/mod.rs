@@ -320,7 +320,9 @@ fn serve(settings: Settings, sources: Sources) -> ExitCode {
     let metrics = Metrics::new();
     let log = match telemetry::start(&settings, &metrics) {
         Ok(log) => log,
-        Err(error) => return finish(Err(format!("the log cannot be written: {error}"))),
+        Err(error) => {
+            return finish(Err(format!("SHOWRUNNER_LOG_FILE: the log cannot be written: {error}")));
+        }
     };
     let first_example_port = http::FIRST_EXAMPLE_PORT;
     let levels = log.levels();

@@ -54,6 +54,13 @@ pub const REQUESTS: &[ErrorCode] = &[
         example: "Too much is being sent at once; try again in a moment",
     },
     ErrorCode {
+        code: "chunks_too_small",
+        status: Some(400),
+        cause: "The body comes in more than 10,000 chunks with less than 64 bytes each on the average.",
+        cure: "Send it with a Content-Length, or in larger chunks: let your program collect what it writes.",
+        example: "The body comes in very many very small chunks; send it with a Content-Length, or in larger ones",
+    },
+    ErrorCode {
         code: "incomplete_body",
         status: Some(400),
         cause: "The connection ended before the whole body was there.",

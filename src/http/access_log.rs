@@ -15,10 +15,10 @@ use actix_web::{
     web::{Bytes, Data},
 };
 
-use super::{App, client::Client, request_id};
+use super::{App, client::Client, request_id, unread::Unread};
 use crate::{
     metrics::{InFlight, Metrics},
-    traces::Traces,
+    traces::{RequestSpan, Traces},
 };
 
 /// The status of a request whose caller did not wait, as other servers log it.
@@ -31,17 +31,18 @@ const NO_ROUTE: &str = "none";
 /// # Errors
 /// Those of the handler.
 pub async fn middleware(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let app = request.app_data::<Data<App>>().cloned();
     let metrics = app.as_ref().map(|app| app.metrics.clone()).unwrap_or_default();
     let mut line = AccessLine::new(&request, &metrics, app.as_ref().map(|app| app.traces.clone()));
     let in_flight = metrics.request();
+    let unread = Unread::hold(&mut request);
     let mut response = match next.call(request).await {
         Ok(response) => response,
         Err(error) => {
-            line.over(NO_ROUTE, error.as_response_error().status_code().as_u16());
+            drop(line.over(NO_ROUTE, error.as_response_error().status_code().as_u16()));
             return Err(error);
         }
     };
@@ -52,14 +53,19 @@ pub async fn middleware(
     let route = response.request().match_pattern();
     line.client = response.request().extensions().get::<Client>().cloned();
     let status = response.status();
-    line.over(route.as_deref().unwrap_or(NO_ROUTE), status.as_u16());
-    if status.is_client_error()
+    let span = line.over(route.as_deref().unwrap_or(NO_ROUTE), status.as_u16());
+    if (status.is_client_error() || status.is_server_error())
         && is_audited(response.request().path())
         && let (Some(app), Some(client)) = (&app, &line.client)
     {
         app.audit.refused(client.asker(), status.as_u16());
     }
-    Ok(response.map_body(|_, body| Counted { body: body.boxed(), _in_flight: in_flight }))
+    Ok(response.map_body(|_, body| Counted {
+        body: body.boxed(),
+        _unread: unread,
+        _in_flight: in_flight,
+        _span: span,
+    }))
 }
 
 /// What may reach devices is audited, also where it was not let through.
@@ -67,10 +73,12 @@ fn is_audited(path: &str) -> bool {
     path == "/api/v1/execute"
 }
 
-/// A body; its request is in flight until the last byte has been taken.
+/// A body; its request is in flight, and its span goes on, until the last byte has been taken.
 struct Counted {
     body: BoxBody,
+    _unread: Option<Unread>,
     _in_flight: InFlight,
+    _span: Option<RequestSpan>,
 }
 
 impl MessageBody for Counted {
@@ -114,13 +122,10 @@ impl AccessLine {
         }
     }
 
-    fn over(&mut self, route: &str, status: u16) {
+    fn over(&mut self, route: &str, status: u16) -> Option<RequestSpan> {
         self.is_over = true;
         let took = self.started.elapsed();
         self.metrics.answered(route, status, took);
-        if let Some(traces) = &self.traces {
-            traces.request(&request_id::trace(), route, status, self.began);
-        }
         tracing::info!(
             http.method = %self.method,
             http.path = %self.path,
@@ -130,13 +135,15 @@ impl AccessLine {
             client.key = self.client.as_ref().and_then(|client| client.key().map(|key| &**key)),
             "request answered"
         );
+        let traces = self.traces.as_ref()?;
+        Some(traces.request(&request_id::trace(), route, status, self.began))
     }
 }
 
 impl Drop for AccessLine {
     fn drop(&mut self) {
         if !self.is_over {
-            self.over(NO_ROUTE, CLIENT_CLOSED);
+            drop(self.over(NO_ROUTE, CLIENT_CLOSED));
         }
     }
 }

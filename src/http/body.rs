@@ -26,12 +26,51 @@ impl BodyBudget {
     }
 }
 
+/// Bytes from which on a body is read on a thread for that: on the worker's own, everybody else would wait for it.
+const LARGE: usize = 16 * 1024;
+/// Chunks that a body may have whatever is in them; beyond, each has 64 bytes or more on the average. One costs the
+/// worker more than what it brings.
+const MOST_SMALL_CHUNKS: usize = 10_000;
+const FEW_BYTES: usize = 64;
+
+/// A body that has arrived, and the room that it takes until it has been read.
+pub(super) struct Body {
+    bytes: Vec<u8>,
+    _held: Option<OwnedSemaphorePermit>,
+}
+
+impl Body {
+    /// True if reading it takes a while.
+    pub(super) fn is_large(&self) -> bool {
+        self.bytes.len() > LARGE
+    }
+
+    /// What it says.
+    pub(super) fn json(self) -> Result<Value, ApiError> {
+        let broken = |error| ApiError::BrokenJson { reason: position(&error) };
+        json::parse(&self.bytes).map_err(broken)
+    }
+}
+
 /// The body as JSON.
 pub(super) async fn read_json(
     request: &HttpRequest,
     body: web::Payload,
     app: &App,
 ) -> Result<Value, ApiError> {
+    let body = read(request, body, app).await?;
+    if body.is_large() {
+        return app.reader.run(|_, _| body.json()).await.ok_or(ApiError::Internal)?;
+    }
+    body.json()
+}
+
+/// The body, if it is said to be JSON.
+pub(super) async fn read(
+    request: &HttpRequest,
+    body: web::Payload,
+    app: &App,
+) -> Result<Body, ApiError> {
     let content_type = request.headers().get(header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -40,28 +79,36 @@ pub(super) async fn read_json(
     }
     // Whoever drips his body holds memory: he gets a fixed time, not one a byte.
     let seconds = app.settings.body_timeout;
-    let whole = read(body, app.settings.max_body_bytes, &app.body_budget);
+    let whole = collect(body, app.settings.max_body_bytes, &app.body_budget);
     let whole = timeout(Duration::from_secs(seconds), whole).await;
-    let (body, _held) = whole.map_err(|_late| ApiError::BodyTimeout { seconds })??;
-    json::parse(&body).map_err(|error| ApiError::BrokenJson { reason: position(&error) })
+    whole.map_err(|_late| ApiError::BodyTimeout { seconds })?
 }
 
-/// The bytes, and the room that they take until they have been read.
-async fn read(
+async fn collect(
     mut body: web::Payload,
     limit: usize,
     budget: &BodyBudget,
-) -> Result<(Vec<u8>, Vec<OwnedSemaphorePermit>), ApiError> {
-    let (mut bytes, mut held) = (Vec::new(), Vec::new());
+) -> Result<Body, ApiError> {
+    let (mut bytes, mut held) = (Vec::new(), None::<OwnedSemaphorePermit>);
+    let mut n_chunks = 0;
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|_broken| ApiError::Incomplete)?;
         if bytes.len() + chunk.len() > limit {
             return Err(ApiError::TooLarge { limit });
         }
-        held.push(budget.take(chunk.len()).ok_or(ApiError::Busy)?);
+        n_chunks += 1;
+        if n_chunks > MOST_SMALL_CHUNKS && bytes.len() / n_chunks < FEW_BYTES {
+            return Err(ApiError::SmallChunks);
+        }
+        let more = budget.take(chunk.len()).ok_or(ApiError::Busy)?;
+        // One for all of them: chunks of a byte each would take more memory than the body.
+        match &mut held {
+            Some(held) => held.merge(more),
+            None => held = Some(more),
+        }
         bytes.extend_from_slice(&chunk);
     }
-    Ok((bytes, held))
+    Ok(Body { bytes, _held: held })
 }
 
 /// What is wrong and where, without a word of the body.

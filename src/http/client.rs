@@ -90,15 +90,16 @@ impl Proxies<'_> {
         if !self.trusted.iter().any(|net| net.contains(&peer)) {
             return peer;
         }
-        let entries: Vec<&str> = headers
+        // A client may send bytes that are no text; what our own proxies write behind them still counts.
+        let entries: Vec<&[u8]> = headers
             .get_all(FORWARDED_FOR)
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .map(str::trim)
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+            .map(<[u8]>::trim_ascii)
             .collect();
         // With fewer entries than proxies the leftmost one was still written by one of ours.
         let at = entries.len().saturating_sub(self.hops);
-        entries.get(at).and_then(|entry| address(entry)).map_or(peer, |found| found.to_canonical())
+        let entry = entries.get(at).and_then(|entry| std::str::from_utf8(entry).ok());
+        entry.and_then(address).map_or(peer, |found| found.to_canonical())
     }
 }
 
@@ -173,6 +174,7 @@ mod tests {
                 &["::ffff:203.0.113.9"],
                 "203.0.113.9",
             ),
+            ("bytes before it", 1, "10.0.0.1", &["\u{fc}, 203.0.113.9"], "203.0.113.9"),
             ("nonsense", 1, "10.0.0.1", &["unknown"], "10.0.0.1"),
             ("nothing", 1, "10.0.0.1", &[], "10.0.0.1"),
         ] {

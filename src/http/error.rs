@@ -57,6 +57,8 @@ pub(super) enum ApiError {
     NoSuchCode,
     /// No such path.
     NotFound,
+    /// The body comes in crumbs.
+    SmallChunks,
     /// The body is over the limit.
     TooLarge {
         /// The limit, in bytes.
@@ -81,6 +83,7 @@ impl ApiError {
             Self::KeyUnknown => "api_key_unknown",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::NoSuchCode | Self::NotFound => "not_found",
+            Self::SmallChunks => "chunks_too_small",
             Self::TooLarge { .. } => "body_too_large",
         }
     }
@@ -117,6 +120,9 @@ impl fmt::Display for ApiError {
                 f.write_str("There is no such error code; GET /api/v1/errors lists them all")
             }
             Self::NotFound => f.write_str("Not Found"),
+            Self::SmallChunks => f.write_str(
+                "The body comes in very many very small chunks; send it with a Content-Length, or in larger ones",
+            ),
             Self::TooLarge { limit } => {
                 write!(
                     f,
@@ -168,7 +174,9 @@ impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::BodyTimeout { .. } => StatusCode::REQUEST_TIMEOUT,
-            Self::BrokenJson { .. } | Self::Incomplete => StatusCode::BAD_REQUEST,
+            Self::BrokenJson { .. } | Self::Incomplete | Self::SmallChunks => {
+                StatusCode::BAD_REQUEST
+            }
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::AuditUnavailable | Self::Busy | Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -185,7 +193,10 @@ impl ResponseError for ApiError {
         if self.status_code() == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((header::RETRY_AFTER, 1));
         }
-        if matches!(self, Self::BodyTimeout { .. } | Self::Busy | Self::TooLarge { .. }) {
+        if matches!(
+            self,
+            Self::BodyTimeout { .. } | Self::Busy | Self::SmallChunks | Self::TooLarge { .. }
+        ) {
             // The rest of the body may still be on its way.
             response.force_close();
         }

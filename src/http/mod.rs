@@ -16,6 +16,9 @@ mod refusals;
 mod request_id;
 mod routes;
 mod stream;
+mod unread;
+
+use std::sync::Arc;
 
 use actix_web::{HttpRequest, web::Payload};
 
@@ -34,11 +37,12 @@ pub use self::{
 use crate::{
     access::{Access, Grant},
     audit::Audit,
+    catalog::Catalog,
     credential::Asking,
     executor::{Executor, Reader},
     live::Live,
     metrics::Metrics,
-    plan::Plan,
+    plan::{Plan, RequestLimits},
     platform::Registry,
     settings::Settings,
     ssh_policy::SshPolicy,
@@ -93,20 +97,36 @@ impl App {
         body: Payload,
         caller: &Grant,
     ) -> Result<Plan, ApiError> {
-        let body = body::read_json(request, body, self).await?;
-        let registry = self.registry.now();
-        request::plan(body, &self.rules(&registry, caller)).map_err(|faults| self.invalid(faults))
+        let body = body::read(request, body, self).await?;
+        let (registry, ssh) = (self.registry.now(), self.ssh.now());
+        let limits = self.settings.request_limits();
+        let plan = if body.is_large() {
+            let grant = caller.clone();
+            let plan = move |_: &Catalog, _: &dyn Fn() -> bool| {
+                let rules = rules(&registry, &grant, ssh, limits);
+                body.json().map(|body| request::plan(body, &rules))
+            };
+            self.reader.run(plan).await.ok_or(ApiError::Internal)??
+        } else {
+            request::plan(body.json()?, &rules(&registry, caller, ssh, limits))
+        };
+        plan.map_err(|faults| self.invalid(faults))
     }
+}
 
-    /// What the body of a caller with this grant is checked against.
-    fn rules<'a>(&'a self, registry: &'a Registry, grant: &'a Grant) -> RequestRules<'a> {
-        RequestRules {
-            registry,
-            policy: &grant.commands,
-            targets: &grant.targets,
-            ssh: self.ssh.now(),
-            asking: Asking::Caller(grant.key.as_deref()),
-            limits: self.settings.request_limits(),
-        }
+/// What the body of a caller with this grant is checked against.
+fn rules<'a>(
+    registry: &'a Registry,
+    grant: &'a Grant,
+    ssh: Arc<SshPolicy>,
+    limits: RequestLimits,
+) -> RequestRules<'a> {
+    RequestRules {
+        registry,
+        policy: &grant.commands,
+        targets: &grant.targets,
+        ssh,
+        asking: Asking::Caller(grant.key.as_deref()),
+        limits,
     }
 }

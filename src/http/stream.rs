@@ -2,7 +2,7 @@
 //!
 //! Chosen by the `Accept` header; everything that refuses a request is answered before the first line is sent.
 
-use std::{convert::Infallible, slice, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -16,8 +16,8 @@ use tokio::time::timeout;
 use super::{App, authorize::Caller, error::ApiError, request_id};
 use crate::{
     audit::Trail,
-    executor::{Delivered, Granularity, Results},
-    traces::{TraceContext, Traces},
+    executor::{Granularity, Results},
+    traces::DevicesInPieces,
     wire::{
         field::{FieldError, Step},
         stream::{Lines, StreamLine},
@@ -53,9 +53,9 @@ pub(super) async fn execute(
     let results = admitted.map_err(ApiError::Full)?.results(granularity);
     let framing = framing(request.headers()).unwrap_or(Framing::NdJson);
     let heartbeat = Duration::from_secs(app.settings.stream_heartbeat);
-    let (traces, trace) = (app.traces.clone(), request_id::trace());
+    let traces = app.traces.devices_in_pieces(request_id::trace());
     let under_way = Some((lines, trail));
-    Ok(Answer { framing, heartbeat, under_way, results, traces, trace }.into_response())
+    Ok(Answer { framing, heartbeat, under_way, results, traces }.into_response())
 }
 
 /// An answer under way.
@@ -64,8 +64,7 @@ struct Answer {
     heartbeat: Duration,
     under_way: Option<(Lines, Trail)>,
     results: Results,
-    traces: Traces,
-    trace: TraceContext,
+    traces: DevicesInPieces,
 }
 
 impl Answer {
@@ -88,9 +87,7 @@ impl Answer {
             Err(_quiet) => Bytes::from_static(b": still running\n\n"),
             Ok(Some(delivered)) => {
                 trail.note(&delivered);
-                if let Delivered::Device { outcome, .. } = &delivered {
-                    self.traces.devices(&self.trace, slice::from_ref(outcome));
-                }
+                self.traces.note(&delivered);
                 self.framing.frame(&lines.line(delivered))
             }
             Ok(None) => {

@@ -81,9 +81,11 @@ Made from the table in `src/settings/table.rs`; `UPDATE_DOCS=1 cargo test docume
 Settings come from five places, each later one winning: the defaults, a TOML file, a file `.env` in the working directory,
 `SHOWRUNNER_*` variables, the command line. The names are the same everywhere: `SHOWRUNNER_CONNECT_TIMEOUT` is `connect_timeout` in
 the TOML file and `--connect-timeout` on the command line. `SHOWRUNNER_CONFIG_FILE` or `--config-file` names the TOML file.
-Lists are arrays, `[\"a\", \"b\"]`; in variables and arguments also `a, b`.
+Lists are arrays, `[\"a\", \"b\"]`; in variables and arguments also `a, b`. In `.env` a value ends with its quotes or before a `#` that has a blank
+before it; nothing is put in for `$` or `\\`.
 
-A wrong value or an unknown name stops the start; all of them are named at once, with what would be right.
+A wrong value or an unknown name stops the start; all of them are named at once, with what would be right. A text that looks like a secret is
+not repeated.
 `showrunner config` prints every value with the place it comes from, `showrunner check-config` checks them and exits.
 No setting holds a secret: keys and certificates are files that a setting names.
 ";

@@ -3,9 +3,11 @@
 //! One typed value for each, one row in one table (`table`). A wrong one stops the start and names the variable, the
 //! value and what would be right.
 
+mod conflicts;
 mod credentials;
 pub mod document;
 mod endpoint;
+mod env_file;
 mod jumps;
 pub mod rate;
 mod rotation;
@@ -17,7 +19,7 @@ mod table;
 mod value;
 mod vaults;
 
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 pub use self::{
     endpoint::Endpoint,
@@ -48,87 +50,12 @@ pub enum SettingsError {
         /// What is wrong with it.
         reason: String,
     },
-    /// TLS needs both.
-    #[error(
-        "{PREFIX}TLS_CERT_FILE and {PREFIX}TLS_KEY_FILE go together, and {PREFIX}TLS_CLIENT_CA_FILE with them"
-    )]
-    HalfTls,
-    /// Keys, and nobody is asked for one.
-    #[error(
-        "{PREFIX}API_KEYS_FILE names keys, but {PREFIX}AUTH is none; set {PREFIX}AUTH=api_key, or leave the file out"
-    )]
-    KeysUnused,
-    /// A stream that is required and goes nowhere.
-    #[error("{PREFIX}AUDIT_REQUIRED is true, but no {PREFIX}AUDIT_FILE says where the stream goes")]
-    NoAuditFile,
-    /// Keys are asked for, and there are none.
-    #[error(
-        "{PREFIX}AUTH is api_key, but no {PREFIX}API_KEYS_FILE names the keys; `showrunner new-key` makes one"
-    )]
-    NoKeys,
-    /// Everybody on the network could use the service.
-    #[error(
-        "{PREFIX}HOST is {host}, which others can reach, and nobody is asked who he is; set {PREFIX}API_KEYS_FILE, or {PREFIX}AUTH=none to say that this is meant, or {PREFIX}HOST=127.0.0.1"
-    )]
-    Open {
-        /// The address.
-        host: IpAddr,
-    },
-    /// A default above its maximum.
-    #[error(
-        "{PREFIX}DEVICE_TIMEOUT_DEFAULT is {default}, but must be 1 second to DEVICE_TIMEOUT_MAX, which is {max}"
-    )]
-    TimeoutOrder {
-        /// Seconds.
-        default: u64,
-        /// Seconds.
-        max: u64,
-    },
-    /// A queue that the largest request does not fit into.
-    #[error(
-        "{PREFIX}MAX_QUEUED_DEVICES is {queued}, but must be {least} or more: MAX_DEVICES_PER_REQUEST less MAX_CONCURRENT_DEVICES"
-    )]
-    QueueTooShort {
-        /// Devices.
-        queued: usize,
-        /// Devices.
-        least: usize,
-    },
-    /// Wrong values and unknown names, a sentence each.
+    /// Wrong values, unknown names and settings that do not go together, a sentence each.
     #[error("{}", .0.join("\n"))]
     Wrong(Vec<String>),
 }
 
 impl Settings {
-    /// The rules that span more than one setting.
-    fn checked(self) -> Result<Self, SettingsError> {
-        let (default, max) = (self.device_timeout_default, self.device_timeout_max);
-        if default > max {
-            return Err(SettingsError::TimeoutOrder { default, max });
-        }
-        // Otherwise the largest request that is allowed would always be refused.
-        let least = self.max_devices_per_request.saturating_sub(self.max_concurrent_devices);
-        if self.max_queued_devices < least {
-            return Err(SettingsError::QueueTooShort { queued: self.max_queued_devices, least });
-        }
-        if self.audit_required && self.audit_file.is_none() {
-            return Err(SettingsError::NoAuditFile);
-        }
-        let tls = (self.tls_cert_file.is_some(), self.tls_key_file.is_some());
-        if tls.0 != tls.1 || (self.tls_client_ca_file.is_some() && !tls.0) {
-            return Err(SettingsError::HalfTls);
-        }
-        match (self.auth, &self.api_keys_file) {
-            (Some(Auth::ApiKey), None) => return Err(SettingsError::NoKeys),
-            (Some(Auth::None), Some(_)) => return Err(SettingsError::KeysUnused),
-            _ => {}
-        }
-        if !self.host.is_loopback() && self.auth.is_none() && self.api_keys_file.is_none() {
-            return Err(SettingsError::Open { host: self.host });
-        }
-        Ok(self)
-    }
-
     /// True if requests need an API key: it is said, or a file of keys is named.
     #[must_use]
     pub fn wants_api_keys(&self) -> bool {

@@ -136,6 +136,94 @@ fn all_faults_are_listed_at_once_and_an_unknown_names_value_is_not_repeated() {
 }
 
 #[test]
+fn what_does_not_go_together_is_listed_with_the_rest_but_not_blamed_for_it() {
+    let message = load(&[
+        ("SHOWRUNNER_PORT", "http"),
+        ("SHOWRUNNER_AUDIT_REQUIRED", "true"),
+        ("SHOWRUNNER_TLS_CERT_FILE", "cert.pem"),
+        ("SHOWRUNNER_LOG_FILE", "one"),
+        // A wrong value: whether it goes together with the maximum nobody knows.
+        ("SHOWRUNNER_DEVICE_TIMEOUT_DEFAULT", "soon"),
+        ("SHOWRUNNER_DEVICE_TIMEOUT_MAX", "1"),
+    ])
+    .unwrap_err();
+    let lines: Vec<_> = message.lines().collect();
+    assert_eq!(lines.len(), 4, "{message}");
+    for want in ["SHOWRUNNER_PORT", "SHOWRUNNER_AUDIT_FILE", "SHOWRUNNER_TLS_KEY_FILE", "`soon`"] {
+        assert!(message.contains(want), "{want}: {message}");
+    }
+    for (pairs, want) in [
+        ([("SHOWRUNNER_LOG_FILE", "one"), ("SHOWRUNNER_AUDIT_FILE", "one")], "are one file"),
+        ([("SHOWRUNNER_PORT", "9000"), ("SHOWRUNNER_METRICS_PORT", "9000")], "give each its own"),
+    ] {
+        let message = load(&pairs).unwrap_err();
+        assert!(message.contains(want), "{message}");
+    }
+    let beside = [
+        ("SHOWRUNNER_PORT", "9000"),
+        ("SHOWRUNNER_METRICS_PORT", "9000"),
+        ("SHOWRUNNER_METRICS_HOST", "127.0.0.2"),
+    ];
+    assert!(load(&beside).is_ok());
+}
+
+#[test]
+fn a_secret_in_the_wrong_place_is_not_repeated() {
+    let key = format!("sr_{}", "0a1b2c3d".repeat(8));
+    let pem = "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----";
+    for (name, value) in [
+        ("SHOWRUNNER_API_KEYS_FILE", key.as_str()),
+        ("SHOWRUNNER_TLS_KEY_FILE", pem),
+        ("SHOWRUNNER_OTLP_ENDPOINT", "http://user:hunter2@collector"),
+        ("SHOWRUNNER_OTLP_ENDPOINT", "https://collector/?token=hunter2"),
+        ("SHOWRUNNER_HOST", "ssh://admin:hunter2@192.0.2.1"),
+    ] {
+        let message = load(&[(name, value)]).unwrap_err();
+        let is_named = message.contains(&format!("{name} is a text that may hold a secret"));
+        assert!(is_named && !message.contains("hunter2") && !message.contains("0a1b"), "{message}");
+    }
+    Jail::expect_with(|jail| {
+        jail.clear_env();
+        for line in
+            ["password = \"hunter2", "password = hunter2", "port = {password = \"hunter2\"}"]
+        {
+            jail.create_file("s.toml", &format!("title = \"x\"\n{line}\n"))?;
+            let message = arguments(&[("config_file", "s.toml")]).load().unwrap_err().to_string();
+            assert!(message.contains("s.toml") && !message.contains("hunter2"), "{message}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn an_unknown_name_is_answered_with_the_one_that_was_meant() {
+    for (written, meant) in [
+        ("SHOWRUNNER_API_KEY", "API_KEYS_FILE?"),
+        ("SHOWRUNNER_CONECT_TIMEOUT", "CONNECT_TIMEOUT?"),
+        ("SHOWRUNNER_MAX_CONCURRENT", "MAX_CONCURRENT_DEVICES?"),
+        ("SHOWRUNNER_PROT", "PORT?"),
+        ("SHOWRUNNER_RETENTION", "LOG_RETENTION?"),
+    ] {
+        let message = load(&[(written, "1")]).unwrap_err();
+        assert!(message.ends_with(&format!("did you mean SHOWRUNNER_{meant}")), "{message}");
+    }
+}
+
+#[test]
+fn every_setting_names_itself_its_value_and_what_would_be_right() {
+    for row in Settings::rows().into_iter().filter(|row| row.want != "a text") {
+        let (value, shown) = match row.want.as_str() {
+            "a path" => ("a\nb", "a\\nb"),
+            want if want.starts_with("a list") => ("[oops", "[oops"),
+            _ => ("\u{fc}", "\u{fc}"),
+        };
+        let name = variable(row.name);
+        let message = load(&[(&name, value)]).unwrap_err();
+        assert_eq!(message, format!("{name} is `{shown}`, but must be {}", row.want));
+    }
+}
+
+#[test]
 fn faults_of_files_and_arguments_are_named_as_they_are_written_there() {
     Jail::expect_with(|jail| {
         jail.clear_env();

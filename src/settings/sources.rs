@@ -15,7 +15,14 @@ use figment::{
     value::{Dict, Map, Value},
 };
 
-use super::{PREFIX, SettingsError, row::Bounds, table::Settings, value::SettingValue};
+use super::{
+    PREFIX, SettingsError,
+    conflicts::Conflict,
+    env_file::{self, setting_of},
+    row::Bounds,
+    table::Settings,
+    value::{SettingValue, looks_secret},
+};
 
 /// The setting that names the TOML file; it is not one of the file's.
 const CONFIG_FILE: &str = "config_file";
@@ -99,8 +106,9 @@ impl Sources {
     /// # Errors
     /// Every fault: the name as its source writes it, the value, and what would be right.
     pub fn load(&self) -> Result<Loaded, SettingsError> {
+        let (of_env_file, faults) = env_file::read(Path::new(ENV_FILE))?;
         let texts = [
-            Texts { origin: Origin::EnvFile, pairs: env_file(Path::new(ENV_FILE))? },
+            Texts { origin: Origin::EnvFile, pairs: of_env_file },
             Texts { origin: Origin::Variable, pairs: variables() },
             Texts { origin: Origin::Argument, pairs: self.arguments.iter().cloned().collect() },
         ];
@@ -112,7 +120,7 @@ impl Sources {
             let toml = Toml::file_exact(&path);
             let unreadable = |error: figment::Error| SettingsError::File {
                 path: path.clone(),
-                reason: error.kind.to_string().trim().to_owned(),
+                reason: without_excerpt(&error.kind.to_string()),
             };
             let mut known = toml.data().map_err(unreadable)?;
             let dict = known.remove(&Profile::Default).unwrap_or_default();
@@ -124,14 +132,21 @@ impl Sources {
             layers.push((texts.origin.clone(), names));
             sources = sources.merge(texts);
         }
-        let mut reader = Reader { sources: &sources, origins: BTreeMap::new(), faults: Vec::new() };
+        let mut reader =
+            Reader { sources: &sources, origins: BTreeMap::new(), faults, wrong: Vec::new() };
         reader.refuse_unknown(&layers);
         let settings = Settings::read(&mut reader);
-        let Reader { origins, faults, .. } = reader;
+        let Reader { origins, mut faults, wrong, .. } = reader;
+        // A default that stands in for a wrong value would be blamed for what nobody said.
+        let is_said =
+            |conflict: &Conflict| !conflict.between().iter().any(|name| wrong.contains(name));
+        faults.extend(
+            settings.conflicts().iter().filter(|one| is_said(one)).map(Conflict::to_string),
+        );
         if !faults.is_empty() {
             return Err(SettingsError::Wrong(faults));
         }
-        Ok(Loaded { settings: settings.checked()?, origins })
+        Ok(Loaded { settings, origins })
     }
 }
 
@@ -140,11 +155,17 @@ pub(super) struct Reader<'a> {
     sources: &'a Figment,
     origins: BTreeMap<String, Origin>,
     faults: Vec<String>,
+    /// The settings whose values are wrong.
+    wrong: Vec<&'static str>,
 }
 
 impl Reader<'_> {
     /// The value of a setting; `None` if nobody gives one, or a wrong one.
-    pub(super) fn read<T: SettingValue>(&mut self, name: &str, bounds: &Bounds) -> Option<T> {
+    pub(super) fn read<T: SettingValue>(
+        &mut self,
+        name: &'static str,
+        bounds: &Bounds,
+    ) -> Option<T> {
         let value = self.sources.find_value(name).ok()?;
         let origin = self.sources.get_metadata(value.tag()).map_or(Origin::Default, origin_of);
         let read = T::read(&value).filter(|read| {
@@ -158,6 +179,7 @@ impl Reader<'_> {
                 origin.name_of(name),
                 shown(&value)
             ));
+            self.wrong.push(name);
         }
         self.origins.insert(name.to_owned(), origin);
         read
@@ -167,10 +189,7 @@ impl Reader<'_> {
         let rows = Settings::rows();
         for (origin, names) in layers {
             for name in names.iter().filter(|name| rows.iter().all(|row| row.name != **name)) {
-                let near = rows
-                    .iter()
-                    .map(|row| row.name)
-                    .min_by_key(|known| strsim::damerau_levenshtein(known, name));
+                let near = nearest(rows.iter().map(|row| row.name), name);
                 let near = near.map(|near| format!("; did you mean {}?", origin.name_of(near)));
                 let near = near.unwrap_or_default();
                 // Its value may be a secret that was put in the wrong place: it is not repeated.
@@ -208,12 +227,32 @@ fn origin_of(metadata: &Metadata) -> Origin {
     }
 }
 
-/// A value as its source has it, short and harmless to a terminal.
+/// The known name that somebody may have meant: the shortest that holds what he wrote, or else the most alike.
+fn nearest<'a>(known: impl Iterator<Item = &'a str> + Clone, written: &str) -> Option<&'a str> {
+    let holding = known.clone().filter(|name| written.len() > 3 && name.contains(written));
+    let alike = |one: &&str, other: &&str| {
+        let alike = |name: &str| strsim::jaro_winkler(name, written);
+        alike(one).total_cmp(&alike(other))
+    };
+    holding.min_by_key(|name| name.len()).or_else(|| known.max_by(alike))
+}
+
+/// What is wrong with a TOML file, without the line of it that its reader shows: there may be a secret in it.
+fn without_excerpt(reason: &str) -> String {
+    let is_said = |line: &&str| !line.trim().is_empty() && !line.contains('|');
+    reason.lines().filter(is_said).map(str::trim).collect::<Vec<_>>().join(": ")
+}
+
+/// A value as its source has it, short and harmless to a terminal; nothing of one that looks like a secret.
 fn shown(value: &Value) -> String {
     let text = match value {
         Value::String(_, text) => text.clone(),
+        Value::Dict(..) => return "a table".to_owned(),
         other => serde_json::to_string(other).unwrap_or_default(),
     };
+    if looks_secret(&text) {
+        return "a text that may hold a secret".to_owned();
+    }
     let short: String = text.chars().take(MOST_SHOWN).flat_map(char::escape_debug).collect();
     let more = if text.chars().count() > MOST_SHOWN { "…" } else { "" };
     format!("`{short}{more}`")
@@ -227,44 +266,4 @@ fn variables() -> BTreeMap<String, String> {
             Some((name, value.to_string_lossy().into_owned()))
         })
         .collect()
-}
-
-fn setting_of(variable: &str) -> Option<String> {
-    variable.strip_prefix(PREFIX).map(str::to_ascii_lowercase)
-}
-
-/// Lines `NAME=value` of a file, `#` comments and `export` aside; names without the prefix are others' business.
-fn env_file(path: &Path) -> Result<BTreeMap<String, String>, SettingsError> {
-    let fault = |reason: String| SettingsError::File { path: path.to_owned(), reason };
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(error) => return Err(fault(error.to_string())),
-    };
-    let mut pairs = BTreeMap::new();
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim();
-        let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let Some((name, value)) = line.split_once('=') else {
-            return Err(fault(format!("line {} is not NAME=value", index + 1)));
-        };
-        if let Some(name) = setting_of(name.trim_end()) {
-            pairs.insert(name, unquoted(value.trim()).to_owned());
-        }
-    }
-    Ok(pairs)
-}
-
-/// A value without the quotes round it, or without the comment behind it.
-fn unquoted(value: &str) -> &str {
-    for quote in ['"', '\''] {
-        if let Some((inner, _)) = value.strip_prefix(quote).and_then(|rest| rest.split_once(quote))
-        {
-            return inner;
-        }
-    }
-    value.split_once(" #").map_or(value, |(value, _)| value.trim_end())
 }

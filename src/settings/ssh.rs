@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, sync::Arc};
 
 use figment::value::Value;
 
-use super::{Settings, credentials, jumps, ssh_config, value::SettingValue};
+use super::{PREFIX, Settings, credentials, jumps, ssh_config, value::SettingValue};
 use crate::{
     host_key::{HostKeyPolicy, HostKeyRules, KnownHosts},
     profile::SshProfile,
@@ -13,8 +13,10 @@ use crate::{
 
 /// A file of SSH settings that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {reason}", .path.display())]
+#[error("{PREFIX}{setting}: {}: {reason}", .path.display())]
 pub struct SshFileError {
+    /// The setting that names it, or a file that leads to it.
+    pub(super) setting: &'static str,
     /// The file.
     pub(super) path: PathBuf,
     /// What is wrong with it.
@@ -28,7 +30,11 @@ impl Settings {
     /// A file cannot be read, or a line of it.
     pub fn ssh_policy(&self) -> Result<SshPolicy, SshFileError> {
         let known_hosts = self.known_hosts.as_ref().map(|path| {
-            let failed = |reason: String| SshFileError { path: path.clone(), reason };
+            let failed = |reason: String| SshFileError {
+                setting: "KNOWN_HOSTS",
+                path: path.clone(),
+                reason,
+            };
             let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
             KnownHosts::parse(&text).map(Arc::new).map_err(|error| failed(error.to_string()))
         });
@@ -41,13 +47,15 @@ impl Settings {
         };
         let host_keys = Arc::new(host_keys);
         let jumps = self.jumps_file.as_ref().map(|path| {
-            jumps::read(path, &host_keys)
-                .map_err(|reason| SshFileError { path: path.clone(), reason })
+            let failed =
+                |reason| SshFileError { setting: "JUMPS_FILE", path: path.clone(), reason };
+            jumps::read(path, &host_keys).map_err(failed)
         });
         let jumps = jumps.transpose()?.unwrap_or_default();
         let credentials = self.credentials_file.as_ref().map(|path| {
-            credentials::read(path, self.known_hosts.is_some())
-                .map_err(|reason| SshFileError { path: path.clone(), reason })
+            let failed =
+                |reason| SshFileError { setting: "CREDENTIALS_FILE", path: path.clone(), reason };
+            credentials::read(path, self.known_hosts.is_some()).map_err(failed)
         });
         let credentials = credentials.transpose()?.unwrap_or_default();
         let configured = match &self.ssh_config {

@@ -23,7 +23,11 @@ const MOST_INCLUDED: usize = 1000;
 
 /// Reads the file; relative paths and `~/.ssh/` are from its own folder.
 pub(super) fn read(path: &Path) -> Result<Configured, SshFileError> {
-    let failed = |path: &Path, reason: String| SshFileError { path: path.to_owned(), reason };
+    let failed = |path: &Path, reason: String| SshFileError {
+        setting: "SSH_CONFIG",
+        path: path.to_owned(),
+        reason,
+    };
     let text = fs::read_to_string(path).map_err(|error| failed(path, error.to_string()))?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut include = |pattern: &FilePath| included(&pattern.from(folder));

@@ -25,11 +25,12 @@ settings! {
         /// TCP port to listen on; 0 takes any free one.
         port: u16 = 8000, in 0..=65_535;
         /// Certificate chain in PEM form; with it and `TLS_KEY_FILE` the service speaks HTTPS and nothing else.
-        tls_cert_file: Option<PathBuf> = None;
-        /// The certificate's private key in PEM form. Both files are read again on SIGHUP.
-        tls_key_file: Option<PathBuf> = None;
+        tls_cert_file: Option<PathBuf> = None, reloads true;
+        /// The certificate's private key in PEM form. Other files are taken over on SIGHUP; TLS is switched on and off by a
+        /// restart.
+        tls_key_file: Option<PathBuf> = None, reloads true;
         /// Authority in PEM form: only clients with a certificate of it get a connection.
-        tls_client_ca_file: Option<PathBuf> = None;
+        tls_client_ca_file: Option<PathBuf> = None, reloads true;
         /// HTTP worker threads; 0 takes one per core.
         workers: usize = 0, in 0..=1024;
         /// Connections at one time on each worker thread; more wait to be accepted.

@@ -8,6 +8,16 @@ use ipnet::IpNet;
 use super::{endpoint::Endpoint, rate::RateLimit, rotation::Rotation};
 use crate::target::network;
 
+/// True for what somebody put into the wrong place: a key in PEM form, an API key of ours, a user in an address.
+pub(super) fn looks_secret(text: &str) -> bool {
+    let is_api_key = text
+        .trim()
+        .strip_prefix("sr_")
+        .is_some_and(|rest| rest.len() >= 32 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let has_user = text.split_once("://").is_some_and(|(_, rest)| rest.contains(['@', '?']));
+    is_api_key || has_user || text.contains("-----BEGIN")
+}
+
 /// A type of settings.
 pub trait SettingValue: Sized {
     /// What a value must be, in words.
@@ -120,7 +130,8 @@ impl SettingValue for PathBuf {
     }
 
     fn read(value: &Value) -> Option<Self> {
-        value.as_str().filter(|text| !text.is_empty()).map(Self::from)
+        let is_path = |text: &&str| !text.is_empty() && !text.contains(char::is_control);
+        value.as_str().filter(is_path).filter(|text| !looks_secret(text)).map(Self::from)
     }
 
     fn written(&self) -> Option<toml::Value> {

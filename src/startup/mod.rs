@@ -1,30 +1,37 @@
 //! Builds the service out of its settings and runs it until it is told to stop.
 
+mod named;
 mod process;
 mod reload;
 mod server;
 mod stop;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use actix_web::{dev::Server, rt, web::Data};
 
-pub use self::process::{bound_heaps, keep_memory_private, raise_descriptor_limit};
-use self::stop::Stop;
+use self::{
+    named::{Faults, Named},
+    stop::{Signals, Stop},
+};
+pub use self::{
+    named::{definitions, templates},
+    process::{bound_heaps, keep_memory_private, raise_descriptor_limit},
+};
 use crate::{
     access::{Access, AccessError},
     audit::Audit,
-    catalog::{Broken, Catalog, LibraryError},
+    catalog::LibraryError,
     executor::{Executor, Reader},
     http::{App, BodyBudget, Draining, Limits},
     live::Live,
     metrics::Metrics,
-    platform::{DefinitionError, Registry},
+    platform::DefinitionError,
     settings::{Settings, Sources, SshFileError},
     ssh::libssh2::missing_algorithms,
     ssh_policy::SshPolicy,
     telemetry::Levels,
-    tls::{Tls, TlsError},
+    tls::TlsError,
     traces::Traces,
 };
 
@@ -45,17 +52,31 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// A platform definition is broken.
-    #[error("platform definition: {0}")]
+    #[error("platform definitions (SHOWRUNNER_PLATFORMS_DIR): {0}")]
     Platform(#[from] DefinitionError),
     /// The templates cannot be read.
-    #[error("templates: {0}")]
+    #[error("templates (SHOWRUNNER_TEMPLATES_DIR): {0}")]
     Templates(#[from] LibraryError),
     /// The audit stream cannot be written.
-    #[error("the audit stream cannot be written: {0}")]
+    #[error("SHOWRUNNER_AUDIT_FILE: the audit stream cannot be written: {0}")]
     Audit(std::io::Error),
+    /// The system tells no signals.
+    #[error("signals cannot be listened for: {0}")]
+    Signals(std::io::Error),
     /// Nobody can send traces.
     #[error("traces cannot be sent: {0}")]
     Traces(std::io::Error),
+    /// A file could not be written where a setting wants it.
+    #[error("{setting}: there is no folder {}", .folder.display())]
+    NoFolder {
+        /// The variable.
+        setting: String,
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// More than one of these, or one.
+    #[error("{}", lines(.0))]
+    Several(Vec<StartError>),
     /// The files of TLS are none.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -65,6 +86,10 @@ pub enum StartError {
     /// A file of SSH settings is none.
     #[error(transparent)]
     Ssh(#[from] SshFileError),
+}
+
+fn lines(faults: &[StartError]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// What a service begins with.
@@ -88,6 +113,7 @@ pub struct Application {
     /// Health and metrics on a port of their own.
     beside: Option<Server>,
     app: Data<App>,
+    signals: Signals,
 }
 
 impl Application {
@@ -97,15 +123,18 @@ impl Application {
     /// Says what is wrong and where; nothing was started then.
     pub fn build(start: Start) -> Result<Self, StartError> {
         let Start { settings, sources, metrics, levels, first_example_port } = start;
+        // From now on it is no end of the process: whoever starts a service may reload it at once.
+        let hangup = reload::listen()?;
         raise_descriptor_limit();
         keep_memory_private();
         check_algorithms();
-        let (registry, access, ssh) = definitions(&settings)?;
+        let Named { registry, access, ssh, tls, catalog } = Named::read(&settings)?;
         remark(&ssh);
-        let tls = Tls::load(&settings)?;
+        // No request is taken before somebody listens for the signal to end it well.
+        let signals = Signals::listen()?;
         let (listener, port) = server::listen(settings.host, settings.port)?;
         warn_of_openness(&settings, &access, tls.is_some());
-        let reader = Reader::new(templates(&settings)?);
+        let reader = Reader::new(catalog);
         let app = Data::new(App {
             registry: Live::new(registry),
             access: Live::new(access),
@@ -125,13 +154,13 @@ impl Application {
         let beside = own_port.map(|port| server::monitoring(app.clone(), port)).transpose()?;
         let server = server::service(&app, listener, tls.as_ref())?;
         rt::spawn(forget_idle_clients(app.limits.clone()));
-        rt::spawn(reload::run(app.clone(), sources, levels, tls));
+        rt::spawn(reload::run(hangup, app.clone(), sources, levels, tls));
         tracing::info!(
             http.tls = app.settings.tls_cert_file.is_some(),
             http.port = port,
             "listening"
         );
-        Ok(Self { port, server, beside, app })
+        Ok(Self { port, server, beside, app, signals })
     }
 
     /// Reads everything that the settings name, and starts nothing. Gives what an operator should know of it.
@@ -139,10 +168,13 @@ impl Application {
     /// # Errors
     /// Those of [`build`](Self::build) that are known before anything is started.
     pub fn check(settings: &Settings) -> Result<Vec<String>, StartError> {
-        Tls::load(settings)?;
-        let (_, _, ssh) = definitions(settings)?;
-        templates(settings)?;
-        Ok(ssh.configured.remarks())
+        let mut faults = Faults::default();
+        let (named, written) =
+            (faults.note(Named::read(settings)), faults.note(named::check_written(settings)));
+        match (named, written) {
+            (Some(named), Some(())) => Ok(named.ssh.configured.remarks()),
+            _ => Err(faults.into()),
+        }
     }
 
     /// The port that is listened on.
@@ -156,48 +188,20 @@ impl Application {
     /// # Errors
     /// The listener failed.
     pub async fn run_until_stopped(self) -> std::io::Result<()> {
-        let Self { server, beside, app, .. } = self;
+        let Self { server, beside, app, signals, .. } = self;
         let handle = server.handle();
         // Until the very end: monitoring sees the service stop.
         beside.map(rt::spawn);
         let mut server = rt::spawn(server);
         let ended = tokio::select! {
             ended = &mut server => ended?,
-            () = Stop::of(&app).run(handle) => Ok(()),
+            () = Stop::of(&app).run(signals, handle) => Ok(()),
         };
         app.audit.flush();
         app.traces.flush();
         tracing::info!("stopped");
         ended
     }
-}
-
-/// The library and the operator's own templates; what is broken among these is named and stops nothing.
-///
-/// # Errors
-/// The packed library or the operator's folder cannot be read.
-pub fn templates(settings: &Settings) -> Result<Catalog, StartError> {
-    let catalog = Catalog::open(settings.templates_dir.clone())?;
-    if let Some(library) = catalog.library() {
-        let (name, version, n_templates) = (&library.name, &library.version, library.templates);
-        tracing::info!(
-            library.name = name,
-            library.version = version,
-            n_templates,
-            "template library"
-        );
-    } else {
-        tracing::warn!(
-            "no template library is built in: run `make templates` and build again to have records parsed"
-        );
-    }
-    for Broken { file, error } in catalog.broken() {
-        tracing::warn!(template.file = file, error, "own template is broken");
-    }
-    if settings.templates_dir.is_some() {
-        tracing::info!(n_templates = catalog.own_templates(), "own templates");
-    }
-    Ok(catalog)
 }
 
 /// What the operator's SSH configuration has that is not used, or cannot be.
@@ -222,28 +226,6 @@ fn warn_of_openness(settings: &Settings, access: &Access, with_tls: bool) {
             "passwords of devices come here unencrypted unless a proxy in front speaks TLS"
         );
     }
-}
-
-/// What the settings say about platforms, callers and SSH.
-///
-/// # Errors
-/// A definition, a list or the file of keys is broken.
-pub fn definitions(settings: &Settings) -> Result<(Registry, Access, SshPolicy), StartError> {
-    let mut registry = Registry::embedded()?;
-    if let Some(folder) = &settings.platforms_dir {
-        registry = registry.with_folder(folder)?;
-    }
-    let (access, ssh) = (Access::load(settings)?, settings.ssh_policy()?);
-    for set in ssh.credentials.iter() {
-        for key in set.scope.keys.iter().flatten().filter(|key| !access.knows(key)) {
-            tracing::warn!(
-                credential = set.name,
-                key,
-                "a credential set is for an API key that is not there"
-            );
-        }
-    }
-    Ok((registry, access, ssh))
 }
 
 /// Keeps the table of clients small for as long as the service runs.

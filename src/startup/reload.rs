@@ -1,9 +1,9 @@
 //! SIGHUP: reads the settings again and puts what may change in place, all of it or nothing.
 
-use actix_web::rt::signal::unix::{SignalKind, signal};
+use actix_web::rt::signal::unix::{Signal, SignalKind, signal};
 use actix_web::web::Data;
 
-use super::{definitions, remark};
+use super::{StartError, definitions, remark};
 use crate::{
     http::{App, Limits},
     settings::{Settings, Sources},
@@ -11,9 +11,19 @@ use crate::{
     tls::Tls,
 };
 
+/// SIGHUP is told from now on, and ends the process no more.
+pub(super) fn listen() -> Result<Signal, StartError> {
+    signal(SignalKind::hangup()).map_err(StartError::Signals)
+}
+
 /// Waits for SIGHUP for as long as the service runs.
-pub(super) async fn run(app: Data<App>, sources: Sources, levels: Levels, tls: Option<Tls>) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+pub(super) async fn run(
+    mut hangup: Signal,
+    app: Data<App>,
+    sources: Sources,
+    levels: Levels,
+    tls: Option<Tls>,
+) {
     let mut present = app.settings.clone();
     while hangup.recv().await.is_some() {
         match reload(&app, &sources, &levels, tls.as_ref(), &present) {
@@ -66,11 +76,37 @@ fn reload(
 fn changed_for_restart(started: &Settings, now: &Settings) -> Vec<&'static str> {
     let fixed: Vec<_> =
         Settings::rows().into_iter().filter(|row| !row.reloads).map(|row| row.name).collect();
+    // Other files are read, but a listener speaks TLS from its beginning or never.
+    let is_switched =
+        |name: &str, was_set: bool, is_set: bool| name.starts_with("tls_") && was_set != is_set;
     started
         .values()
         .into_iter()
         .zip(now.values())
-        .filter(|((name, before), (_, after))| before != after && fixed.contains(name))
+        .filter(|((name, before), (_, after))| {
+            let is_fixed =
+                fixed.contains(name) || is_switched(name, before.is_some(), after.is_some());
+            before != after && is_fixed
+        })
         .map(|((name, _), _)| name)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_certificates_need_no_restart_but_switching_tls_does() {
+        let set = |file: Option<&str>| Settings {
+            tls_cert_file: file.map(Into::into),
+            tls_key_file: file.map(Into::into),
+            ..Settings::default()
+        };
+        let (off, on, other) = (set(None), set(Some("a")), set(Some("b")));
+        assert!(changed_for_restart(&on, &other).is_empty());
+        assert_eq!(changed_for_restart(&off, &on), ["tls_cert_file", "tls_key_file"]);
+        let slow = Settings { head_timeout: 7, ..Settings::default() };
+        assert_eq!(changed_for_restart(&off, &slow), ["head_timeout"]);
+    }
 }

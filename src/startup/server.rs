@@ -68,7 +68,11 @@ pub(super) fn service(
     })
     .client_request_timeout(head)
     .max_connections(settings.max_connections)
+    // Handshakes that are not gone on with would else keep everybody out until their time is over.
+    .max_connection_rate(settings.max_connections)
     .keep_alive(KEEP_ALIVE)
+    // A stream's line, or the first answer over TLS, would wait up to 40 ms for the caller's word on what came before.
+    .tcp_nodelay(true)
     // A caller who closes his side has gone: his sessions end.
     .h1_allow_half_closed(false)
     .disable_signals()

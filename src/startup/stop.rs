@@ -12,6 +12,7 @@ use actix_web::{
     },
 };
 
+use super::StartError;
 use crate::{
     executor::Executor,
     http::{App, Draining},
@@ -50,19 +51,13 @@ impl Stop {
     }
 
     /// Waits for SIGTERM or SIGINT and ends the service; a second signal makes it hurry.
-    pub(super) async fn run(self, server: ServerHandle) {
-        let (Ok(mut terminate), Ok(mut interrupt)) =
-            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-        else {
-            // Without handlers the system ends the process.
-            return std::future::pending().await;
-        };
-        received(&mut terminate, &mut interrupt).await;
+    pub(super) async fn run(self, mut signals: Signals, server: ServerHandle) {
+        signals.received().await;
         tracing::info!("stopping: not ready any more");
         self.draining.begin();
         tokio::select! {
             () = self.drain(&server) => {}
-            () = received(&mut terminate, &mut interrupt) => {
+            () = signals.received() => {
                 tracing::warn!("stopping at once: a second signal came");
                 self.executor.cut_off();
                 drop(server.stop(true));
@@ -106,6 +101,23 @@ impl Stop {
     }
 }
 
-async fn received(terminate: &mut Signal, interrupt: &mut Signal) {
-    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+/// What tells the service to stop; a signal that comes before anybody waits for it is not lost.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// SIGTERM and SIGINT are told from now on, and end the process no more.
+    pub(super) fn listen() -> Result<Self, StartError> {
+        let of = |kind| signal(kind).map_err(StartError::Signals);
+        Ok(Self {
+            terminate: of(SignalKind::terminate())?,
+            interrupt: of(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn received(&mut self) {
+        tokio::select! { _ = self.terminate.recv() => {}, _ = self.interrupt.recv() => {} }
+    }
 }

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::timeout};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines that may wait.
@@ -23,6 +23,8 @@ const MOST_WAITING: usize = 16 * 1024;
 const MOST_BYTES: usize = 32 << 20;
 /// How long a first line waits for others: waking the writer for each would cost more than the line.
 const GATHER: Duration = Duration::from_millis(5);
+/// How long somebody waits for the word that his line was written.
+const CONFIRM: Duration = Duration::from_secs(5);
 /// How long the end of the program waits for the last lines.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
@@ -101,13 +103,21 @@ impl Lines {
     /// Takes a line and says when it has been written.
     ///
     /// # Errors
-    /// It was not written: too many wait, or the disk refuses.
+    /// It was not written: too many wait, the disk refuses, or nothing is said for 5 s.
     pub async fn keep(&self, line: &[u8]) -> io::Result<()> {
+        self.keep_within(line, CONFIRM).await
+    }
+
+    async fn keep_within(&self, line: &[u8], limit: Duration) -> io::Result<()> {
         let (confirm, confirmed) = oneshot::channel();
         if !self.enqueue(line, Some(confirm)) {
             return Err(io::Error::other("too many lines wait"));
         }
-        confirmed.await.unwrap_or_else(|_gone| Err(io::Error::other("the writer has ended")))
+        match timeout(limit, confirmed).await {
+            Ok(Ok(kept)) => kept,
+            Ok(Err(_gone)) => Err(io::Error::other("the writer has ended")),
+            Err(_late) => Err(io::ErrorKind::TimedOut.into()),
+        }
     }
 
     /// True if there was room.
@@ -265,6 +275,16 @@ mod tests {
         assert_eq!(kept.lock().unwrap().len(), MOST_WAITING);
         lines.send(&vec![b'x'; MOST_BYTES + 1]);
         assert_eq!(lost.load(Ordering::Relaxed), 1001);
+    }
+
+    #[tokio::test]
+    async fn who_asks_is_not_kept_waiting_by_a_disk_that_says_nothing() {
+        let (go, stuck) = channel();
+        let lines = Lines::start("test", Stuck(stuck, Arc::default()), || {}).unwrap();
+        let limit = Duration::from_millis(20);
+        let error = lines.keep_within(b"x\n", limit).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(go);
     }
 
     #[tokio::test]

@@ -1,11 +1,19 @@
 //! A file that begins anew when it is too large or too old: `name`, `name.1`, `name.2` … the older, the higher.
+//!
+//! Somebody else may rename or delete it at any time: lines go to the file that has the name now. What does not fit on
+//! the disk leaves no half of a line behind.
 
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
+};
+
+use rustix::{
+    fs::{OFlags, fcntl_getfl, fcntl_setfl},
+    io::Errno,
 };
 
 use crate::settings::Rotation;
@@ -25,12 +33,10 @@ impl RollingFile {
     /// Opens the file and goes on behind what is in it.
     ///
     /// # Errors
-    /// It cannot be opened for writing.
+    /// It cannot be opened for writing, or is a pipe that nobody reads.
     pub fn open(path: &Path, rotation: Rotation, retention: usize) -> io::Result<Self> {
-        let named =
-            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-        let file = open(path).map_err(named)?;
-        let metadata = file.metadata().map_err(named)?;
+        let file = open(path)?;
+        let metadata = file.metadata()?;
         let begun = if metadata.len() == 0 { SystemTime::now() } else { metadata.modified()? };
         Ok(Self {
             path: path.to_owned(),
@@ -73,10 +79,53 @@ impl RollingFile {
             }
         }
         std::fs::rename(&self.path, self.elder(1))?;
+        // More of them were kept under another setting.
+        let surplus = (self.retention + 1..).map(|age| self.elder(age));
+        surplus.take_while(|elder| std::fs::remove_file(elder).is_ok()).for_each(drop);
+        self.begin(now)
+    }
+
+    /// Goes on in the file that has the name, which may be a new one.
+    fn begin(&mut self, now: SystemTime) -> io::Result<()> {
         self.file = open(&self.path)?;
-        self.bytes = 0;
+        self.bytes = self.file.metadata()?.len();
         self.period = period(self.rotation, now);
         Ok(())
+    }
+
+    /// True if the file still has its name.
+    fn has_its_name(&self) -> io::Result<bool> {
+        let own = self.file.metadata()?;
+        let is_own =
+            |named: std::fs::Metadata| (named.dev(), named.ino()) == (own.dev(), own.ino());
+        Ok(std::fs::metadata(&self.path).is_ok_and(is_own))
+    }
+
+    /// Writes whole lines, or nothing of the last one.
+    fn put(&mut self, lines: &[u8]) -> io::Result<()> {
+        let mut rest = lines;
+        while !rest.is_empty() {
+            match self.file.write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(length) => rest = rest.get(length..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.take_back((lines.len() - rest.len()) as u64);
+                    return Err(error);
+                }
+            }
+        }
+        self.bytes += lines.len() as u64;
+        Ok(())
+    }
+
+    /// Cuts off what was written of lines that did not fit, unless somebody else has written behind it.
+    fn take_back(&mut self, written: u64) {
+        let is_last =
+            |file: &File| file.metadata().is_ok_and(|now| now.len() == self.bytes + written);
+        if written > 0 && is_last(&self.file) {
+            let _ = self.file.set_len(self.bytes);
+        }
     }
 
     fn elder(&self, age: usize) -> PathBuf {
@@ -90,6 +139,9 @@ impl Write for RollingFile {
     /// Takes as many whole lines as the file has room for, one at the least.
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
         let now = SystemTime::now();
+        if !self.has_its_name()? {
+            self.begin(now)?;
+        }
         let first = memchr::memchr(b'\n', lines).map_or(lines.len(), |end| end + 1);
         if self.is_due(first, now) {
             // A folder that cannot be renamed in is no reason to lose lines: the file grows on.
@@ -101,8 +153,7 @@ impl Write for RollingFile {
             Some(end) => end + 1,
             None => first,
         };
-        self.file.write_all(lines.get(..length).unwrap_or_default())?;
-        self.bytes += length as u64;
+        self.put(lines.get(..length).unwrap_or_default())?;
         Ok(length)
     }
 
@@ -112,7 +163,19 @@ impl Write for RollingFile {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).mode(0o640).open(path)
+    let named = |error: io::Error| {
+        let nobody_reads = error.raw_os_error() == Some(Errno::NXIO.raw_os_error());
+        let reason = if nobody_reads { "nobody reads it".to_owned() } else { error.to_string() };
+        io::Error::new(error.kind(), format!("{}: {reason}", path.display()))
+    };
+    // A pipe that nobody reads would otherwise hold the program up here, without a word.
+    let at_once = OFlags::NONBLOCK.bits().cast_signed();
+    let mut options = OpenOptions::new();
+    let file = options.create(true).append(true).mode(0o640).custom_flags(at_once).open(path);
+    let file = file.map_err(named)?;
+    let flags = fcntl_getfl(&file)?;
+    fcntl_setfl(&file, flags.difference(OFlags::NONBLOCK))?;
+    Ok(file)
 }
 
 /// Which hour or day since 1970 (UTC) a moment is in.
@@ -163,6 +226,91 @@ mod tests {
         // Nothing is missing between the oldest that is kept and the newest.
         let first: usize = lines[0].split(' ').nth(1).unwrap().parse().unwrap();
         assert_eq!(lines.len(), 50 - first);
+    }
+
+    #[test]
+    fn a_file_that_was_deleted_or_renamed_is_there_again_with_the_next_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.log");
+        let mut file = RollingFile::open(&path, Rotation::Bytes(20), 2).unwrap();
+        file.write_all(b"first 123456789\n").unwrap();
+        std::fs::remove_file(&path).unwrap();
+        // In the new file there is room for it.
+        file.write_all(b"second 12345\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "second 12345\n");
+        std::fs::rename(&path, folder.path().join("by-another")).unwrap();
+        file.write_all(b"third 1234567\n").unwrap();
+        assert_eq!(names(folder.path()), ["a.log", "by-another"]);
+        file.write_all(b"fourth 123456\n").unwrap();
+        assert_eq!(names(folder.path()), ["a.log", "a.log.1", "by-another"]);
+        drop(folder);
+        let gone = file.write_all(b"lost\n").unwrap_err();
+        assert!(gone.to_string().contains("a.log"), "{gone}");
+    }
+
+    #[test]
+    fn files_beyond_the_number_that_is_kept_now_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.log");
+        for age in 1..=5 {
+            std::fs::write(folder.path().join(format!("a.log.{age}")), "elder\n").unwrap();
+        }
+        let mut file = RollingFile::open(&path, Rotation::Bytes(10), 2).unwrap();
+        file.write_all(b"12345678\n12345678\n").unwrap();
+        assert_eq!(names(folder.path()), ["a.log", "a.log.1", "a.log.2"]);
+    }
+
+    #[test]
+    fn half_a_line_is_taken_back_unless_somebody_has_written_behind_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.log");
+        let mut file = RollingFile::open(&path, Rotation::Off, 1).unwrap();
+        file.write_all(b"first\n").unwrap();
+        // As far as a full disk lets it come.
+        file.file.write_all(b"seco").unwrap();
+        file.take_back(4);
+        file.write_all(b"third\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "first\nthird\n");
+        file.file.write_all(b"four").unwrap();
+        open(&path).unwrap().write_all(b"another's\n").unwrap();
+        file.take_back(4);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, "first\nthird\nfouranother's\n");
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_is_named_and_one_that_is_read_gets_its_lines() {
+        use std::io::Read as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let open = || RollingFile::open(&path, Rotation::Bytes(100), 1);
+        let refused = open().map(drop).unwrap_err();
+        assert!(refused.to_string().ends_with("pipe: nobody reads it"), "{refused}");
+        let text = vec![b'x'; 200_000];
+        let reader = std::thread::spawn({
+            let path = path.clone();
+            move || {
+                let mut read = Vec::new();
+                File::open(path).unwrap().read_to_end(&mut read).unwrap();
+                read.len()
+            }
+        });
+        // The reader may not be there yet.
+        let mut opened = open();
+        for _ in 0..1000 {
+            if opened.is_ok() {
+                break;
+            }
+            std::thread::park_timeout(Duration::from_millis(10));
+            opened = open();
+        }
+        let mut file = opened.unwrap();
+        // More than a pipe holds: it is waited for.
+        file.write_all(&text).unwrap();
+        drop(file);
+        assert_eq!(reader.join().unwrap(), text.len());
     }
 
     #[test]

@@ -5,7 +5,11 @@
 use std::{
     io::{self, Read as _, Write as _},
     net::{TcpStream, ToSocketAddrs as _},
-    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -17,8 +21,12 @@ use crate::{metrics::Metrics, settings::Endpoint};
 
 /// Batches that may wait.
 const MOST_WAITING: usize = 1024;
+/// Spans that may wait in all of them; about 30 MiB.
+const MOST_SPANS_WAITING: usize = 65_536;
 /// Spans of one message.
 const MOST_SPANS: usize = 512;
+/// Bytes of an answer that are read, which nobody looks at.
+const MOST_ANSWER_BYTES: u64 = 64 * 1024;
 /// How long spans wait for others to go with them.
 const GATHER: Duration = Duration::from_secs(1);
 /// How long a collector may take.
@@ -29,6 +37,7 @@ const LAST_SPANS: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(super) struct Exporter {
     queue: SyncSender<Message>,
+    waiting: Arc<AtomicUsize>,
     metrics: Metrics,
 }
 
@@ -40,19 +49,25 @@ enum Message {
 
 impl Exporter {
     pub(super) fn start(endpoint: &Endpoint, service: &str, metrics: Metrics) -> io::Result<Self> {
-        let (queue, waiting) = sync_channel(MOST_WAITING);
+        let (queue, messages) = sync_channel(MOST_WAITING);
+        let waiting = Arc::<AtomicUsize>::default();
         let sender = Sender {
             endpoint: endpoint.clone(),
+            waiting: Arc::clone(&waiting),
             resource: json!({"service.name": service, "service.version": env!("CARGO_PKG_VERSION")}),
             metrics: metrics.clone(),
         };
-        thread::Builder::new().name("traces".to_owned()).spawn(move || sender.run(&waiting))?;
-        Ok(Self { queue, metrics })
+        thread::Builder::new().name("traces".to_owned()).spawn(move || sender.run(&messages))?;
+        Ok(Self { queue, waiting, metrics })
     }
 
     pub(super) fn send(&self, spans: Vec<Span>) {
         let count = spans.len();
-        if self.queue.try_send(Message::Spans(spans)).is_err() {
+        let before = self.waiting.fetch_add(count, Ordering::Relaxed);
+        if before + count > MOST_SPANS_WAITING
+            || self.queue.try_send(Message::Spans(spans)).is_err()
+        {
+            self.waiting.fetch_sub(count, Ordering::Relaxed);
             self.metrics.spans_dropped(count);
         }
     }
@@ -67,6 +82,8 @@ impl Exporter {
 
 struct Sender {
     endpoint: Endpoint,
+    /// Spans that were taken and have not been sent.
+    waiting: Arc<AtomicUsize>,
     resource: Value,
     metrics: Metrics,
 }
@@ -100,12 +117,13 @@ impl Sender {
     }
 
     fn post(&self, spans: &mut Vec<Span>) {
-        if spans.is_empty() {
-            return;
-        }
-        if let Err(error) = self.try_post(spans) {
-            self.metrics.spans_dropped(spans.len());
-            tracing::debug!(error = %error, n_spans = spans.len(), "spans were not taken");
+        // Collectors refuse messages of many megabytes.
+        for some in spans.chunks(MOST_SPANS) {
+            if let Err(error) = self.try_post(some) {
+                self.metrics.spans_dropped(some.len());
+                tracing::debug!(error = %error, n_spans = some.len(), "spans were not taken");
+            }
+            self.waiting.fetch_sub(some.len(), Ordering::Relaxed);
         }
         spans.clear();
     }
@@ -134,9 +152,51 @@ impl Sender {
         stream.write_all(body.as_bytes())?;
         let mut status = [0; 12];
         stream.read_exact(&mut status)?;
-        match status.get(9..10) {
-            Some(b"2") => Ok(()),
-            _ => Err(io::Error::other("the collector refused them")),
+        let is_taken = status.get(9..10) == Some(b"2");
+        // To the end: a connection that is closed before is reset, and collectors log that.
+        let _ = io::copy(&mut stream.take(MOST_ANSWER_BYTES), &mut io::sink());
+        if is_taken { Ok(()) } else { Err(io::Error::other("the collector refused them")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::TcpListener, time::SystemTime};
+
+    use super::*;
+    use crate::traces::spans::INTERNAL;
+
+    fn spans(count: usize) -> Vec<Span> {
+        let span = Span {
+            trace_id: "a".repeat(32),
+            id: "b".repeat(16),
+            parent_id: None,
+            name: "device.command".to_owned(),
+            kind: INTERNAL,
+            began: SystemTime::UNIX_EPOCH,
+            ended: SystemTime::UNIX_EPOCH,
+            error: None,
+            attributes: json!({}),
+        };
+        vec![span; count]
+    }
+
+    #[test]
+    fn spans_that_a_silent_collector_does_not_take_are_bounded_and_counted() {
+        // Its connections are made and never answered.
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", silent.local_addr().unwrap()).parse().unwrap();
+        let metrics = Metrics::new();
+        let exporter = Exporter::start(&endpoint, "test", metrics.clone()).unwrap();
+        for _ in 0..100 {
+            exporter.send(spans(1000));
         }
+        let waiting = exporter.waiting.load(Ordering::Relaxed);
+        assert!((1..=MOST_SPANS_WAITING).contains(&waiting), "{waiting}");
+        let text = String::from_utf8(metrics.text()).unwrap();
+        let dropped =
+            text.lines().find_map(|line| line.strip_prefix("showrunner_spans_dropped_total "));
+        let dropped: usize = dropped.unwrap().parse().unwrap();
+        assert!(dropped >= 100_000 - MOST_SPANS_WAITING, "{dropped}");
     }
 }

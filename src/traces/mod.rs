@@ -6,12 +6,15 @@
 mod exporter;
 mod spans;
 
-use std::time::SystemTime;
+use std::{collections::HashMap, time::SystemTime};
 
 use serde_json::json;
 
-use self::{exporter::Exporter, spans::Span};
-use crate::{metrics::Metrics, outcome::DeviceOutcome, settings::Settings};
+use self::{
+    exporter::Exporter,
+    spans::{Span, Step},
+};
+use crate::{executor::Delivered, metrics::Metrics, outcome::DeviceOutcome, settings::Settings};
 
 /// The trace that a request belongs to.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -87,30 +90,48 @@ impl Traces {
         self.0.is_some()
     }
 
-    /// A request was answered.
-    pub fn request(&self, trace: &TraceContext, route: &str, status: u16, began: SystemTime) {
-        self.send(trace, || {
+    /// A request is being answered; it ends when what is given back is dropped.
+    #[must_use]
+    pub fn request(
+        &self,
+        trace: &TraceContext,
+        route: &str,
+        status: u16,
+        began: SystemTime,
+    ) -> RequestSpan {
+        let exporter = self.0.as_ref().filter(|_| trace.is_sampled);
+        RequestSpan(exporter.map(|exporter| {
             let attributes = json!({"http.route": route, "http.response.status_code": status});
-            vec![Span {
+            let span = Span {
                 trace_id: trace.trace_id.clone(),
                 id: trace.span_id.clone(),
                 parent_id: trace.parent_id.clone(),
                 name: route.to_owned(),
                 kind: spans::SERVER,
                 began,
-                ended: SystemTime::now(),
+                ended: began,
                 error: (status >= 500).then(|| status.to_string()),
                 attributes,
-            }]
-        });
+            };
+            (exporter.clone(), span)
+        }))
     }
 
     /// Devices of a request have ended.
     pub fn devices(&self, trace: &TraceContext, outcomes: &[DeviceOutcome]) {
         self.send(trace, || {
-            let of = |outcome| spans::of_device(&trace.trace_id, &trace.span_id, outcome);
+            let of = |outcome: &DeviceOutcome| {
+                let steps: Vec<Step> = outcome.commands.iter().map(Step::of).collect();
+                spans::of_device(&trace.trace_id, &trace.span_id, outcome, &steps)
+            };
             outcomes.iter().flat_map(of).collect()
         });
+    }
+
+    /// The devices of a request whose answer is sent piece by piece.
+    #[must_use]
+    pub fn devices_in_pieces(&self, trace: TraceContext) -> DevicesInPieces {
+        DevicesInPieces { traces: self.clone(), trace, steps: HashMap::new() }
     }
 
     /// Waits, but not for ever, until every span has been sent.
@@ -123,6 +144,47 @@ impl Traces {
     fn send(&self, trace: &TraceContext, spans: impl FnOnce() -> Vec<Span>) {
         if let Some(exporter) = self.0.as_ref().filter(|_| trace.is_sampled) {
             exporter.send(spans());
+        }
+    }
+}
+
+/// A request's span, until its answer has left or its caller has gone.
+pub struct RequestSpan(Option<(Exporter, Span)>);
+
+impl Drop for RequestSpan {
+    fn drop(&mut self) {
+        if let Some((exporter, mut span)) = self.0.take() {
+            span.ended = SystemTime::now();
+            exporter.send(vec![span]);
+        }
+    }
+}
+
+/// Devices as they end, whose commands may have been delivered before them.
+pub struct DevicesInPieces {
+    traces: Traces,
+    trace: TraceContext,
+    /// Of devices that are not done.
+    steps: HashMap<usize, Vec<Step>>,
+}
+
+impl DevicesInPieces {
+    /// Takes what spans need of a result.
+    pub fn note(&mut self, delivered: &Delivered) {
+        if !self.traces.are_sent() || !self.trace.is_sampled {
+            return;
+        }
+        match delivered {
+            Delivered::Command { device, outcome, .. } => {
+                self.steps.entry(*device).or_default().push(Step::of(outcome));
+            }
+            Delivered::Device { device, outcome } => {
+                let mut steps = self.steps.remove(device).unwrap_or_default();
+                steps.extend(outcome.commands.iter().map(Step::of));
+                let TraceContext { trace_id, span_id, .. } = &self.trace;
+                let spans = || spans::of_device(trace_id, span_id, outcome, &steps);
+                self.traces.send(&self.trace, spans);
+            }
         }
     }
 }

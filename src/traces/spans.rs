@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
 
-use crate::outcome::{DeviceOutcome, Timing};
+use crate::outcome::{CommandOutcome, DeviceOutcome, Timing};
 
 /// OTLP's kinds.
 pub(super) const INTERNAL: u8 = 1;
@@ -70,11 +70,50 @@ pub(super) fn new_id(digits: usize) -> String {
     uuid::Uuid::new_v4().simple().to_string().chars().rev().take(digits).collect()
 }
 
+/// What a command's spans are made of: its outcome without the output.
+#[derive(Debug)]
+pub(super) struct Step {
+    command: String,
+    output_bytes: usize,
+    duration: Duration,
+    error: Option<&'static str>,
+    parse: Option<Parse>,
+}
+
+#[derive(Debug)]
+struct Parse {
+    duration: Duration,
+    template: String,
+    has_failed: bool,
+}
+
+impl Step {
+    pub(super) fn of(outcome: &CommandOutcome) -> Self {
+        let parsed = |duration| {
+            let template = outcome.parser.as_ref().and_then(|parser| parser.template.as_deref());
+            let template = template.unwrap_or_default().to_owned();
+            Parse { duration, template, has_failed: outcome.parse_error.is_some() }
+        };
+        Self {
+            command: outcome.command.clone(),
+            output_bytes: outcome.output.len(),
+            duration: outcome.duration,
+            error: outcome.failure.as_ref().map(|failure| failure.code),
+            parse: outcome.parse_duration.map(parsed),
+        }
+    }
+}
+
 /// The span of a device and those of its phases and commands under it.
 ///
 /// Waiting and resolving are laid from the beginning, everything else from the end back: between them a device may
 /// wait for another session of its own.
-pub(super) fn of_device(trace_id: &str, parent_id: &str, outcome: &DeviceOutcome) -> Vec<Span> {
+pub(super) fn of_device(
+    trace_id: &str,
+    parent_id: &str,
+    outcome: &DeviceOutcome,
+    steps: &[Step],
+) -> Vec<Span> {
     let Timing { queue, resolve, jump, connect, handshake, authenticate, prompt, commands, logout } =
         outcome.timing;
     let ended = outcome.ended;
@@ -119,7 +158,7 @@ pub(super) fn of_device(trace_id: &str, parent_id: &str, outcome: &DeviceOutcome
         }
     }
     let last = [jump, connect, handshake, authenticate, prompt, commands, logout];
-    let parses = outcome.commands.iter().filter_map(|command| command.parse_duration);
+    let parses = steps.iter().filter_map(|step| step.parse.as_ref()).map(|parse| parse.duration);
     // Outputs are parsed when the session is over.
     let over = before(ended, parses.sum());
     at = before(over, last.into_iter().flatten().sum()).max(at);
@@ -135,27 +174,21 @@ pub(super) fn of_device(trace_id: &str, parent_id: &str, outcome: &DeviceOutcome
             at += took;
         }
     }
-    for command in &outcome.commands {
-        let code = command.failure.as_ref().map(|failure| failure.code);
-        if code != Some("not_run") {
-            let attributes =
-                json!({"command": command.command, "output_bytes": command.output.len()});
-            phase("device.command", at, command.duration, attributes, code);
-            at += command.duration;
-        }
+    for step in steps.iter().filter(|step| step.error != Some("not_run")) {
+        let attributes = json!({"command": step.command, "output_bytes": step.output_bytes});
+        phase("device.command", at, step.duration, attributes, step.error);
+        at += step.duration;
     }
     if let Some(took) = logout {
         phase("device.logout", at, took, none(), None);
     }
     at = over;
-    for command in &outcome.commands {
-        if let Some(took) = command.parse_duration {
-            let template = command.parser.as_ref().and_then(|parser| parser.template.as_deref());
-            let template = template.unwrap_or_default();
-            let attributes = json!({"command": command.command, "template": template});
-            let error = command.parse_error.as_ref().map(|_| "parse_failed");
-            phase("device.parse", at, took, attributes, error);
-            at += took;
+    for step in steps {
+        if let Some(parse) = &step.parse {
+            let attributes = json!({"command": step.command, "template": parse.template});
+            let error = parse.has_failed.then_some("parse_failed");
+            phase("device.parse", at, parse.duration, attributes, error);
+            at += parse.duration;
         }
     }
     phases.push(session);

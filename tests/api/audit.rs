@@ -114,6 +114,61 @@ async fn where_the_stream_is_required_nothing_is_done_without_it() {
 }
 
 #[tokio::test]
+async fn a_stream_that_was_deleted_or_that_nobody_reads_lets_nothing_through_unseen() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("audit.log");
+    let required = ("SHOWRUNNER_AUDIT_REQUIRED", "true");
+    let device = faulty("cisco_ios", &[]).await;
+    let body = json!({"devices": [entry(&device, "ios")], "commands": ["show version"]});
+    let service =
+        Service::start_with(&[("SHOWRUNNER_AUDIT_FILE", file.to_str().unwrap()), required]);
+    assert_eq!(service.execute(&body).await.0, 200);
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(service.execute(&body).await.0, 200);
+    assert!(lines(&file).iter().any(|line| line["event"] == "asked"), "{:?}", lines(&file));
+    // Without its folder there is no file to be had.
+    drop(folder);
+    assert_eq!(service.execute(&body).await.0, 503);
+
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    // It can be read, but nobody does.
+    let _reader = std::fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
+    let service =
+        Service::start_with(&[("SHOWRUNNER_AUDIT_FILE", pipe.to_str().unwrap()), required]);
+    let gone = json!({"hostname": "127.0.0.1", "port": 1, "username": "u".repeat(200), "password": "p", "os": "ios"});
+    let more_than_a_pipe_holds = json!({"devices": vec![gone; 500], "commands": ["show version"]});
+    let (status, answer) = service.execute(&more_than_a_pipe_holds).await;
+    assert_eq!((status, &answer["code"]), (503, &json!("audit_unavailable")), "{answer}");
+}
+
+#[tokio::test]
+async fn a_request_that_finds_no_room_is_in_the_stream() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("audit.log");
+    let service = Service::start_with(&[
+        ("SHOWRUNNER_AUDIT_FILE", file.to_str().unwrap()),
+        ("SHOWRUNNER_MAX_CONCURRENT_DEVICES", "1"),
+        ("SHOWRUNNER_MAX_DEVICES_PER_REQUEST", "1"),
+        ("SHOWRUNNER_MAX_QUEUED_DEVICES", "0"),
+    ]);
+    let device = faulty("cisco_ios", &[Fault::SilentPort]).await;
+    let body = json!({"devices": [entry(&device, "ios")], "commands": ["show version"]});
+    let hanging = service.begin(&body);
+    service.wait_for("sessions_running", 1).await;
+    assert_eq!(service.execute(&body).await.0, 503);
+    for _ in 0..500 {
+        if lines(&file).iter().any(|line| line["event"] == "refused" && line["status"] == 503) {
+            return hanging.abort();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("nothing says what became of it: {:?}", lines(&file));
+}
+
+#[tokio::test]
 async fn an_answer_sent_in_pieces_leaves_the_same_trail() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("audit.log");

@@ -72,8 +72,38 @@ fn what_is_not_proper_is_refused_with_a_status() {
         let answer = raw(&service, &bytes);
         assert_eq!(status(&answer), want, "{name}: {answer:.300}");
     }
+    // A program that writes its JSON token by token is not meant.
+    let chunks = |count: usize| {
+        let chunks = b"1\r\n \r\n".repeat(count);
+        post("Transfer-Encoding: chunked\r\n", &[&chunks, &b"2\r\n{}\r\n0\r\n\r\n"[..]].concat())
+    };
+    assert_eq!(status(&raw(&service, &chunks(5_000))), "422");
+    let crumbs = raw(&service, &chunks(50_000));
+    assert!(status(&crumbs) == "400" && crumbs.contains("chunks_too_small"), "{crumbs}");
     let said = raw(&service, &sized(twice));
     assert!(said.contains("a name twice in one object at line 1"), "{said}");
+}
+
+#[tokio::test]
+async fn a_large_body_is_read_like_a_small_one() {
+    let service = Service::start();
+    let device = faulty("cisco_ios", &[]).await;
+    let blanks = " ".repeat(200_000);
+    let send = async |body: &Value| {
+        let request = service.client.post(format!("{}/api/v1/execute", service.url));
+        let request = request.header("content-type", "application/json");
+        let answer = request.body(format!("{blanks}{body}")).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    let body = json!({"devices": [entry(&device, "ios")], "commands": ["show version"]});
+    let (status, answer) = send(&body).await;
+    assert_eq!((status, &answer["successful_devices"]), (200, &json!(1)), "{answer}");
+    let body = json!({"devices": [entry(&device, "ios")], "commands": ["reload"]});
+    let (small, large) = (service.execute(&body).await, send(&body).await);
+    assert_eq!((small.0, &small.1["detail"]), (large.0, &large.1["detail"]));
+    let metrics = service.client.get(format!("{}/metrics", service.url)).send().await.unwrap();
+    let counted = r#"showrunner_commands_refused_total{rule="read_verb"} 2"#;
+    assert!(metrics.text().await.unwrap().contains(counted));
 }
 
 #[test]
@@ -124,6 +154,26 @@ fn heads_and_bodies_that_drip_are_given_up_on() {
     assert!(took < Duration::from_secs(15), "{took:?}");
     assert_eq!(status(&answer), "408", "{answer}");
     assert!(answer.contains("body_timeout"), "{answer}");
+}
+
+#[test]
+fn a_body_that_nobody_wants_is_not_read_for_ever() {
+    let service = Service::start();
+    for (path, want) in [("/nowhere", "404"), ("/health", "405"), ("/api/v1/execute", "415")] {
+        let mut stream = TcpStream::connect(service.url.trim_start_matches("http://")).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(String::from_utf8_lossy(&answer), format!("HTTP/1.1 {want}"), "{path}");
+        // The answer is there, and the sender goes on.
+        let piece = [b"10000\r\n".as_slice(), &[b'x'; 65536], b"\r\n"].concat();
+        let begun = Instant::now();
+        while stream.write_all(&piece).is_ok() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{path}: it reads on and on");
+        }
+    }
 }
 
 #[test]
@@ -212,6 +262,7 @@ async fn thousands_of_idle_and_dripping_connections_keep_nobody_out_and_cost_lit
     let body = json!({"devices": [entry(&device, "ios")], "commands": ["show version"]});
     // Meanwhile others send what is too deep, too large or no JSON, as fast as they can.
     let hostile = [
+        format!("[{}{{}}]", "{},".repeat(500_000)),
         "[".repeat(100_000),
         format!("\"{}\"", "x".repeat(2 * 1024 * 1024 - 2)),
         format!("{{{}", "\"a\": 1, ".repeat(50_000)),

@@ -126,6 +126,10 @@ async fn promtool_finds_nothing_wrong_with_metrics_and_alerts() {
         return;
     };
     assert!(right && said.trim().is_empty(), "{said}");
-    let (right, said) = promtool(&["check", "rules", "deploy/alerts.yml"], "").unwrap();
-    assert!(right, "{said}");
+    for arguments in
+        [["check", "rules", "deploy/alerts.yml"], ["test", "rules", "fixtures/alerts_test.yml"]]
+    {
+        let (right, said) = promtool(&arguments, "").unwrap();
+        assert!(right, "{said}");
+    }
 }

@@ -58,6 +58,29 @@ fn check_config_says_what_is_wrong_and_starts_nothing() {
     assert!(text(&wrong.stderr).contains("--port is `70000`, but must be 0 to 65535"));
 }
 
+#[test]
+fn files_that_cannot_be_used_are_named_all_at_once_with_their_settings() {
+    let variables = [
+        ("SHOWRUNNER_API_KEYS_FILE", "/nowhere/keys.toml"),
+        ("SHOWRUNNER_PLATFORMS_DIR", "/nowhere/platforms"),
+        ("SHOWRUNNER_TEMPLATES_DIR", "/nowhere/templates"),
+        ("SHOWRUNNER_KNOWN_HOSTS", "/nowhere/known_hosts"),
+        ("SHOWRUNNER_TLS_CERT_FILE", "/nowhere/cert.pem"),
+        ("SHOWRUNNER_TLS_KEY_FILE", "/nowhere/key.pem"),
+        ("SHOWRUNNER_LOG_FILE", "/nowhere/service.log"),
+    ];
+    let wrong = showrunner(&["check-config"], &variables);
+    let said = text(&wrong.stderr);
+    assert_eq!(wrong.status.code(), Some(2), "{said}");
+    // A key without its certificate is not looked at.
+    for (variable, file) in variables.iter().filter(|(name, _)| !name.contains("TLS_KEY")) {
+        let folder = file.rsplit_once('/').unwrap().0;
+        let of_it = |line: &str| line.contains(variable) && line.contains(folder);
+        assert!(said.lines().any(of_it), "{variable}: {said}");
+    }
+    assert_eq!(said.lines().count(), variables.len() - 1, "{said}");
+}
+
 #[tokio::test]
 async fn the_service_has_the_title_that_it_is_given_and_documents_can_be_off() {
     let service = Service::start_with(&[("SHOWRUNNER_TITLE", "Lab reads")]);

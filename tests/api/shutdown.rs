@@ -95,6 +95,75 @@ async fn a_stop_under_load_loses_nothing_and_logs_every_session_out() {
 }
 
 #[tokio::test]
+async fn five_hundred_sessions_some_of_them_hanging_and_some_streamed_are_all_accounted_for() {
+    let mut service = Service::start_with(&[
+        ("SHOWRUNNER_SHUTDOWN_TIMEOUT", "25"),
+        ("SHOWRUNNER_MAX_CONCURRENT_DEVICES", "500"),
+        ("SHOWRUNNER_HANDSHAKE_TIMEOUT", "300"),
+        ("SHOWRUNNER_AUTHENTICATE_TIMEOUT", "300"),
+        ("SHOWRUNNER_PROMPT_TIMEOUT", "300"),
+    ]);
+    let working = slow_devices(450).await;
+    let mut hanging = Vec::new();
+    for _ in 0..50 {
+        hanging.push(faulty("cisco_ios", &[Fault::SilentPort]).await);
+    }
+    // Ten requests, each with five devices that hang; every second one is answered in pieces.
+    let requests: Vec<_> = working
+        .chunks(45)
+        .zip(hanging.chunks(5))
+        .enumerate()
+        .map(|(number, (working, hanging))| {
+            let entries: Vec<Value> =
+                working.iter().chain(hanging).map(|device| entry(device, "ios")).collect();
+            let commands = vec!["show version"; 20];
+            let body = json!({"devices": entries, "commands": commands, "timeout": 300});
+            let accept = ["application/json", "application/x-ndjson"][number % 2];
+            let request = service.client.post(format!("{}/api/v1/execute", service.url));
+            let request = request.header("Accept", accept).json(&body).send();
+            tokio::spawn(async move { request.await.unwrap().text().await.unwrap() })
+        })
+        .collect();
+    running(&service, 500).await;
+    let all_at_work = || working.iter().all(|device| device.login_attempts() == 1);
+    for _ in 0..1200 {
+        if all_at_work() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(all_at_work(), "they were not logged in to within a minute");
+    service.signal(Signal::TERM);
+    let mut outcomes = Vec::new();
+    for request in requests {
+        let text = request.await.unwrap();
+        let mut lines: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        if lines.len() == 1 {
+            outcomes.extend(lines[0]["results"].as_array().unwrap().clone());
+        } else {
+            assert_eq!(lines.pop().unwrap()["type"], "summary", "a stream was broken off");
+            outcomes.extend(lines);
+        }
+    }
+    assert_eq!(service.exit_code().await, Some(0), "{}", service.log());
+    assert_eq!(outcomes.len(), 500);
+    let port = |outcome: &Value| outcome["port"].as_u64().unwrap();
+    for device in &hanging {
+        let of_it: Vec<_> =
+            outcomes.iter().filter(|one| port(one) == u64::from(device.addr().port())).collect();
+        assert_eq!((of_it.len(), &of_it[0]["error_code"]), (1, &json!("cancelled")));
+    }
+    for device in &working {
+        let of_it: Vec<_> =
+            outcomes.iter().filter(|one| port(one) == u64::from(device.addr().port())).collect();
+        // On a slow machine it may not have come to all of them; then it says which.
+        assert_eq!((of_it.len(), of_it[0]["commands"].as_array().unwrap().len()), (1, 20));
+        assert_eq!(device.clean_logouts(), 1, "{}", of_it[0]);
+    }
+}
+
+#[tokio::test]
 async fn requests_beyond_the_deadline_are_answered_with_what_they_have() {
     let mut service = Service::start_with(&[
         ("SHOWRUNNER_SHUTDOWN_TIMEOUT", "1"),

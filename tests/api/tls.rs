@@ -97,6 +97,25 @@ async fn https_is_served_and_new_certificates_come_without_a_restart() {
 }
 
 #[tokio::test]
+async fn connections_that_never_begin_to_speak_tls_keep_nobody_out() {
+    let files = Files(tempfile::tempdir().unwrap());
+    let server = authority("server");
+    files.write(&issue(&server));
+    let (certificate, key) = (files.path("cert.pem"), files.path("key.pem"));
+    let service = Service::start_with(&[
+        ("SHOWRUNNER_TLS_CERT_FILE", &certificate),
+        ("SHOWRUNNER_TLS_KEY_FILE", &key),
+        ("SHOWRUNNER_WORKERS", "1"),
+        ("SHOWRUNNER_HEAD_TIMEOUT", "100"),
+    ]);
+    let addr = service.url.trim_start_matches("http://");
+    let silent: Vec<_> = (0..400).map(|_| std::net::TcpStream::connect(addr).unwrap()).collect();
+    let url = service.url.replace("http://", "https://");
+    let health = trusting(&server, None).get(format!("{url}/health")).send().await.unwrap();
+    assert_eq!((health.status().as_u16(), silent.len()), (200, 400));
+}
+
+#[tokio::test]
 async fn with_an_authority_only_its_clients_get_a_connection() {
     let files = Files(tempfile::tempdir().unwrap());
     let (server, clients, others) =

@@ -9,9 +9,9 @@ use std::{
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use showrunner::simulator::Fault;
+use showrunner::simulator::{DeviceOptions, Fault};
 
-use crate::support::{Service, entry, faulty};
+use crate::support::{Service, device, entry, faulty};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -125,6 +125,42 @@ async fn a_request_its_devices_and_their_phases_are_spans_of_the_callers_trace()
         !spans.iter().any(|span| span.to_string().contains("C2960X")),
         "an output is in a span"
     );
+}
+
+#[tokio::test]
+async fn an_answer_in_pieces_has_the_same_spans_and_its_request_ends_last() {
+    let (url, bodies) = collector();
+    let mut service = Service::start_with(&[("SHOWRUNNER_OTLP_ENDPOINT", &url)]);
+    let latency = Duration::from_millis(50);
+    let slow = device("cisco_ios", DeviceOptions { latency, ..DeviceOptions::default() }).await;
+    let body =
+        json!({"devices": [entry(&slow, "ios")], "commands": ["show version", "show nonsense"]});
+    for granularity in ["device", "command"] {
+        let url = format!("{}/api/v1/execute?granularity={granularity}", service.url);
+        let request = service.client.post(url).header("Accept", "application/x-ndjson");
+        assert!(
+            request.json(&body).send().await.unwrap().text().await.unwrap().contains("summary")
+        );
+    }
+    service.signal(Signal::TERM);
+    assert_eq!(service.exit_code().await, Some(0));
+    let mut spans: Vec<Value> = Vec::new();
+    while let Ok(body) = bodies.recv_timeout(Duration::from_millis(500)) {
+        let some = &body["resourceSpans"][0]["scopeSpans"][0]["spans"];
+        spans.extend(some.as_array().unwrap().clone());
+    }
+    let named =
+        |name: &str| -> Vec<&Value> { spans.iter().filter(|span| span["name"] == name).collect() };
+    assert_eq!(named("device.command").len(), 4, "{spans:?}");
+    let failed = |span: &&&Value| span["status"]["message"] == "cli_error";
+    assert_eq!(named("device.command").iter().filter(failed).count(), 2);
+    for request in named("/api/v1/execute") {
+        let of_it = |device: &&&Value| device["parentSpanId"] == request["spanId"];
+        let devices = named("device.session");
+        let device = devices.iter().find(of_it).unwrap();
+        assert!(nanos(device, "endTimeUnixNano") <= nanos(request, "endTimeUnixNano"));
+    }
+    assert_eq!(named("/api/v1/execute").len(), 2);
 }
 
 #[tokio::test]

@@ -1,0 +1,129 @@
+//! What the settings name: definitions, keys, lists, certificates and templates, read; all that is wrong with it at once.
+
+use std::path::Path;
+
+use super::StartError;
+use crate::{
+    access::Access,
+    catalog::{Broken, Catalog},
+    platform::{DefinitionError, Registry},
+    settings::{Settings, variable},
+    ssh_policy::SshPolicy,
+    tls::Tls,
+};
+
+/// Everything, read.
+pub(super) struct Named {
+    pub(super) registry: Registry,
+    pub(super) access: Access,
+    pub(super) ssh: SshPolicy,
+    pub(super) tls: Option<Tls>,
+    pub(super) catalog: Catalog,
+}
+
+impl Named {
+    /// # Errors
+    /// Every file, folder or list that cannot be used.
+    pub(super) fn read(settings: &Settings) -> Result<Self, StartError> {
+        let mut faults = Faults::default();
+        let definitions = faults.note(definitions(settings));
+        let tls = faults.note(Tls::load(settings));
+        let catalog = faults.note(templates(settings));
+        let (Some((registry, access, ssh)), Some(tls), Some(catalog)) = (definitions, tls, catalog)
+        else {
+            return Err(faults.into());
+        };
+        Ok(Self { registry, access, ssh, tls, catalog })
+    }
+}
+
+/// What the settings say about platforms, callers and SSH.
+///
+/// # Errors
+/// A definition, a list or the file of keys is broken; all that are.
+pub fn definitions(settings: &Settings) -> Result<(Registry, Access, SshPolicy), StartError> {
+    let mut faults = Faults::default();
+    let registry = faults.note(registry(settings));
+    let access = faults.note(Access::load(settings));
+    let ssh = faults.note(settings.ssh_policy());
+    let (Some(registry), Some(access), Some(ssh)) = (registry, access, ssh) else {
+        return Err(faults.into());
+    };
+    for set in ssh.credentials.iter() {
+        for key in set.scope.keys.iter().flatten().filter(|key| !access.knows(key)) {
+            tracing::warn!(
+                credential = set.name,
+                key,
+                "a credential set is for an API key that is not there"
+            );
+        }
+    }
+    Ok((registry, access, ssh))
+}
+
+fn registry(settings: &Settings) -> Result<Registry, DefinitionError> {
+    let registry = Registry::embedded()?;
+    match &settings.platforms_dir {
+        Some(folder) => registry.with_folder(folder),
+        None => Ok(registry),
+    }
+}
+
+/// The library and the operator's own templates; what is broken among these is named and stops nothing.
+///
+/// # Errors
+/// The packed library or the operator's folder cannot be read.
+pub fn templates(settings: &Settings) -> Result<Catalog, StartError> {
+    let catalog = Catalog::open(settings.templates_dir.clone())?;
+    if let Some(library) = catalog.library() {
+        let (name, version, n_templates) = (&library.name, &library.version, library.templates);
+        tracing::info!(
+            library.name = name,
+            library.version = version,
+            n_templates,
+            "template library"
+        );
+    } else {
+        tracing::warn!(
+            "no template library is built in: run `make templates` and build again to have records parsed"
+        );
+    }
+    for Broken { file, error } in catalog.broken() {
+        tracing::warn!(template.file = file, error, "own template is broken");
+    }
+    if settings.templates_dir.is_some() {
+        tracing::info!(n_templates = catalog.own_templates(), "own templates");
+    }
+    Ok(catalog)
+}
+
+/// Whether the files that the service would write have a folder to be in.
+pub(super) fn check_written(settings: &Settings) -> Result<(), StartError> {
+    let mut faults = Faults::default();
+    for (name, file) in [("log_file", &settings.log_file), ("audit_file", &settings.audit_file)] {
+        let folder =
+            file.as_deref().and_then(Path::parent).filter(|folder| *folder != Path::new(""));
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            let (setting, folder) = (variable(name), folder.to_owned());
+            faults.0.push(StartError::NoFolder { setting, folder });
+        }
+    }
+    if faults.0.is_empty() { Ok(()) } else { Err(faults.into()) }
+}
+
+/// What was wrong so far.
+#[derive(Default)]
+pub(super) struct Faults(Vec<StartError>);
+
+impl Faults {
+    /// The value; a fault is kept for the end.
+    pub(super) fn note<T>(&mut self, read: Result<T, impl Into<StartError>>) -> Option<T> {
+        read.map_err(|fault| self.0.push(fault.into())).ok()
+    }
+}
+
+impl From<Faults> for StartError {
+    fn from(Faults(faults): Faults) -> Self {
+        Self::Several(faults)
+    }
+}
