@@ -127,6 +127,7 @@ pub struct Connection {
     offer: Option<Offer>,
     /// Bytes that were there to be read during the handshake, at the least.
     arrived: u64,
+    has_sent_proof: bool,
 }
 
 impl Connection {
@@ -148,7 +149,14 @@ impl Connection {
             session.method_pref(kind, names)?;
         }
         session.set_tcp_stream(path.socket.try_clone()?);
-        Ok(Self { session, path, greeting: Vec::new(), offer: None, arrived: 0 })
+        Ok(Self {
+            session,
+            path,
+            greeting: Vec::new(),
+            offer: None,
+            arrived: 0,
+            has_sent_proof: false,
+        })
     }
 
     /// Exchanges versions and keys.
@@ -305,6 +313,7 @@ impl Connection {
         credentials: &Credentials,
         until: Deadline,
     ) -> Result<Login, Fault> {
+        self.has_sent_proof = true;
         let user = credentials.username.as_str();
         let (name, result) = match method {
             Method::PublicKey(key) => {
@@ -341,6 +350,12 @@ impl Connection {
             Err(Fault::Failed { code: -16 | -48 | -51, reason }) => Ok(Login::KeyUnusable(reason)),
             Err(fault) => Err(fault),
         }
+    }
+
+    /// True once a password or key was given to the peer.
+    #[must_use]
+    pub fn has_sent_proof(&self) -> bool {
+        self.has_sent_proof
     }
 
     /// Tries keys in turn until one is let in.

@@ -355,6 +355,15 @@ impl Session<'_> {
             Ok((Login::Rejected(method), _)) => {
                 known.refused(who, credentials, method.ends_with("password"), Instant::now());
             }
+            // Many devices say no like this.
+            Err(Fault::Closed)
+                if connection.has_sent_proof()
+                    && connection.lost_hop().is_none()
+                    && self.lifeline.was_cut().is_none() =>
+            {
+                let is_password = credentials.private_key.is_none();
+                known.refused(who, credentials, is_password, Instant::now());
+            }
             _ => known.forget_methods(who),
         }
         match result.map(|(login, _)| login) {

@@ -126,6 +126,20 @@ async fn a_thousand_requests_with_a_wrong_password_are_two_attempts_at_the_devic
 }
 
 #[tokio::test]
+async fn a_device_that_hangs_up_on_a_password_has_refused_it_and_one_that_does_so_before_has_not() {
+    let service = Service::start();
+    for (fault, third) in
+        [(Fault::CloseInAuth, "auth_paused"), (Fault::CloseBeforeAuth, "disconnected")]
+    {
+        let ios = faulty("cisco_ios", &[fault]).await;
+        for code in ["disconnected", "disconnected", third] {
+            let result = service.read(entry(&ios, "ios"), &["show clock"]).await;
+            assert_eq!(result["error_code"], code, "{fault:?}: {result}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn guesses_at_one_user_end_after_twice_as_many() {
     let service = Service::start();
     let ios = faulty("cisco_ios", &[]).await;
