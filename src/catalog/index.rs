@@ -4,10 +4,11 @@
 //! beginning from `sh` to `show`. Rows with another number of columns are passed over, as Python's library does.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, OnceLock},
 };
 
+use super::forms::{self, Form, Word};
 use crate::textfsm::{matcher::Expression, pattern};
 
 /// Rows in their order; the first that fits wins.
@@ -40,6 +41,22 @@ impl PlatformName {
     pub(super) fn new(text: &str) -> Result<Arc<Self>, String> {
         let expression = whole(text)?;
         Ok(Arc::new(Self { text: text.to_owned(), expression }))
+    }
+
+    fn is(&self, name: &str) -> bool {
+        self.expression.is_match(name)
+    }
+
+    /// The names it stands for, as one may ask for them: `cisco_asa` and `cisco_ftd` for `cisco_(asa|ftd)`, `vyos` for
+    /// `.*vyos.*`.
+    fn names(&self) -> Vec<String> {
+        let forms = pattern::read(&self.text).map(|read| forms::forms(&read.node));
+        let plain = |form: &Form| match form.as_slice() {
+            [Word::Keyword(name)] => Some(name.clone()),
+            _ => None,
+        };
+        let names: Option<Vec<String>> = forms.unwrap_or_default().iter().map(plain).collect();
+        names.filter(|names| !names.is_empty()).unwrap_or_else(|| vec![self.text.replace(".*", "")])
     }
 }
 
@@ -85,14 +102,26 @@ impl Index {
 
     /// Platforms by their plain names, with how many rows each has.
     pub(super) fn platforms(&self) -> Vec<(String, usize)> {
-        let mut platforms: Vec<(String, usize)> = Vec::new();
+        let mut written: Vec<(&Arc<PlatformName>, usize)> = Vec::new();
         for row in &self.rows {
-            match platforms.iter_mut().find(|(name, _)| *name == row.platform.text) {
+            match written.iter_mut().find(|(known, _)| known.text == row.platform.text) {
                 Some((_, count)) => *count += 1,
-                None => platforms.push((row.platform.text.clone(), 1)),
+                None => written.push((&row.platform, 1)),
             }
         }
-        platforms
+        let mut names: Vec<String> = written.iter().flat_map(|(known, _)| known.names()).collect();
+        let mut seen = HashSet::new();
+        names.retain(|name| seen.insert(name.clone()));
+        let rows_for = |name: &str| {
+            written.iter().filter(|(known, _)| known.is(name)).map(|(_, count)| count).sum()
+        };
+        names
+            .into_iter()
+            .map(|name| {
+                let rows = rows_for(&name);
+                (name, rows)
+            })
+            .collect()
     }
 }
 
@@ -112,7 +141,7 @@ impl Row {
     }
 
     pub(super) fn is_for(&self, platform: &str) -> bool {
-        self.platform.expression.is_match(platform)
+        self.platform.is(platform)
     }
 
     /// True if the row's expression takes the whole command.
@@ -182,6 +211,15 @@ mod tests {
         }
         assert!(row.begins("show version x"));
         assert!(row.is_for("cisco_ftd") && !row.is_for("cisco_ftd2"));
+    }
+
+    #[test]
+    fn platforms_are_counted_by_names_that_one_can_ask_for() {
+        let text = "Template, Hostname, Platform, Command\n\na.textfsm, .*, cisco_(asa|ftd), show a\n\
+                    b.textfsm, .*, cisco_ftd, show b\nc.textfsm, .*, .*vyos.*, show c\nd.textfsm, .*, x|y, show d\n";
+        let counted = |name: &str, count| (name.to_owned(), count);
+        let want = [("cisco_asa", 1), ("cisco_ftd", 2), ("vyos", 1), ("x", 1), ("y", 1)];
+        assert_eq!(Index::parse(text, 0).0.platforms(), want.map(|(name, n)| counted(name, n)));
     }
 
     #[test]

@@ -306,6 +306,9 @@ async fn hostile_outputs_and_templates_are_bounded_and_hold_nobody_up() {
     let plain = "Value A (\\S+)\n\nStart\n ^\\s*$$\n ^${A} -> Record\n";
     let looks = "Value A (a)\n\nStart\n ^((a+)\\2?)+(?!x);${A}\n";
     let large = "Value A (a)\n\nStart\n ^((x{400}){400}){400}${A}\n";
+    let wide = "Value A (a)\n\nStart\n ^(?:(?:[ab]?){400}){100}c${A}\n";
+    let nested = "Value A (a)\n\nStart\n ^(?:(?=.*x)a)*b${A}\n";
+    let lists = "Value List,Filldown A (\\S+)\n\nStart\n ^${A} -> Record\n";
     for (template, output, want) in [
         (plain, " ".repeat(megabytes), "has more than 262144 bytes"),
         (plain, "x".repeat(megabytes), "has more than 262144 bytes"),
@@ -315,6 +318,9 @@ async fn hostile_outputs_and_templates_are_bounded_and_hold_nobody_up() {
         (plain, "x".repeat(17 << 20), "has more than 16777216 bytes"),
         (looks, "a".repeat(60), "gave up on line 1"),
         (large, "x".to_owned(), "is too large"),
+        (wide, "ab".repeat(3_000), "too long for the rule in line 4"),
+        (nested, "a".repeat(200_000) + "x", "not done in time"),
+        (lists, "x\n".repeat(200_000), "limit: records of more than 67108864 bytes"),
         (plain, "\u{0}\u{1b}[0m\u{fffd}\n".to_owned(), ""),
     ] {
         let asked = service.client.post(format!("{}/api/v1/parse", service.url));
@@ -347,7 +353,17 @@ async fn the_library_reads_what_the_simulated_devices_print() {
     }
     let (_, all) = parsers(&service, "").await;
     assert!(all["library"]["templates"].as_u64().unwrap() > 900);
-    assert!(all["platforms"].as_array().unwrap().len() > 50);
+    let platforms = all["platforms"].as_array().unwrap();
+    assert!(platforms.len() > 50);
+    for platform in platforms {
+        let os = platform["os"].as_str().unwrap();
+        let (status, listed) = parsers(&service, &format!("?os={os}")).await;
+        assert_eq!(
+            (status, listed["parsers"].as_array().map(Vec::is_empty)),
+            (200, Some(false)),
+            "{os}"
+        );
+    }
     let (_, listed) = parsers(&service, "?os=iosxe").await;
     let version = listed["parsers"]
         .as_array()

@@ -1,5 +1,5 @@
 //! The engine beside Python's textfsm: the same records and the same refusals, on texts that templates are made for,
-//! on texts they are not made for, and on damaged ones.
+//! on texts they are not made for, on damaged ones, and for templates that were made up.
 #![expect(
     clippy::indexing_slicing,
     clippy::print_stderr,
@@ -16,12 +16,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use made_up::made_up;
 use serde_json::{Value, json};
 use showrunner::textfsm::{Cell, Item, Limits, Table, Template};
+
+mod made_up;
 
 const PYTHON_PACKAGE: &str = "textfsm==2.1.0";
 /// Texts from elsewhere for each template.
 const MOST_FOREIGN: usize = 6;
+/// Templates that are made up.
+const MADE_UP: usize = 4_000;
 /// Damaged texts for each case.
 const MUTATIONS: usize = 6;
 
@@ -254,4 +259,40 @@ fn python_says_the_same_of_foreign_and_damaged_texts() {
         differences.len(),
         differences[0]
     );
+}
+
+/// Options in every combination, actions, groups in lists, and faults of all kinds.
+#[test]
+fn python_says_the_same_of_templates_that_were_made_up() {
+    let Some(python) = python() else { return skip("no python3 with pip") };
+    let mut dice = Dice(20_261_122);
+    let pairs: Vec<(String, String)> = (0..MADE_UP).map(|_| made_up(&mut dice)).collect();
+    let asked: Vec<(String, &str, String)> = pairs
+        .iter()
+        .map(|(template, text)| (String::new(), template.as_str(), text.clone()))
+        .collect();
+    let answers = reference(&python, &asked);
+    let (mut taken, mut refused, mut rows_read) = (0, 0, 0);
+    for ((template, text), answer) in pairs.iter().zip(&answers) {
+        let context = || format!("{template}\n{text}\nPython: {answer}");
+        match Template::parse(template) {
+            Err(error) => {
+                refused += 1;
+                assert_eq!(answer["refused"], true, "{error}: {}", context());
+            }
+            Ok(compiled) => {
+                taken += 1;
+                assert_eq!(answer["refused"], Value::Null, "{}", context());
+                match compiled.read(text, &Limits::default(), &|| false, None) {
+                    Ok(table) => {
+                        rows_read += table.rows.len();
+                        assert_eq!(answer["rows"], rows(&table), "{}", context());
+                    }
+                    Err(error) => assert_eq!(answer["error"], true, "{error}: {}", context()),
+                }
+            }
+        }
+    }
+    eprintln!("{taken} templates taken, {refused} refused, {rows_read} rows");
+    assert!(taken > MADE_UP / 10 && refused > MADE_UP / 10 && rows_read > MADE_UP / 10);
 }
