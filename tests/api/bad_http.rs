@@ -168,7 +168,7 @@ fn a_body_that_nobody_wants_is_not_read_for_ever() {
         stream.read_exact(&mut answer).unwrap();
         assert_eq!(String::from_utf8_lossy(&answer), format!("HTTP/1.1 {want}"), "{path}");
         // The answer is there, and the sender goes on.
-        let piece = [b"10000\r\n".as_slice(), &[b'x'; 65536], b"\r\n"].concat();
+        let piece = [b"10000\r\n".as_slice(), &vec![b'x'; 65536], b"\r\n"].concat();
         let begun = Instant::now();
         while stream.write_all(&piece).is_ok() {
             assert!(begun.elapsed() < Duration::from_secs(30), "{path}: it reads on and on");
