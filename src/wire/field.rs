@@ -16,6 +16,9 @@ const MOST_NAME_CHARS: usize = 64;
 /// No object of ours has more fields.
 const MOST_FIELDS: usize = 16;
 
+/// Nobody reads more of them, and a small request could ask for a large answer.
+const MOST_FAULTS: usize = 1000;
+
 /// More typing errors make it another word.
 const MOST_TYPING_ERRORS: usize = 3;
 /// What fields are called in other programs, and here.
@@ -71,35 +74,52 @@ pub struct FieldError {
     pub rule: Option<Rule>,
 }
 
-/// The faults found so far.
+/// The faults found so far, the first thousand of them.
 #[derive(Debug, Default)]
-pub struct Faults(Vec<FieldError>);
+pub struct Faults {
+    listed: Vec<FieldError>,
+    n_more: usize,
+}
 
 impl Faults {
     /// Notes a fault at `place`.
     pub fn add(&mut self, place: &Place, kind: &'static str, msg: impl Into<String>) {
-        self.0.push(FieldError { loc: place.steps(), msg: msg.into(), kind, rule: None });
+        self.note(place, kind, || msg.into());
     }
 
     /// Notes a command that the gate refused.
     pub fn refused(&mut self, place: &Place, rule: Rule, msg: impl std::fmt::Display) {
+        let listed = self.listed.len();
         self.value(place, msg);
-        if let Some(fault) = self.0.last_mut() {
+        if let Some(fault) = self.listed.get_mut(listed) {
             fault.rule = Some(rule);
         }
     }
 
     /// Notes a value that is of the right type and still wrong.
     pub fn value(&mut self, place: &Place, msg: impl std::fmt::Display) {
-        self.add(place, "value_error", format!("Value error, {msg}"));
+        self.note(place, "value_error", || format!("Value error, {msg}"));
     }
 
     /// # Errors
-    /// All faults, if there are any.
-    pub fn or<T>(self, value: Option<T>) -> Result<T, Vec<FieldError>> {
+    /// All faults, if there are any; of many the first, and how many more there are.
+    pub fn or<T>(mut self, value: Option<T>) -> Result<T, Vec<FieldError>> {
+        if self.n_more > 0 {
+            let msg = format!("Value error, {} more faults are not listed", self.n_more);
+            let (loc, kind) = (Place::body().steps(), "value_error");
+            self.listed.push(FieldError { loc, msg, kind, rule: None });
+        }
         match value {
-            Some(value) if self.0.is_empty() => Ok(value),
-            _ => Err(self.0),
+            Some(value) if self.listed.is_empty() => Ok(value),
+            _ => Err(self.listed),
+        }
+    }
+
+    fn note(&mut self, place: &Place, kind: &'static str, msg: impl FnOnce() -> String) {
+        if self.listed.len() < MOST_FAULTS {
+            self.listed.push(FieldError { loc: place.steps(), msg: msg(), kind, rule: None });
+        } else {
+            self.n_more += 1;
         }
     }
 }

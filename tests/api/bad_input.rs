@@ -195,6 +195,21 @@ async fn all_faults_of_a_request_are_listed_at_once() {
 }
 
 #[tokio::test]
+async fn of_very_many_faults_the_first_thousand_are_listed_and_the_others_counted() {
+    let service = Service::start();
+    // Each of the devices lacks a host name, a user name, a password and an `os`.
+    let body = json!({"devices": vec![json!({}); 1000], "commands": ["show version"]});
+    let (status, answer) = service.execute(&body).await;
+    assert_eq!(status, 422);
+    let detail = answer["detail"].as_array().unwrap();
+    assert_eq!(detail.len(), 1001);
+    assert_eq!(detail[0]["loc"], json!(["body", "devices", 0, "hostname"]));
+    let last = &detail[1000];
+    assert_eq!(last["loc"], json!(["body"]));
+    assert_eq!(last["msg"], "Value error, 3000 more faults are not listed");
+}
+
+#[tokio::test]
 async fn a_command_that_no_platform_takes_is_named_beside_an_unknown_platform() {
     let service = Service::start();
     let body = json!({"devices": [with(base(), "os", "ioxe")], "commands": ["display version", "show x; reload"]});
