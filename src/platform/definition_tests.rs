@@ -303,3 +303,13 @@ fn an_unknown_name_is_answered_with_the_nearest_known_ones() {
     platforms.dedup();
     assert_eq!(platforms.len(), found);
 }
+
+#[test]
+fn the_example_in_the_documents_is_a_definition() {
+    let document = include_str!("../../docs/platforms.md");
+    let (_, behind) = document.split_once("```toml\n").unwrap();
+    let (example, _) = behind.split_once("```").unwrap();
+    let platform = Platform::from_toml(example, "docs/platforms.md").unwrap();
+    assert_eq!((platform.name(), platform.session().prepare.len()), ("acme_os", 1));
+    assert!(platform.prompts().classify("lab-1#") != platform.prompts().classify("lab-1(config)#"));
+}

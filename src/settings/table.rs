@@ -137,7 +137,7 @@ settings! {
         /// Names that a jump host may look up where this service cannot: `*.lab.example`, `!` before those that it may not. Their
         /// addresses are not known here, so that with `TARGETS_ALLOW` or `TARGETS_DENY` no others may be left to it.
         targets_names: Vec<String> = Vec::new(), reloads true;
-        /// Folder with platform definitions of your own.
+        /// Folder with platform definitions of your own; `docs/platforms.md` says what is in one.
         platforms_dir: Option<PathBuf> = None, reloads true;
         /// Folder with `TextFSM` templates of your own: asked before the library, read anew when it changes. With an `index` in
         /// ntc-templates' form, or files named `platform_command.textfsm`.
