@@ -1,6 +1,10 @@
 //! What the settings say of SSH, with the files that they name.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use figment::value::Value;
 
@@ -30,11 +34,7 @@ impl Settings {
     /// A file cannot be read, or a line of it.
     pub fn ssh_policy(&self) -> Result<SshPolicy, SshFileError> {
         let known_hosts = self.known_hosts.as_ref().map(|path| {
-            let failed = |reason: String| SshFileError {
-                setting: "KNOWN_HOSTS",
-                path: path.clone(),
-                reason,
-            };
+            let failed = failed("KNOWN_HOSTS", path);
             let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
             KnownHosts::parse(&text).map(Arc::new).map_err(|error| failed(error.to_string()))
         });
@@ -46,16 +46,14 @@ impl Settings {
             known_hosts: known_hosts.transpose()?.into_iter().collect(),
         };
         let host_keys = Arc::new(host_keys);
-        let jumps = self.jumps_file.as_ref().map(|path| {
-            let failed =
-                |reason| SshFileError { setting: "JUMPS_FILE", path: path.clone(), reason };
-            jumps::read(path, &host_keys).map_err(failed)
-        });
+        let jumps = self
+            .jumps_file
+            .as_ref()
+            .map(|path| jumps::read(path, &host_keys).map_err(failed("JUMPS_FILE", path)));
         let jumps = jumps.transpose()?.unwrap_or_default();
         let credentials = self.credentials_file.as_ref().map(|path| {
-            let failed =
-                |reason| SshFileError { setting: "CREDENTIALS_FILE", path: path.clone(), reason };
-            credentials::read(path, self.known_hosts.is_some()).map_err(failed)
+            credentials::read(path, self.known_hosts.is_some())
+                .map_err(failed("CREDENTIALS_FILE", path))
         });
         let credentials = credentials.transpose()?.unwrap_or_default();
         let configured = match &self.ssh_config {
@@ -70,6 +68,11 @@ impl Settings {
         };
         Ok(SshPolicy { profile: self.ssh_profile, host_keys, jumps, configured, credentials })
     }
+}
+
+/// What is wrong with the file that a setting names.
+fn failed(setting: &'static str, path: &Path) -> impl Fn(String) -> SshFileError {
+    move |reason| SshFileError { setting, path: path.to_owned(), reason }
 }
 
 impl SettingValue for HostKeyPolicy {

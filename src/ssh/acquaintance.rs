@@ -144,9 +144,14 @@ impl Acquaintances {
         self.lock().find(who)?.reads_ahead
     }
 
-    /// Remembers whether the device echoed, or dropped what was typed ahead.
-    pub fn set_reads_ahead(&self, who: &Who, reads_ahead: bool) {
-        self.lock().of(who).reads_ahead = Some(reads_ahead);
+    /// Remembers whether the device echoed, unless something is known already.
+    pub fn has_echoed(&self, who: &Who, echoed: bool) {
+        self.lock().of(who).reads_ahead.get_or_insert(echoed);
+    }
+
+    /// Remembers that the device did not take what was typed ahead.
+    pub fn has_lost_lines(&self, who: &Who) {
+        self.lock().of(who).reads_ahead = Some(false);
     }
 
     /// Remembers how the user was let in: `methods` if the device has listed any.
@@ -185,14 +190,11 @@ impl Acquaintances {
         let known = generations.of(who);
         known.methods = None;
         known.forget_before(now, self.limits.pause);
-        // More are not needed to say no to them, or to guesses.
-        let like = |one: &&Refusal| one.is_of(&tag) || (is_password && one.is_password);
-        if known.refusals.iter().filter(like).count() < self.limits.most * ANY_CREDENTIALS {
-            if known.refusals.len() >= MOST_REFUSALS {
-                known.refusals.remove(0);
-            }
-            known.refusals.push(Refusal { tag, at: now, is_password });
+        // Only of keys can there be so many: passwords are not sent any more before.
+        if known.refusals.len() >= MOST_REFUSALS {
+            known.refusals.remove(0);
         }
+        known.refusals.push(Refusal { tag, at: now, is_password });
     }
 
     /// Whether these credentials may be sent.
@@ -208,11 +210,8 @@ impl Acquaintances {
             return Ok(());
         }
         let Some(tag) = self.tag(credentials) else { return Ok(()) };
-        let times = |counts: &dyn Fn(&Refusal) -> bool| -> Vec<Instant> {
-            known.refusals.iter().filter(|one| counts(one)).map(|one| one.at).collect()
-        };
-        let of_these = times(&|one| one.is_of(&tag));
-        let of_all = times(&|one| one.is_password);
+        let of_these: Vec<_> = known.refusals.iter().filter(|one| one.is_of(&tag)).collect();
+        let of_all: Vec<_> = known.refusals.iter().filter(|one| one.is_password).collect();
         let may_guess = credentials.private_key.is_none()
             && known.let_in.as_ref().is_none_or(|let_in| let_in.as_ref() != tag.as_ref());
         let counted = if of_these.len() >= most {
@@ -222,7 +221,7 @@ impl Acquaintances {
         } else {
             return Ok(());
         };
-        let first = counted.first().copied().unwrap_or(now);
+        let first = counted.first().map_or(now, |one| one.at);
         let again_in = pause.saturating_sub(now.saturating_duration_since(first));
         Err(Paused { refused: counted.len(), again_in })
     }
@@ -387,11 +386,14 @@ mod tests {
         let methods = Methods::listed("publickey,keyboard-interactive");
         assert_eq!((methods.public_key, methods.password), (true, false));
         known.let_in(&device(22, "ops"), &ops, "SHA256:a", Some(methods));
-        known.set_reads_ahead(&device(22, "ops"), true);
+        known.has_echoed(&device(22, "ops"), true);
         assert_eq!(known.methods(&device(22, "ops"), "SHA256:a"), Some(methods));
         assert_eq!(known.methods(&device(22, "ops"), "SHA256:b"), None);
         assert_eq!(known.methods(&device(22, "guest"), "SHA256:a"), None);
         assert_eq!(known.reads_ahead(&device(22, "ops")), Some(true));
+        known.has_lost_lines(&device(22, "ops"));
+        known.has_echoed(&device(22, "ops"), true);
+        assert_eq!(known.reads_ahead(&device(22, "ops")), Some(false));
         known.refused(&device(22, "ops"), &ops, true, now);
         assert_eq!(known.methods(&device(22, "ops"), "SHA256:a"), None);
         known.let_in(&device(22, "ops"), &ops, "SHA256:b", Some(methods));

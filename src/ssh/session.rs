@@ -200,7 +200,7 @@ impl Session<'_> {
         let who = self.job.who(addresses);
         if let Err(error) = self.prepare(&mut dialogue, &who, &addr, until) {
             if dialogue.typed_ahead() != TypedAhead::No {
-                self.job.acquaintances.set_reads_ahead(&who, false);
+                self.job.acquaintances.has_lost_lines(&who);
             }
             return if dialogue.typed_ahead() == TypedAhead::Lost { Ok(false) } else { Err(error) };
         }
@@ -211,9 +211,7 @@ impl Session<'_> {
             dialogue.farewell(self.step(FAREWELL));
             self.report.timing.logout = Some(started.elapsed());
         }
-        if self.job.acquaintances.reads_ahead(&who).is_none() {
-            self.job.acquaintances.set_reads_ahead(&who, dialogue.has_echoed());
-        }
+        self.job.acquaintances.has_echoed(&who, dialogue.has_echoed());
         result.map(|_| true)
     }
 
@@ -237,8 +235,8 @@ impl Session<'_> {
         let credentials = &job.credentials;
         let prepared = &platform.session().prepare;
         let lines: Vec<_> = prepared.iter().map(Line::Prepared).chain([job.line(0)]).collect();
-        let line = |index: usize| lines.get(index).copied().unwrap_or(job.line(0));
-        let behind = lines.get(1..self.typed_at_once(&lines, who)).unwrap_or_default();
+        let Some((first, rest)) = lines.split_first() else { return Ok(()) };
+        let behind = rest.get(..self.typed_ahead(&lines, who)).unwrap_or_default();
         let enable = platform.enable().zip(credentials.enable_password.as_ref());
         let login = InBandLogin {
             username: &credentials.username,
@@ -246,18 +244,18 @@ impl Session<'_> {
         };
         let enable_line = enable.map(|(rules, _)| Line::Prepared(&rules.command));
         dialogue
-            .first_prompt(login, line(0), behind, enable_line, until)
+            .first_prompt(login, *first, behind, enable_line, until)
             .map_err(|stopped| self.no_prompt(addr, &stopped, dialogue.transport().lost_hop()))?;
         if let Some((_, secret)) = enable.filter(|_| dialogue.mode() == Mode::User) {
-            dialogue.enable(secret, line(0), behind, until).map_err(|stopped| {
+            dialogue.enable(secret, *first, behind, until).map_err(|stopped| {
                 self.no_prompt(addr, &stopped, dialogue.transport().lost_hop())
             })?;
             if dialogue.mode() == Mode::User {
                 return Err(SessionError::EnableRejected { addr: addr.clone() });
             }
         }
-        for (index, sent) in prepared.iter().enumerate() {
-            let printed = dialogue.output(line(index + 1), until).map_err(|stopped| {
+        for (sent, next) in prepared.iter().zip(rest) {
+            let printed = dialogue.output(*next, until).map_err(|stopped| {
                 self.no_prompt(addr, &stopped, dialogue.transport().lost_hop())
             })?;
             if let Some(marker) = platform.errors().find(&printed.text) {
@@ -272,19 +270,18 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// How many of `lines`, the preparation and the first command, are typed at once: to a platform that reads ahead
-    /// the preparation, and the command too if this device has echoed in an earlier session.
-    fn typed_at_once(&self, lines: &[Line<'_>], who: &Who) -> usize {
+    /// How many of `lines`, the preparation and the first command, are typed behind the first: to a platform that reads
+    /// ahead the preparation, and the command too if this device has echoed in an earlier session.
+    fn typed_ahead(&self, lines: &[Line<'_>], who: &Who) -> usize {
         let job = self.job;
-        let session = job.device.platform.session();
         let bytes: usize = lines.iter().map(|line| line.as_str().len() + 2).sum();
-        if !session.reads_ahead || bytes > MOST_TYPED_AHEAD_BYTES {
-            return 1;
+        if !job.device.platform.session().reads_ahead || bytes > MOST_TYPED_AHEAD_BYTES {
+            return 0;
         }
         match job.acquaintances.reads_ahead(who) {
-            Some(true) => lines.len(),
-            None => lines.len().saturating_sub(1).max(1),
-            Some(false) => 1,
+            Some(true) => lines.len().saturating_sub(1),
+            None => lines.len().saturating_sub(2),
+            Some(false) => 0,
         }
     }
 

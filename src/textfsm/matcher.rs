@@ -153,10 +153,7 @@ impl Expression {
             watch.note(WORK_OF_COMPILING)?;
         }
         let engine = slot.get_or_init(|| {
-            let (text, bytes) = self.written(at);
-            if self.places > MOST_PLACES || !watch.has_room_for(bytes) {
-                return Err(Unanswered::TooLarge);
-            }
+            let text = self.written(at, watch)?;
             if *backtracks {
                 return fancy_regex::RegexBuilder::new(&text)
                     .backtrack_limit(most_backtracks)
@@ -177,13 +174,17 @@ impl Expression {
         engine.as_ref().map_err(|unanswered| *unanswered)
     }
 
-    /// As its engine wants it, and about how much memory that takes.
-    fn written(&self, at: usize) -> (String, u64) {
+    /// As its engine wants it, with the memory for it taken.
+    fn written(&self, at: usize, watch: &Watch) -> Result<String, Unanswered> {
         let script = script(at, &self.source);
         // It was read when the template was.
-        pattern::read(&self.source)
+        let (text, bytes) = pattern::read(&self.source)
             .map(|read| (pattern::write(&read.node, script), read.node.bytes(script)))
-            .unwrap_or_default()
+            .unwrap_or_default();
+        if self.places > MOST_PLACES || !watch.has_room_for(bytes) {
+            return Err(Unanswered::TooLarge);
+        }
+        Ok(text)
     }
 }
 
@@ -262,11 +263,7 @@ impl Automaton {
             let joins = expression.joins(at);
             numbers.push(joins.then_some(texts.len()));
             if joins {
-                let (text, bytes) = expression.written(at);
-                if expression.places > MOST_PLACES || !watch.has_room_for(bytes) {
-                    return Err(Unanswered::TooLarge);
-                }
-                texts.push(text);
+                texts.push(expression.written(at, watch)?);
             }
         }
         let set = RegexSetBuilder::new(&texts)
