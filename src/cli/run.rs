@@ -29,6 +29,7 @@ use crate::{
     startup, telemetry,
     wire::{
         field::FieldError,
+        json::Json,
         request::{self, RequestRules},
         stream::{Lines, StreamLine},
     },
@@ -145,7 +146,8 @@ fn planned(loaded: Loaded, what: &What, is_meant: bool) -> Result<(Plan, Setting
     let (registry, access, ssh) =
         startup::definitions(&settings).map_err(|error| error.to_string())?;
     let body = body(what, is_meant)?;
-    let plan = request::plan(body, &rules(&settings, &registry, &access, ssh));
+    let rules = rules(&settings, &registry, &access, ssh);
+    let plan = request::plan(Json::from(body), &rules);
     let refused = |faults: Vec<FieldError>| {
         let hint = unquoted(&what.commands, &faults).map(|hint| format!("\n{hint}"));
         said(&faults) + &hint.unwrap_or_default()

@@ -143,7 +143,7 @@ fn parsed(settings: &Settings, what: &ParseWhat) -> Result<ParseResponse, String
         fields.retain(|_, value| !value.is_null());
     }
     let is_known = |os: &str| registry.find(os).is_some() || catalog.knows(&os_of(&registry, os));
-    let job = ParseJob::read(body, is_known).map_err(|faults| said(&faults))?;
+    let job = ParseJob::read(body.into(), is_known).map_err(|faults| said(&faults))?;
     let until = Instant::now() + LIMIT;
     let is_late = || Instant::now() > until;
     let reading = if let Some(template) = &job.template {

@@ -189,12 +189,18 @@ fn behind_object<'w>(
 
 fn no_read_verb(reads: &ReadRules) -> Refusal {
     let refusal = Refusal::new(Rule::ReadVerb, 0);
-    let verbs: Vec<_> = reads.verbs.iter().map(|verb| format!("`{}`", verb.word)).collect();
-    match (verbs.is_empty(), reads.listed.is_empty()) {
-        (false, _) => refusal.hint(format!("begin with {}", verbs.join(" or "))),
-        (true, false) => refusal.hint(format!("allowed are: {}", reads.listed.join(", "))),
-        (true, true) => refusal,
+    if let Some((first, others)) = reads.verbs.split_first() {
+        let mut hint = String::with_capacity(64);
+        hint.extend(["begin with `", &first.word, "`"]);
+        for other in others {
+            hint.extend([" or `", &other.word, "`"]);
+        }
+        return refusal.hint(hint);
     }
+    if reads.listed.is_empty() {
+        return refusal;
+    }
+    refusal.hint(format!("allowed are: {}", reads.listed.join(", ")))
 }
 
 fn check_arguments(

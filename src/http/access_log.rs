@@ -1,6 +1,7 @@
 //! One line and one count for each request, whether it is answered or its caller goes away.
 
 use std::{
+    future::Future,
     pin::Pin,
     task::{Context, Poll},
     time::{Duration, Instant, SystemTime},
@@ -11,15 +12,11 @@ use actix_web::{
     body::{BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{ConnectionType, Method},
-    middleware::Next,
-    web::{Bytes, Data},
+    web::Bytes,
 };
 
 use super::{App, client::Client, request_id, unread::Unread};
-use crate::{
-    metrics::{InFlight, Metrics},
-    traces::{RequestSpan, Traces},
-};
+use crate::{metrics::InFlight, traces::RequestSpan};
 
 /// The status of a request whose caller did not wait, as other servers log it.
 const CLIENT_CLOSED: u16 = 499;
@@ -29,24 +26,26 @@ const NO_ROUTE: &str = "none";
 /// Logs and counts a request when it is over.
 ///
 /// # Errors
-/// Those of the handler.
-pub async fn middleware(
+/// Those of `answer`.
+pub(super) async fn logged<F>(
     mut request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let app = request.app_data::<Data<App>>().cloned();
-    let metrics = app.as_ref().map(|app| app.metrics.clone()).unwrap_or_default();
-    let mut line = AccessLine::new(&request, &metrics, app.as_ref().map(|app| app.traces.clone()));
-    let in_flight = metrics.request();
+    app: &App,
+    answer: impl FnOnce(ServiceRequest) -> F,
+) -> Result<ServiceResponse<Counted>, Error>
+where
+    F: Future<Output = Result<ServiceResponse, Error>>,
+{
+    let mut line = AccessLine::new(&request, app);
+    let in_flight = app.metrics.request();
     let unread = Unread::hold(&mut request);
-    let mut response = match next.call(request).await {
+    let mut response = match answer(request).await {
         Ok(response) => response,
         Err(error) => {
             drop(line.over(NO_ROUTE, error.as_response_error().status_code().as_u16()));
             return Err(error);
         }
     };
-    if app.as_ref().is_some_and(|app| app.draining.has_begun()) {
+    if app.draining.has_begun() {
         // Its next request shall find an instance that goes on.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
@@ -56,12 +55,12 @@ pub async fn middleware(
     let span = line.over(route.as_deref().unwrap_or(NO_ROUTE), status.as_u16());
     if (status.is_client_error() || status.is_server_error())
         && is_audited(response.request().path())
-        && let (Some(app), Some(client)) = (&app, &line.client)
+        && let Some(client) = &line.client
     {
         app.audit.refused(client.asker(), status.as_u16());
     }
     Ok(response.map_body(|_, body| Counted {
-        body: body.boxed(),
+        body,
         _unread: unread,
         _in_flight: in_flight,
         _span: span,
@@ -74,11 +73,11 @@ fn is_audited(path: &str) -> bool {
 }
 
 /// A body; its request is in flight, and its span goes on, until the last byte has been taken.
-struct Counted {
+pub(super) struct Counted {
     body: BoxBody,
     _unread: Option<Unread>,
     _in_flight: InFlight,
-    _span: Option<RequestSpan>,
+    _span: RequestSpan,
 }
 
 impl MessageBody for Counted {
@@ -96,51 +95,49 @@ impl MessageBody for Counted {
     }
 }
 
-struct AccessLine {
+struct AccessLine<'a> {
     method: Method,
     path: String,
     started: Instant,
-    metrics: Metrics,
-    traces: Option<Traces>,
     began: SystemTime,
+    app: &'a App,
     /// Who sent it, once that is known.
     client: Option<Client>,
     is_over: bool,
 }
 
-impl AccessLine {
-    fn new(request: &ServiceRequest, metrics: &Metrics, traces: Option<Traces>) -> Self {
+impl<'a> AccessLine<'a> {
+    fn new(request: &ServiceRequest, app: &'a App) -> Self {
         Self {
             method: request.method().clone(),
             path: request.path().to_owned(),
             started: Instant::now(),
-            metrics: metrics.clone(),
-            traces,
             began: SystemTime::now(),
+            app,
             client: None,
             is_over: false,
         }
     }
 
-    fn over(&mut self, route: &str, status: u16) -> Option<RequestSpan> {
+    fn over(&mut self, route: &str, status: u16) -> RequestSpan {
         self.is_over = true;
         let took = self.started.elapsed();
-        self.metrics.answered(route, status, took);
+        self.app.metrics.answered(route, status, took);
         tracing::info!(
-            http.method = %self.method,
-            http.path = %self.path,
+            http.method = self.method.as_str(),
+            http.path = self.path.as_str(),
             http.status = status,
             duration_ms = millis(took),
-            client.address = self.client.as_ref().map(|client| tracing::field::display(client.address)),
+            client.address =
+                self.client.as_ref().map(|client| tracing::field::display(client.address)),
             client.key = self.client.as_ref().and_then(|client| client.key().map(|key| &**key)),
             "request answered"
         );
-        let traces = self.traces.as_ref()?;
-        Some(traces.request(&request_id::trace(), route, status, self.began))
+        self.app.traces.request(&request_id::trace(), route, status, self.began)
     }
 }
 
-impl Drop for AccessLine {
+impl Drop for AccessLine<'_> {
     fn drop(&mut self) {
         if !self.is_over {
             drop(self.over(NO_ROUTE, CLIENT_CLOSED));

@@ -2,12 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix_web::{HttpRequest, http::header, rt::time::timeout, web};
+use actix_web::{
+    HttpRequest,
+    http::header::{self, HeaderValue},
+    rt::time::timeout,
+    web,
+};
 use futures_util::StreamExt as _;
-use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{App, error::ApiError, json};
+use super::{App, error::ApiError};
+use crate::wire::json::{Json, TWICE};
 
 /// The bytes that bodies may hold while they are on their way, all together.
 #[derive(Clone, Debug)]
@@ -34,54 +39,48 @@ const MOST_SMALL_CHUNKS: usize = 10_000;
 const FEW_BYTES: usize = 64;
 
 /// A body that has arrived, and the room that it takes until it has been read.
-pub(super) struct Body {
+struct Body {
     bytes: Vec<u8>,
     _held: Option<OwnedSemaphorePermit>,
 }
 
 impl Body {
-    /// True if reading it takes a while.
-    pub(super) fn is_large(&self) -> bool {
-        self.bytes.len() > LARGE
-    }
-
-    /// What it says.
-    pub(super) fn json(self) -> Result<Value, ApiError> {
+    fn read<T>(&self, reading: impl FnOnce(Json<'_>) -> T) -> Result<T, ApiError> {
         let broken = |error| ApiError::BrokenJson { reason: position(&error) };
-        json::parse(&self.bytes).map_err(broken)
+        Json::parse(&self.bytes).map(reading).map_err(broken)
     }
 }
 
-/// The body as JSON.
-pub(super) async fn read_json(
+/// What `reading` makes of the body, if that is JSON and is said to be.
+pub(super) async fn read<T: Send + 'static>(
     request: &HttpRequest,
     body: web::Payload,
     app: &App,
-) -> Result<Value, ApiError> {
-    let body = read(request, body, app).await?;
-    if body.is_large() {
-        return app.reader.run(|_, _| body.json()).await.ok_or(ApiError::Internal)?;
-    }
-    body.json()
-}
-
-/// The body, if it is said to be JSON.
-pub(super) async fn read(
-    request: &HttpRequest,
-    body: web::Payload,
-    app: &App,
-) -> Result<Body, ApiError> {
+    reading: impl FnOnce(Json<'_>) -> T + Send + 'static,
+) -> Result<T, ApiError> {
     let content_type = request.headers().get(header::CONTENT_TYPE);
-    let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if essence != "application/json" && !essence.ends_with("+json") {
+    if !content_type.is_some_and(is_json) {
         return Err(ApiError::ContentType);
     }
     // Whoever drips his body holds memory: he gets a fixed time, not one a byte.
     let seconds = app.settings.body_timeout;
     let whole = collect(body, app.settings.max_body_bytes, &app.body_budget);
     let whole = timeout(Duration::from_secs(seconds), whole).await;
-    whole.map_err(|_late| ApiError::BodyTimeout { seconds })?
+    let body = whole.map_err(|_late| ApiError::BodyTimeout { seconds })??;
+    if body.bytes.len() > LARGE {
+        return app.reader.run(move |_, _| body.read(reading)).await.ok_or(ApiError::Internal)?;
+    }
+    body.read(reading)
+}
+
+fn is_json(content_type: &HeaderValue) -> bool {
+    let essence = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    let essence = essence.trim_ascii();
+    let ends_in = |end: &[u8]| {
+        let at = essence.len().checked_sub(end.len()).and_then(|at| essence.get(at..));
+        at.is_some_and(|behind| behind.eq_ignore_ascii_case(end))
+    };
+    essence.eq_ignore_ascii_case(b"application/json") || ends_in(b"+json")
 }
 
 async fn collect(
@@ -115,7 +114,7 @@ async fn collect(
 fn position(error: &serde_json::Error) -> String {
     let what = match error.classify() {
         serde_json::error::Category::Eof => "it ends too early",
-        _ if error.to_string().starts_with(json::TWICE) => json::TWICE,
+        _ if error.to_string().starts_with(TWICE) => TWICE,
         _ => "syntax error",
     };
     format!("{what} at line {} column {}", error.line(), error.column())

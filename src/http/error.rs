@@ -4,7 +4,10 @@ use std::fmt;
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError,
-    http::{StatusCode, header},
+    http::{
+        StatusCode,
+        header::{self, HeaderValue},
+    },
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,6 +19,9 @@ use crate::{
     settings::rate::Rate,
     wire::{errors::CodeLink, field::FieldError},
 };
+
+/// Room for most errors.
+const USUAL_BYTES: usize = 512;
 
 /// Why a request was not carried out.
 #[derive(Debug)]
@@ -157,9 +163,10 @@ pub(super) struct ErrorBody {
 
 /// Everything that is wrong with a request, as JSON.
 #[derive(Serialize, ToSchema)]
-pub(super) struct InvalidBody {
+pub(super) struct InvalidBody<'a> {
     /// Each fault with its place.
-    detail: Vec<FieldError>,
+    #[schema(value_type = Vec<FieldError>)]
+    detail: &'a [FieldError],
     /// Always `invalid_request`.
     #[schema(example = "invalid_request")]
     code: &'static str,
@@ -211,13 +218,20 @@ impl ResponseError for ApiError {
         }
         let (code, request_id) = (self.code(), request_id::current());
         let link = CodeLink(code);
-        match self {
-            Self::Invalid(faults) => {
-                response.json(InvalidBody { detail: faults.clone(), code, link, request_id })
-            }
-            _ => response.json(ErrorBody { detail: self.to_string(), code, link, request_id }),
+        if let Self::Invalid(faults) = self {
+            return with_json(response, &InvalidBody { detail: faults, code, link, request_id });
         }
+        with_json(response, &ErrorBody { detail: self.to_string(), code, link, request_id })
     }
+}
+
+fn with_json(mut response: HttpResponseBuilder, body: &impl Serialize) -> HttpResponse {
+    let mut json = Vec::with_capacity(USUAL_BYTES);
+    // Our own types always serialise.
+    let _ = serde_json::to_writer(&mut json, body);
+    response
+        .insert_header((header::CONTENT_TYPE, HeaderValue::from_static("application/json")))
+        .body(json)
 }
 
 /// For paths that do not exist.

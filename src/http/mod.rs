@@ -4,11 +4,11 @@ mod access_log;
 mod authorize;
 mod body;
 mod client;
+mod door;
 mod error;
 mod errors;
 mod examples;
 mod health;
-mod json;
 mod openapi;
 mod parsers;
 mod rate_limit;
@@ -24,31 +24,30 @@ use actix_web::{HttpRequest, web::Payload};
 
 use self::error::ApiError;
 pub use self::{
-    access_log::middleware as access_log_middleware,
     authorize::middleware as authorize_middleware,
     body::BodyBudget,
+    door::{middleware as door_middleware, monitoring_middleware},
     examples::FIRST_EXAMPLE_PORT,
     health::Draining,
     openapi::document,
-    rate_limit::{Limits, middleware as rate_limit_middleware},
-    request_id::middleware as request_id_middleware,
+    rate_limit::Limits,
     routes::{configure, configure_documents, configure_monitoring},
 };
 use crate::{
     access::{Access, Grant},
     audit::Audit,
-    catalog::Catalog,
     credential::Asking,
     executor::{Executor, Reader},
     live::Live,
     metrics::Metrics,
-    plan::{Plan, RequestLimits},
+    plan::Plan,
     platform::Registry,
     settings::Settings,
     ssh_policy::SshPolicy,
     traces::Traces,
     wire::{
         field::FieldError,
+        json::Json,
         request::{self, RequestRules},
     },
 };
@@ -95,38 +94,22 @@ impl App {
         &self,
         request: &HttpRequest,
         body: Payload,
-        caller: &Grant,
+        caller: Arc<Grant>,
     ) -> Result<Plan, ApiError> {
-        let body = body::read(request, body, self).await?;
         let (registry, ssh) = (self.registry.now(), self.ssh.now());
         let limits = self.settings.request_limits();
-        let plan = if body.is_large() {
-            let grant = caller.clone();
-            let plan = move |_: &Catalog, _: &dyn Fn() -> bool| {
-                let rules = rules(&registry, &grant, ssh, limits);
-                body.json().map(|body| request::plan(body, &rules))
+        let plan = move |body: Json<'_>| {
+            let rules = RequestRules {
+                registry: &registry,
+                policy: &caller.commands,
+                targets: &caller.targets,
+                ssh,
+                asking: Asking::Caller(caller.key.as_deref()),
+                limits,
             };
-            self.reader.run(plan).await.ok_or(ApiError::Internal)??
-        } else {
-            request::plan(body.json()?, &rules(&registry, caller, ssh, limits))
+            request::plan(body, &rules)
         };
+        let plan = body::read(request, body, self, plan).await?;
         plan.map_err(|faults| self.invalid(faults))
-    }
-}
-
-/// What the body of a caller with this grant is checked against.
-fn rules<'a>(
-    registry: &'a Registry,
-    grant: &'a Grant,
-    ssh: Arc<SshPolicy>,
-    limits: RequestLimits,
-) -> RequestRules<'a> {
-    RequestRules {
-        registry,
-        policy: &grant.commands,
-        targets: &grant.targets,
-        ssh,
-        asking: Asking::Caller(grant.key.as_deref()),
-        limits,
     }
 }

@@ -9,10 +9,11 @@ use actix_web::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{App, body::read_json, error::ApiError, examples, request_id};
+use super::{App, body, error::ApiError, examples, request_id};
 use crate::{
     catalog::Os,
     wire::{
+        self,
         field::{FieldError, Step},
         parse::{self, ParseJob, ParseRequest, ParseResponse},
     },
@@ -55,12 +56,14 @@ impl App {
 )]
 pub(super) async fn parse(
     request: HttpRequest,
-    body: web::Payload,
+    payload: web::Payload,
     app: Data<App>,
 ) -> Result<Json<ParseResponse>, ApiError> {
-    let body = read_json(&request, body, &app).await?;
     app.refresh_templates().await;
-    let job = ParseJob::read(body, |os| app.knows(os)).map_err(|faults| app.invalid(faults))?;
+    let known = app.clone();
+    let read = move |body: wire::json::Json<'_>| ParseJob::read(body, |os| known.knows(os));
+    let job = body::read(&request, payload, &app, read).await?;
+    let job = job.map_err(|faults| app.invalid(faults))?;
     let (os, explain) = (app.os(&job.os), job.explain);
     let started = Instant::now();
     let reading = app.reader.run(move |catalog, is_late| match &job.template {

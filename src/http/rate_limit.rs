@@ -22,7 +22,6 @@ use actix_web::{
     body::MessageBody,
     dev::{Service as _, ServiceRequest, ServiceResponse, Transform as _},
     middleware::Next,
-    web::Data,
 };
 
 use super::{
@@ -45,23 +44,22 @@ const MOST_CLIENTS: usize = 100_000;
 ///
 /// # Errors
 /// Those of the handler.
-pub async fn middleware(
+pub(super) async fn counted<B: MessageBody + 'static>(
     request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let limits = request.app_data::<Data<App>>().map(|app| (app.limits.now(), app.clone()));
-    let limited = limits.as_ref().and_then(|(limits, app)| {
-        let limit = limits.of(Class::of(request.path())?)?;
-        Some((limit, limit.bucket(&Client::of(&request, app))))
-    });
-    let Some((limit, bucket)) = limited else {
-        return Ok(next.call(request).await?.map_into_left_body());
+    app: &App,
+    next: Next<B>,
+) -> Result<ServiceResponse, Error> {
+    let limits = app.limits.now();
+    let limit = Class::of(request.path()).and_then(|class| limits.of(class));
+    let Some(limit) = limit else {
+        return Ok(next.call(request).await?.map_into_boxed_body());
     };
+    let bucket = limit.bucket(&Client::of(&request, app));
     request.extensions_mut().insert(bucket);
     let counted = Governor::new(&limit.governor).new_transform(next).into_inner();
     // Its construction cannot fail.
     let Ok(counted) = counted else { return Err(ApiError::Internal.into()) };
-    counted.call(request).await
+    Ok(counted.call(request).await?.map_into_boxed_body())
 }
 
 /// Endpoints that are counted together.

@@ -1,20 +1,19 @@
 //! Every request has an id: the caller's if it is harmless, a new one otherwise. It is in every answer, every log
 //! line of the request, and in the body.
 
+use std::future::Future;
+
 use actix_web::{
     Error,
-    body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{HeaderName, HeaderValue},
-    middleware::Next,
-    web::Data,
 };
 use tracing::{Instrument as _, field::Empty, info_span};
 
 use super::App;
 use crate::traces::TraceContext;
 
-const HEADER: &str = "x-request-id";
+/// Its header, in requests and answers.
+pub(super) const HEADER: &str = "x-request-id";
 const MOST_BYTES: usize = 64;
 /// W3C Trace Context: the trace that the caller's request belongs to.
 const TRACE_PARENT: &str = "traceparent";
@@ -40,23 +39,27 @@ pub(super) fn trace() -> TraceContext {
     CURRENT.try_with(|current| current.trace.clone()).unwrap_or_default()
 }
 
-/// Gives a request its id; everything that is logged until it is answered has it.
+/// Gives a request its id, which comes back with the answer; everything that is logged until then has it.
 ///
 /// # Errors
-/// Those of the handler.
-pub async fn middleware(
+/// Those of `answer`.
+pub(super) async fn identified<B, F>(
     request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    app: &App,
+    answer: impl FnOnce(ServiceRequest) -> F,
+) -> Result<(String, ServiceResponse<B>), Error>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+{
     let id = request
         .headers()
         .get(HEADER)
         .and_then(|value| value.to_str().ok())
         .filter(|id| is_harmless(id))
         .map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned);
-    let span = info_span!("http.request", request_id = %id, trace_id = Empty);
+    let span = info_span!("http.request", request_id = id.as_str(), trace_id = Empty);
     let parent = request.headers().get(TRACE_PARENT).and_then(|value| value.to_str().ok());
-    let is_sent = request.app_data::<Data<App>>().is_some_and(|app| app.traces.are_sent());
+    let is_sent = app.traces.are_sent();
     // Ids that nobody would see are not made.
     let trace = if is_sent || parent.is_some() {
         TraceContext::of(parent)
@@ -66,19 +69,9 @@ pub async fn middleware(
     if is_sent || trace.is_of_caller() {
         span.record("trace_id", &trace.trace_id);
     }
-    let answer = CURRENT.scope(
-        Current { id: id.clone(), trace },
-        async move {
-            let mut response = next.call(request).await?;
-            // The id was checked: it is always a valid header.
-            if let Ok(value) = HeaderValue::from_str(&id) {
-                response.headers_mut().insert(HeaderName::from_static(HEADER), value);
-            }
-            Ok(response)
-        }
-        .instrument(span),
-    );
-    answer.await
+    let current = Current { id: id.clone(), trace };
+    let response = CURRENT.scope(current, answer(request).instrument(span)).await?;
+    Ok((id, response))
 }
 
 fn is_harmless(id: &str) -> bool {

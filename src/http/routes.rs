@@ -138,7 +138,7 @@ pub(super) async fn execute(
     app: Data<App>,
     Caller { client, grant: caller }: Caller,
 ) -> Result<Json<ExecuteResponse>, ApiError> {
-    let plan = app.plan(&request, body, &caller).await?;
+    let plan = app.plan(&request, body, caller).await?;
     let mut trail = app.audit.begin(client.asker(), &plan).await?;
     let admitted = app.executor.admit(plan).inspect_err(|_full| trail.finish());
     let outcomes = admitted.map_err(ApiError::Full)?.outcomes().await;
@@ -170,7 +170,7 @@ pub(super) async fn validate(
     app: Data<App>,
     Caller { grant: caller, .. }: Caller,
 ) -> Result<Json<ValidateResponse>, ApiError> {
-    let plan = app.plan(&request, body, &caller).await?;
+    let plan = app.plan(&request, body, caller).await?;
     let devices = app.reader.run(move |catalog, _is_late| {
         plan.devices.iter().map(|plan| ValidatedDevice::new(plan, catalog)).collect()
     });

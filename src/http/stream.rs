@@ -46,7 +46,7 @@ pub(super) async fn execute(
     Caller { client, grant: caller }: Caller,
 ) -> Result<HttpResponse, ApiError> {
     let granularity = granularity(request.query_string())?;
-    let plan = app.plan(&request, body, &caller).await?;
+    let plan = app.plan(&request, body, caller).await?;
     let mut trail = app.audit.begin(client.asker(), &plan).await?;
     let lines = Lines::new(&plan, request_id::current());
     let admitted = app.executor.admit(plan).inspect_err(|_full| trail.finish());

@@ -61,10 +61,7 @@ pub(super) fn service(
             .configure(|service| http::configure_monitoring(service, with_metrics))
             // The last one is the first to see a request.
             .wrap(middleware::from_fn(http::authorize_middleware))
-            .wrap(middleware::from_fn(http::rate_limit_middleware))
-            .wrap(security_headers())
-            .wrap(middleware::from_fn(http::access_log_middleware))
-            .wrap(middleware::from_fn(http::request_id_middleware))
+            .wrap(middleware::from_fn(http::door_middleware))
     })
     .client_request_timeout(head)
     .max_connections(settings.max_connections)
@@ -103,23 +100,10 @@ pub(super) fn monitoring(app: Data<App>, port: u16) -> Result<Server, StartError
         Actix::new()
             .app_data(app.clone())
             .configure(|service| http::configure_monitoring(service, true))
-            .wrap(security_headers())
-            .wrap(middleware::from_fn(http::request_id_middleware))
+            .wrap(middleware::from_fn(http::monitoring_middleware))
     });
     let failed = |source| StartError::Listen { addr: format!("port {port}"), source };
     let server = server.workers(1).disable_signals().listen(listener).map_err(failed)?.run();
     tracing::info!(metrics.port = port, "listening for monitoring");
     Ok(server)
-}
-
-/// Swagger UI runs from the binary alone: nothing else may be loaded into its page.
-fn security_headers() -> middleware::DefaultHeaders {
-    middleware::DefaultHeaders::new()
-        .add(("X-Content-Type-Options", "nosniff"))
-        .add(("X-Frame-Options", "DENY"))
-        .add(("Referrer-Policy", "no-referrer"))
-        .add((
-            "Content-Security-Policy",
-            "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
-        ))
 }

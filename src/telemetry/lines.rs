@@ -5,7 +5,7 @@
 
 use std::{
     io::{self, Write},
-    mem::take,
+    mem::{replace, take},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         mpsc::{SyncSender, sync_channel},
@@ -21,6 +21,8 @@ use tracing_subscriber::fmt::MakeWriter;
 const MOST_WAITING: usize = 16 * 1024;
 /// Bytes that may wait.
 const MOST_BYTES: usize = 32 << 20;
+/// Room that is kept for the next lines.
+const MOST_ROOM_KEPT: usize = 256 << 10;
 /// How long a first line waits for others: waking the writer for each would cost more than the line.
 const GATHER: Duration = Duration::from_millis(5);
 /// How long somebody waits for the word that his line was written.
@@ -188,7 +190,8 @@ impl Shared {
 
     /// The writer's thread.
     fn write_all(&self, mut sink: impl Write) {
-        while let Some(batch) = self.next() {
+        let mut room = Vec::new();
+        while let Some(mut batch) = self.next(take(&mut room)) {
             let written = sink.write_all(&batch.text);
             if written.is_err() {
                 (0..batch.lines).for_each(|_| (self.on_drop)());
@@ -197,6 +200,7 @@ impl Shared {
             waiting.lines -= batch.lines;
             waiting.bytes -= batch.text.len();
             drop(waiting);
+            room = take(&mut batch.text);
             if !batch.is_urgent() {
                 continue;
             }
@@ -211,8 +215,11 @@ impl Shared {
         }
     }
 
-    /// What there is to write; `None` when nothing can come any more.
-    fn next(&self) -> Option<Batch> {
+    /// What there is to write; `None` when nothing can come any more. What comes meanwhile gathers in `room`.
+    fn next(&self, mut room: Vec<u8>) -> Option<Batch> {
+        room.clear();
+        // After a rush the room is given back.
+        room.shrink_to(MOST_ROOM_KEPT);
         let mut waiting = self.lock();
         while waiting.batch.is_empty() {
             if waiting.is_over {
@@ -227,7 +234,7 @@ impl Shared {
             .wake
             .wait_timeout_while(waiting, GATHER, may_gather)
             .unwrap_or_else(PoisonError::into_inner);
-        Some(take(&mut waiting.batch))
+        Some(replace(&mut waiting.batch, Batch { text: room, ..Batch::default() }))
     }
 }
 

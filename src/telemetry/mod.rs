@@ -5,7 +5,11 @@ pub mod lines;
 pub mod rolling;
 mod text;
 
-use std::io::{IsTerminal as _, stderr};
+use std::{
+    cell::RefCell,
+    io::{IsTerminal as _, stderr},
+    time::UNIX_EPOCH,
+};
 
 use tracing::Metadata;
 use tracing_subscriber::{
@@ -55,8 +59,31 @@ impl Levels {
 pub fn now() -> String {
     let mut text = String::new();
     // A text takes everything.
-    let _ = SystemTime.format_time(&mut Writer::new(&mut text));
+    let _ = put_now(&mut Writer::new(&mut text));
     text
+}
+
+/// Writes the present moment. Of many lines in a second only the first has its date made.
+fn put_now(writer: &mut Writer<'_>) -> std::fmt::Result {
+    thread_local! {
+        static SECOND: RefCell<(u64, String)> = RefCell::default();
+    }
+    let since_1970 = || UNIX_EPOCH.elapsed().unwrap_or_default();
+    let now = since_1970();
+    SECOND.with_borrow_mut(|(second, date)| {
+        if *second != now.as_secs() {
+            let mut text = String::new();
+            SystemTime.format_time(&mut Writer::new(&mut text))?;
+            if since_1970().as_secs() != now.as_secs() {
+                // Which second it is of cannot be told.
+                return writer.write_str(&text);
+            }
+            text.truncate(text.find('.').unwrap_or(text.len()));
+            (*second, *date) = (now.as_secs(), text);
+        }
+        writer.write_str(date)?;
+        write!(writer, ".{:06}Z", now.subsec_micros())
+    })
 }
 
 /// Starts logging to the settings' file, or to standard error. A second call in a process changes nothing.

@@ -2,7 +2,10 @@
 //!
 //! What is written for every request has to be cheap; and no value may look like another line.
 
-use std::fmt::{self, Write as _};
+use std::{
+    fmt::{self, Write as _},
+    mem::take,
+};
 
 use tracing::{
     Event, Level, Subscriber,
@@ -10,11 +13,7 @@ use tracing::{
 };
 use tracing_subscriber::{
     field::{RecordFields, VisitOutput as _},
-    fmt::{
-        FmtContext, FormatEvent, FormatFields, FormattedFields,
-        format::Writer,
-        time::{FormatTime as _, SystemTime},
-    },
+    fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, format::Writer},
     registry::{LookupSpan, Scope},
 };
 
@@ -32,7 +31,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> FormatEvent<S, PlainFields> for Pla
         event: &Event<'_>,
     ) -> fmt::Result {
         let metadata = event.metadata();
-        SystemTime.format_time(&mut writer)?;
+        super::put_now(&mut writer)?;
         writer.write_str(level(*metadata.level(), writer.has_ansi_escapes()))?;
         for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
             writer.write_str(span.name())?;
@@ -85,21 +84,23 @@ struct Line<'w> {
 
 impl Line<'_> {
     fn put(&mut self, field: &Field, value: fmt::Arguments<'_>) {
-        if self.result.is_ok() {
-            self.result = self.try_put(field.name(), value);
-        }
+        self.try_put(field, |writer| OneLine(writer).write_fmt(value));
     }
 
-    fn try_put(&mut self, name: &str, value: fmt::Arguments<'_>) -> fmt::Result {
-        if !self.is_first {
-            self.writer.write_char(' ')?;
+    fn try_put(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
+        let put = || {
+            if !take(&mut self.is_first) {
+                self.writer.write_char(' ')?;
+            }
+            if field.name() != "message" {
+                self.writer.write_str(field.name())?;
+                self.writer.write_char('=')?;
+            }
+            value(&mut self.writer)
+        };
+        if self.result.is_ok() {
+            self.result = put();
         }
-        self.is_first = false;
-        if name != "message" {
-            self.writer.write_str(name)?;
-            self.writer.write_char('=')?;
-        }
-        OneLine(&mut self.writer).write_fmt(value)
     }
 }
 
@@ -115,9 +116,12 @@ impl Visit for Line<'_> {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        match field.name() {
-            "message" => self.put(field, format_args!("{value}")),
-            _ => self.put(field, format_args!("{value:?}")),
+        if is_word(value) {
+            self.try_put(field, |writer| writer.write_str(value));
+        } else if field.name() == "message" {
+            self.put(field, format_args!("{value}"));
+        } else {
+            self.put(field, format_args!("{value:?}"));
         }
     }
 
@@ -126,11 +130,20 @@ impl Visit for Line<'_> {
     }
 }
 
+/// True for what can stand without quotes and not be taken for anything else.
+fn is_word(value: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'=' | b'\\');
+    !value.is_empty() && value.bytes().all(is_part)
+}
+
 /// Lets no control character through: it could end the line or change a terminal.
 struct OneLine<'a, 'w>(&'a mut Writer<'w>);
 
 impl fmt::Write for OneLine<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return self.0.write_str(text);
+        }
         let mut rest = text;
         while let Some((at, control)) = rest.char_indices().find(|(_, c)| c.is_control()) {
             let (before, behind) = rest.split_at_checked(at).unwrap_or((rest, ""));
@@ -178,14 +191,14 @@ mod tests {
             let _inside = span.enter();
             span.record("trace_id", "t");
             let forged = "a\nb\x1b[31m\u{9b}c";
-            tracing::warn!(plain = %forged, quoted = forged, none = None::<u64>, number = 7, "it\r{}", 'x');
+            tracing::warn!(plain = %forged, quoted = forged, word = "/a-b", part = "a=b", none = None::<u64>, number = 7, "it\r{}", 'x');
         });
         let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
         let (_time, line) = text.split_once("Z  ").unwrap();
         assert_eq!(
             line,
-            "WARN http.request{request_id=r-1 trace_id=\"t\"}: showrunner::telemetry::text::tests: it\\rx \
-             plain=a\\nb\\u{1b}[31m\\u{9b}c quoted=\"a\\nb\\u{1b}[31m\\u{9b}c\" number=7\n"
+            "WARN http.request{request_id=r-1 trace_id=t}: showrunner::telemetry::text::tests: it\\rx \
+             plain=a\\nb\\u{1b}[31m\\u{9b}c quoted=\"a\\nb\\u{1b}[31m\\u{9b}c\" word=/a-b part=\"a=b\" number=7\n"
         );
     }
 }

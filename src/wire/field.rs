@@ -3,22 +3,26 @@
 //! A derive would stop at the first fault and repeat the caller's values in its message, secrets included.
 //! No message here holds a value.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, fmt::Write as _};
 
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::json::Json;
 use crate::command::Rule;
 
 /// Unknown names are repeated in the answer, but no more of them than this.
 const MOST_NAME_CHARS: usize = 64;
 /// No object of ours has more fields.
 const MOST_FIELDS: usize = 16;
+/// No field of ours stands deeper in a body: devices, index, jump, index, name.
+const MOST_STEPS: usize = 5;
 
 /// Nobody reads more of them, and a small request could ask for a large answer.
 const MOST_FAULTS: usize = 1000;
 
+/// Few messages are longer.
+const USUAL_BYTES: usize = 160;
 /// More typing errors make it another word.
 const MOST_TYPING_ERRORS: usize = 3;
 /// What fields are called in other programs, and here.
@@ -98,7 +102,12 @@ impl Faults {
 
     /// Notes a value that is of the right type and still wrong.
     pub fn value(&mut self, place: &Place, msg: impl std::fmt::Display) {
-        self.note(place, "value_error", || format!("Value error, {msg}"));
+        self.note(place, "value_error", || {
+            let mut text = String::with_capacity(USUAL_BYTES);
+            // A text takes everything.
+            let _ = write!(text, "Value error, {msg}");
+            text
+        });
     }
 
     /// # Errors
@@ -122,21 +131,27 @@ impl Faults {
             self.n_more += 1;
         }
     }
+
+    /// Notes a field that there is not in the object at `place`.
+    fn unknown(&mut self, place: &Place, shown: String, hint: &str) {
+        let listed = self.listed.len();
+        self.note(place, "extra_forbidden", || format!("Unknown field `{shown}`; {hint}"));
+        if let Some(fault) = self.listed.get_mut(listed) {
+            fault.loc.push(Step::Name(shown.into()));
+        }
+    }
 }
 
 /// A place in the body. Cheap to make: most places are never reported.
-#[derive(Clone, Debug)]
-pub struct Place(Arc<Link>);
-
-#[derive(Debug)]
-struct Link {
-    above: Option<Place>,
-    step: LinkStep,
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    below_body: [At; MOST_STEPS],
+    n_steps: usize,
 }
 
-#[derive(Debug)]
-enum LinkStep {
-    Name(Cow<'static, str>),
+#[derive(Clone, Copy, Debug)]
+enum At {
+    Name(&'static str),
     Index(usize),
 }
 
@@ -144,57 +159,56 @@ impl Place {
     /// The whole body.
     #[must_use]
     pub fn body() -> Self {
-        Self(Arc::new(Link { above: None, step: LinkStep::Name("body".into()) }))
+        Self { below_body: [At::Index(0); MOST_STEPS], n_steps: 0 }
     }
 
     /// A field of the object at this place.
     #[must_use]
-    pub fn field(&self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.then(LinkStep::Name(name.into()))
+    pub fn field(&self, name: &'static str) -> Self {
+        self.then(At::Name(name))
     }
 
     /// An item of the list at this place.
     #[must_use]
     pub fn item(&self, index: usize) -> Self {
-        self.then(LinkStep::Index(index))
+        self.then(At::Index(index))
     }
 
-    fn then(&self, step: LinkStep) -> Self {
-        Self(Arc::new(Link { above: Some(self.clone()), step }))
+    fn then(mut self, step: At) -> Self {
+        if let Some(next) = self.below_body.get_mut(self.n_steps) {
+            *next = step;
+            self.n_steps += 1;
+        }
+        self
     }
 
     /// All steps, from the body on.
     fn steps(&self) -> Vec<Step> {
-        let mut steps: Vec<Step> =
-            std::iter::successors(Some(self), |place| place.0.above.as_ref())
-                .map(|place| match &place.0.step {
-                    LinkStep::Name(name) => Step::Name(name.clone()),
-                    LinkStep::Index(index) => Step::Index(*index),
-                })
-                .collect();
-        steps.reverse();
-        steps
+        let below = self.below_body.iter().take(self.n_steps).map(|at| match at {
+            At::Name(name) => Step::Name((*name).into()),
+            At::Index(index) => Step::Index(*index),
+        });
+        std::iter::once(Step::Name("body".into())).chain(below).collect()
     }
 }
 
+/// A value and where it stands.
+pub type Found<'b> = (Json<'b>, Place);
+
 /// An object that is being read: fields are taken out by name, what is left is unknown.
-pub struct Object {
+pub struct Object<'b> {
     /// Where the object stands.
     pub place: Place,
-    /// In the body's order; few enough that looking through them beats hashing names.
-    fields: Vec<(String, Value)>,
+    /// In the body's order.
+    fields: Vec<(Cow<'b, str>, Json<'b>)>,
     known: Vec<&'static str>,
 }
 
-impl Object {
+impl<'b> Object<'b> {
     /// The object at `place`, or a fault.
-    pub fn read(value: Value, place: Place, faults: &mut Faults) -> Option<Self> {
-        if let Value::Object(fields) = value {
-            Some(Self {
-                place,
-                fields: fields.into_iter().collect(),
-                known: Vec::with_capacity(MOST_FIELDS),
-            })
+    pub fn read(value: Json<'b>, place: Place, faults: &mut Faults) -> Option<Self> {
+        if let Json::Object(fields) = value {
+            Some(Self { place, fields, known: Vec::with_capacity(MOST_FIELDS) })
         } else {
             faults.add(&place, "model_attributes_type", "Input should be a JSON object");
             None
@@ -202,7 +216,7 @@ impl Object {
     }
 
     /// Takes a field that may be missing or null.
-    pub fn optional(&mut self, name: &'static str) -> Option<(Value, Place)> {
+    pub fn optional(&mut self, name: &'static str) -> Option<Found<'b>> {
         self.known.push(name);
         let at = self.fields.iter().position(|(known, _)| known == name)?;
         let (_, value) = self.fields.remove(at);
@@ -210,8 +224,8 @@ impl Object {
     }
 
     /// Takes a field that must be there.
-    pub fn required(&mut self, name: &'static str, faults: &mut Faults) -> Option<(Value, Place)> {
-        let null = self.field(name).is_some_and(Value::is_null);
+    pub fn required(&mut self, name: &'static str, faults: &mut Faults) -> Option<Found<'b>> {
+        let null = self.field(name).is_some_and(Json::is_null);
         let found = self.optional(name);
         if found.is_none() && !null {
             faults.add(&self.place.field(name), "missing", "Field required");
@@ -227,7 +241,7 @@ impl Object {
         self.field(name).is_some_and(|value| !value.is_null())
     }
 
-    fn field(&self, name: &str) -> Option<&Value> {
+    fn field(&self, name: &str) -> Option<&Json<'b>> {
         self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
@@ -240,8 +254,7 @@ impl Object {
                 Some(known) => format!("did you mean `{known}`?"),
                 None => format!("known here: {}", self.known.join(", ")),
             };
-            let place = self.place.field(shown.clone());
-            faults.add(&place, "extra_forbidden", format!("Unknown field `{shown}`; {hint}"));
+            faults.unknown(&self.place, shown, &hint);
         }
     }
 }
@@ -264,9 +277,9 @@ pub fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
 }
 
 /// A text, or a fault.
-pub fn text((value, place): (Value, Place), faults: &mut Faults) -> Option<String> {
-    if let Value::String(text) = value {
-        Some(text)
+pub fn text((value, place): Found<'_>, faults: &mut Faults) -> Option<String> {
+    if let Json::Text(text) = value {
+        Some(text.into_owned())
     } else {
         faults.add(&place, "string_type", "Input should be a valid string");
         None
@@ -274,8 +287,8 @@ pub fn text((value, place): (Value, Place), faults: &mut Faults) -> Option<Strin
 }
 
 /// A list, or a fault.
-pub fn list((value, place): (Value, Place), faults: &mut Faults) -> Option<(Vec<Value>, Place)> {
-    if let Value::Array(items) = value {
+pub fn list<'b>((value, place): Found<'b>, faults: &mut Faults) -> Option<(Vec<Json<'b>>, Place)> {
+    if let Json::List(items) = value {
         Some((items, place))
     } else {
         faults.add(&place, "list_type", "Input should be a valid list");
@@ -284,9 +297,9 @@ pub fn list((value, place): (Value, Place), faults: &mut Faults) -> Option<(Vec<
 }
 
 /// A whole number, also when it is written as a string or with a zero fraction, as the predecessor took it.
-pub fn whole_number((value, place): (Value, Place), faults: &mut Faults) -> Option<i64> {
+pub fn whole_number((value, place): Found<'_>, faults: &mut Faults) -> Option<i64> {
     let (kind, message) = match &value {
-        Value::Number(number) => {
+        Json::Number(number) => {
             if let Some(whole) = number.as_i64() {
                 return Some(whole);
             }
@@ -304,7 +317,7 @@ pub fn whole_number((value, place): (Value, Place), faults: &mut Faults) -> Opti
                 ),
             }
         }
-        Value::String(digits) => match digits.trim().parse() {
+        Json::Text(digits) => match digits.trim().parse() {
             Ok(whole) => return Some(whole),
             Err(_) => (
                 "int_parsing",
@@ -318,8 +331,8 @@ pub fn whole_number((value, place): (Value, Place), faults: &mut Faults) -> Opti
 }
 
 /// `true` or `false`, or a fault.
-pub fn truth((value, place): (Value, Place), faults: &mut Faults) -> Option<bool> {
-    if let Value::Bool(truth) = value {
+pub fn truth((value, place): Found<'_>, faults: &mut Faults) -> Option<bool> {
+    if let Json::Truth(truth) = value {
         return Some(truth);
     }
     faults.add(&place, "bool_type", "Input should be true or false");
@@ -328,12 +341,13 @@ pub fn truth((value, place): (Value, Place), faults: &mut Faults) -> Option<bool
 
 /// One of a few words, or a fault that lists them.
 pub fn word<T: Copy>(
-    (value, place): (Value, Place),
+    (value, place): Found<'_>,
     words: &[(&str, T)],
     faults: &mut Faults,
 ) -> Option<T> {
-    let given = value.as_str();
-    if let Some((_, meaning)) = words.iter().find(|(word, _)| Some(*word) == given) {
+    if let Json::Text(given) = value
+        && let Some((_, meaning)) = words.iter().find(|(word, _)| *word == given)
+    {
         return Some(*meaning);
     }
     let quoted: Vec<_> = words.iter().map(|(word, _)| format!("'{word}'")).collect();
@@ -347,14 +361,12 @@ pub fn word<T: Copy>(
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn an_unknown_field_is_named_with_the_nearest_known_one() {
         let mut faults = Faults::default();
-        let value = json!({"hostnam": "x", "zzzzzzzz": 1});
+        let value = Json::parse(br#"{"hostnam": "x", "zzzzzzzz": 1}"#).unwrap();
         let mut object = Object::read(value, Place::body(), &mut faults).unwrap();
         object.optional("hostname");
         object.finish(&mut faults);
@@ -385,20 +397,21 @@ mod tests {
 
     #[test]
     fn whole_numbers_are_read_as_the_predecessor_read_them() {
-        for (value, want) in [
-            (json!(22), Ok(22)),
-            (json!("22"), Ok(22)),
-            (json!(22.0), Ok(22)),
-            (json!(22.5), Err("int_from_float")),
-            (json!("x"), Err("int_parsing")),
-            (json!([]), Err("int_type")),
-            (json!(true), Err("int_type")),
+        for (text, want) in [
+            ("22", Ok(22)),
+            ("\"22\"", Ok(22)),
+            ("22.0", Ok(22)),
+            ("22.5", Err("int_from_float")),
+            ("\"x\"", Err("int_parsing")),
+            ("[]", Err("int_type")),
+            ("true", Err("int_type")),
         ] {
+            let value = Json::parse(text.as_bytes()).unwrap();
             let mut faults = Faults::default();
-            let found = whole_number((value.clone(), Place::body()), &mut faults);
+            let found = whole_number((value, Place::body()), &mut faults);
             match want {
-                Ok(number) => assert_eq!(found, Some(number), "{value}"),
-                Err(kind) => assert_eq!(faults.or(found).unwrap_err()[0].kind, kind, "{value}"),
+                Ok(number) => assert_eq!(found, Some(number), "{text}"),
+                Err(kind) => assert_eq!(faults.or(found).unwrap_err()[0].kind, kind, "{text}"),
             }
         }
     }

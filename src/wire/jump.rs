@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
-    field::{Faults, Object, Place, list},
+    field::{Faults, Found, Object, Place, list},
+    json::Json,
     login,
     request::{RequestRules, read_host, read_pin, read_port, read_profile},
 };
@@ -67,7 +67,7 @@ pub struct JumpHostRequest {
 
 /// Reads the hosts on the way; `None` if anything is wrong with them.
 pub(super) fn read(
-    found: (Value, Place),
+    found: Found<'_>,
     rules: &RequestRules<'_>,
     faults: &mut Faults,
 ) -> Option<Vec<Hop>> {
@@ -99,12 +99,12 @@ pub(super) fn read(
 }
 
 fn read_hop(
-    value: Value,
+    value: Json<'_>,
     place: Place,
     rules: &RequestRules<'_>,
     faults: &mut Faults,
 ) -> Option<Hop> {
-    if let Value::String(name) = value {
+    if let Json::Text(name) = value {
         let known = rules.ssh.jumps.named(&name).cloned();
         if known.is_none() {
             faults.value(&place, "The service's settings have no jump host of this name");

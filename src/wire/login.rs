@@ -1,9 +1,8 @@
 //! Who logs in to a device or a jump host, as a request writes it down: secrets of its own, or the name of a set.
 
-use serde_json::Value;
-
 use super::{
-    field::{Faults, Object, Place, text},
+    field::{Faults, Found, Object, Place, text},
+    json::Json,
     request::{RequestRules, read_secret, read_username},
 };
 use crate::{
@@ -37,7 +36,7 @@ pub(super) struct First {
 /// Reads user name and password; they are needed where no set and no key stands for them.
 ///
 /// What the request gives goes; only where it gives nothing does the operator's `own` login.
-pub(super) fn first(object: &mut Object, own: Option<OwnLogin>, faults: &mut Faults) -> First {
+pub(super) fn first(object: &mut Object<'_>, own: Option<OwnLogin>, faults: &mut Faults) -> First {
     if object.has(CREDENTIAL) {
         refuse(object, "username", faults);
         refuse(object, "password", faults);
@@ -61,13 +60,9 @@ pub(super) fn first(object: &mut Object, own: Option<OwnLogin>, faults: &mut Fau
 }
 
 /// The user that the operator's key is for: a caller chooses no other one for it.
-fn own_username(
-    user: String,
-    found: Option<(Value, Place)>,
-    faults: &mut Faults,
-) -> Option<String> {
+fn own_username(user: String, found: Option<Found<'_>>, faults: &mut Faults) -> Option<String> {
     let Some(found) = found else { return Some(user) };
-    let place = found.1.clone();
+    let place = found.1;
     let named = read_username(found, faults)?;
     if named != user {
         faults
@@ -80,7 +75,7 @@ fn own_username(
 /// Reads the rest; `with_enable` where there is something to enable.
 pub(super) fn rest(
     First { username, password, own_keys }: First,
-    object: &mut Object,
+    object: &mut Object<'_>,
     with_enable: bool,
     rules: &RequestRules<'_>,
     faults: &mut Faults,
@@ -140,12 +135,12 @@ pub(super) fn check_way(login: &Login, before: &[Hop], place: &Place, faults: &m
 }
 
 fn read_certificate(
-    object: &mut Object,
+    object: &mut Object<'_>,
     has_no_key: bool,
     faults: &mut Faults,
 ) -> Result<Option<Certificate>, Wrong> {
     let Some(found) = object.optional("certificate") else { return Ok(None) };
-    let place = found.1.clone();
+    let place = found.1;
     let text = text(found, faults).ok_or(Wrong)?;
     if has_no_key {
         faults.value(&place, "A certificate goes with its `private_key`");
@@ -156,8 +151,8 @@ fn read_certificate(
 }
 
 /// One sentence for a set that is not there and for one that is not for this caller: names cannot be probed.
-fn read_set(found: (Value, Place), rules: &RequestRules<'_>, faults: &mut Faults) -> Option<Login> {
-    let place = found.1.clone();
+fn read_set(found: Found<'_>, rules: &RequestRules<'_>, faults: &mut Faults) -> Option<Login> {
+    let place = found.1;
     let name = text(found, faults)?;
     let set = rules.ssh.credentials.named(&name, rules.asking).cloned();
     if set.is_none() {
@@ -170,18 +165,18 @@ fn read_set(found: (Value, Place), rules: &RequestRules<'_>, faults: &mut Faults
 }
 
 /// Notes a fault if the field is there.
-fn refuse(object: &mut Object, name: &'static str, faults: &mut Faults) {
+fn refuse(object: &mut Object<'_>, name: &'static str, faults: &mut Faults) {
     if let Some((value, place)) = object.optional(name) {
         faults.value(
             &place,
             format_args!("A credential set brings its own; leave out `{name}` or `{CREDENTIAL}`"),
         );
-        if let Value::String(text) = value {
-            drop(Secret::new(text));
+        if let Json::Text(text) = value {
+            drop(Secret::new(text.into_owned()));
         }
     }
 }
 
-fn given(found: Option<(Value, Place)>, what: &str, most: usize, faults: &mut Faults) -> Given {
+fn given(found: Option<Found<'_>>, what: &str, most: usize, faults: &mut Faults) -> Given {
     found.map(|found| read_secret(found, what, most, faults).ok_or(Wrong)).transpose()
 }

@@ -4,6 +4,7 @@
 
 pub mod errors;
 pub mod field;
+pub mod json;
 pub mod jump;
 mod login;
 pub mod parse;

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::{
     field::{Faults, FieldError, Object, Place, text, truth},
+    json::Json,
     response::ParserResult,
 };
 use crate::catalog::{Explained, Reading};
@@ -65,20 +66,24 @@ impl ParseJob {
     ///
     /// # Errors
     /// Every fault of the body; no message holds a value of it.
-    pub fn read(body: Value, knows: impl Fn(&str) -> bool) -> Result<Self, Vec<FieldError>> {
+    pub fn read(body: Json<'_>, knows: impl Fn(&str) -> bool) -> Result<Self, Vec<FieldError>> {
         let mut faults = Faults::default();
         let job = Self::read_fields(body, knows, &mut faults);
         faults.or(job)
     }
 
-    fn read_fields(body: Value, knows: impl Fn(&str) -> bool, faults: &mut Faults) -> Option<Self> {
+    fn read_fields(
+        body: Json<'_>,
+        knows: impl Fn(&str) -> bool,
+        faults: &mut Faults,
+    ) -> Option<Self> {
         let mut object = Object::read(body, Place::body(), faults)?;
         let has_template = object.has("template");
         let mut named = |name, faults: &mut Faults| {
             if has_template { object.optional(name) } else { object.required(name, faults) }
         };
         let os = named("os", faults).and_then(|found| {
-            let place = found.1.clone();
+            let place = found.1;
             let os = text(found, faults)?;
             if !knows(&os) {
                 let msg = "Input should be the name of a known platform (GET /api/v1/platforms and GET /api/v1/parsers \
@@ -88,7 +93,7 @@ impl ParseJob {
             Some(os)
         });
         let command = named("command", faults).and_then(|found| {
-            let place = found.1.clone();
+            let place = found.1;
             let command = text(found, faults)?;
             if command.len() > MOST_COMMAND_BYTES {
                 faults.value(
@@ -100,7 +105,7 @@ impl ParseJob {
         });
         let output = object.required("output", faults).and_then(|found| text(found, faults));
         let template = object.optional("template").and_then(|found| {
-            let place = found.1.clone();
+            let place = found.1;
             let template = text(found, faults)?;
             if template.len() > MOST_TEMPLATE_BYTES {
                 faults.value(

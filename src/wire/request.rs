@@ -2,14 +2,14 @@
 //!
 //! Everything wrong with a body is reported at once. Secrets move out of the JSON into [`Secret`]s.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use serde::Deserialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
-    field::{Faults, FieldError, Object, Place, list, text, truth, whole_number, word},
+    field::{Faults, FieldError, Found, Object, Place, list, text, truth, whole_number, word},
+    json::Json,
     jump::{self as way, JumpRequest},
     login,
 };
@@ -252,13 +252,13 @@ struct CommandDraft {
 ///
 /// # Errors
 /// Every fault of the body, in the order of the schema; no message holds a value of the body but commands.
-pub fn plan(body: Value, rules: &RequestRules<'_>) -> Result<Plan, Vec<FieldError>> {
+pub fn plan(body: Json<'_>, rules: &RequestRules<'_>) -> Result<Plan, Vec<FieldError>> {
     let mut faults = Faults::default();
     let plan = read_plan(body, rules, &mut faults);
     faults.or(plan)
 }
 
-fn read_plan(body: Value, rules: &RequestRules<'_>, faults: &mut Faults) -> Option<Plan> {
+fn read_plan(body: Json<'_>, rules: &RequestRules<'_>, faults: &mut Faults) -> Option<Plan> {
     let mut object = Object::read(body, Place::body(), faults)?;
     let devices = object.required("devices", faults).and_then(|found| list(found, faults));
     let mut drafts = Vec::new();
@@ -268,6 +268,7 @@ fn read_plan(body: Value, rules: &RequestRules<'_>, faults: &mut Faults) -> Opti
             faults.value(&place, format_args!("At most {most} devices fit in one request"));
             return None;
         }
+        drafts.reserve_exact(devices.len());
         for (index, device) in devices.into_iter().enumerate() {
             drafts.push(read_device(device, &place.item(index), rules, faults));
         }
@@ -298,16 +299,19 @@ fn read_plan(body: Value, rules: &RequestRules<'_>, faults: &mut Faults) -> Opti
         }
     }
     // The shared commands go through the gate once a platform, and are reported once.
-    let mut shared_of: HashMap<String, Vec<PlannedCommand>> = HashMap::new();
-    let mut plans = Vec::new();
+    let mut shared_of: Vec<(Arc<Platform>, Vec<PlannedCommand>)> = Vec::new();
+    let mut plans = Vec::with_capacity(drafts.len());
     for draft in drafts {
         let Some(platform) = draft.platform else { continue };
-        let commands = match &draft.commands {
-            Some(own) => check_all(own, &platform, output, timeout, rules, faults),
-            None => shared_of
-                .entry(platform.name().to_owned())
-                .or_insert_with(|| check_all(&shared, &platform, output, timeout, rules, faults))
-                .clone(),
+        let checked = shared_of.iter().find(|(known, _)| Arc::ptr_eq(known, &platform));
+        let commands = if let Some(own) = &draft.commands {
+            check_all(own, &platform, output, timeout, rules, faults)
+        } else if let Some((_, checked)) = checked {
+            checked.clone()
+        } else {
+            let checked = check_all(&shared, &platform, output, timeout, rules, faults);
+            shared_of.push((platform, checked.clone()));
+            checked
         };
         if let Some(device) = draft.device {
             let (ssh, said) = (&rules.ssh, &draft.said);
@@ -331,7 +335,7 @@ fn read_plan(body: Value, rules: &RequestRules<'_>, faults: &mut Faults) -> Opti
     Some(Plan { devices: plans })
 }
 
-fn read_output(object: &mut Object, faults: &mut Faults) -> Output {
+fn read_output(object: &mut Object<'_>, faults: &mut Faults) -> Output {
     let records = Some(Parse::default());
     let native = Some(Parse { native: true, ..Parse::default() });
     let formats = [("raw", None), ("parsed", records), ("both", records), ("native", native)];
@@ -347,15 +351,15 @@ fn read_output(object: &mut Object, faults: &mut Faults) -> Output {
 }
 
 fn read_device(
-    value: Value,
+    value: Json<'_>,
     place: &Place,
     rules: &RequestRules<'_>,
     faults: &mut Faults,
 ) -> DeviceDraft {
     let mut draft = DeviceDraft::default();
-    let Some(mut object) = Object::read(value, place.clone(), faults) else { return draft };
+    let Some(mut object) = Object::read(value, *place, faults) else { return draft };
     let host = object.required("hostname", faults).and_then(|found| {
-        let place = found.1.clone();
+        let place = found.1;
         let host = read_host(found, faults)?;
         let said = rules.ssh.configured.of(&host).map_err(|why| faults.value(&place, why));
         draft.said = said.unwrap_or_default();
@@ -387,14 +391,14 @@ fn read_device(
     draft
 }
 
-pub(super) fn read_host(found: (Value, Place), faults: &mut Faults) -> Option<Host> {
-    let place = found.1.clone();
+pub(super) fn read_host(found: Found<'_>, faults: &mut Faults) -> Option<Host> {
+    let place = found.1;
     let text = text(found, faults)?;
     Host::parse(&text).map_err(|error| faults.value(&place, error)).ok()
 }
 
-pub(super) fn read_port(found: (Value, Place), faults: &mut Faults) -> Option<u16> {
-    let place = found.1.clone();
+pub(super) fn read_port(found: Found<'_>, faults: &mut Faults) -> Option<u16> {
+    let place = found.1;
     let port = u16::try_from(whole_number(found, faults)?).ok().filter(|port| *port > 0);
     if port.is_none() {
         faults.value(&place, "Port must be between 1 and 65535");
@@ -402,8 +406,8 @@ pub(super) fn read_port(found: (Value, Place), faults: &mut Faults) -> Option<u1
     port
 }
 
-pub(super) fn read_username(found: (Value, Place), faults: &mut Faults) -> Option<String> {
-    let place = found.1.clone();
+pub(super) fn read_username(found: Found<'_>, faults: &mut Faults) -> Option<String> {
+    let place = found.1;
     let username = text(found, faults)?;
     let fault = if username.is_empty() {
         "Username cannot be empty"
@@ -419,12 +423,12 @@ pub(super) fn read_username(found: (Value, Place), faults: &mut Faults) -> Optio
 }
 
 pub(super) fn read_secret(
-    found: (Value, Place),
+    found: Found<'_>,
     what: &str,
     most: usize,
     faults: &mut Faults,
 ) -> Option<Secret> {
-    let place = found.1.clone();
+    let place = found.1;
     let secret = text(found, faults)?;
     if secret.is_empty() {
         faults.value(&place, format_args!("{what} cannot be empty"));
@@ -440,11 +444,11 @@ pub(super) fn read_secret(
 }
 
 fn read_platform(
-    found: (Value, Place),
+    found: Found<'_>,
     rules: &RequestRules<'_>,
     faults: &mut Faults,
 ) -> Option<(Arc<Platform>, String)> {
-    let place = found.1.clone();
+    let place = found.1;
     let os = text(found, faults)?;
     if let Some(platform) = rules.registry.find(&os) {
         return Some((Arc::clone(platform), os));
@@ -463,23 +467,23 @@ fn read_platform(
     None
 }
 
-pub(super) fn read_profile(found: (Value, Place), faults: &mut Faults) -> Option<SshProfile> {
+pub(super) fn read_profile(found: Found<'_>, faults: &mut Faults) -> Option<SshProfile> {
     let words = [("modern", SshProfile::Modern), ("legacy", SshProfile::Legacy)];
     word(found, &words, faults)
 }
 
-pub(super) fn read_pin(found: (Value, Place), faults: &mut Faults) -> Option<Pin> {
-    let place = found.1.clone();
+pub(super) fn read_pin(found: Found<'_>, faults: &mut Faults) -> Option<Pin> {
+    let place = found.1;
     let text = text(found, faults)?;
     Pin::parse(&text).map_err(|error| faults.value(&place, error)).ok()
 }
 
 fn read_timeout(
-    found: (Value, Place),
+    found: Found<'_>,
     rules: &RequestRules<'_>,
     faults: &mut Faults,
 ) -> Option<Duration> {
-    let place = found.1.clone();
+    let place = found.1;
     let seconds = whole_number(found, faults)?;
     let most = rules.limits.timeout_max.as_secs();
     match u64::try_from(seconds) {
@@ -492,7 +496,7 @@ fn read_timeout(
 }
 
 fn read_commands(
-    found: (Value, Place),
+    found: Found<'_>,
     rules: &RequestRules<'_>,
     faults: &mut Faults,
 ) -> Option<Vec<Option<CommandDraft>>> {
@@ -507,23 +511,23 @@ fn read_commands(
 }
 
 fn read_command(
-    value: Value,
+    value: Json<'_>,
     place: Place,
     rules: &RequestRules<'_>,
     faults: &mut Faults,
 ) -> Option<CommandDraft> {
-    if let Value::String(text) = value {
-        let text_place = place.clone();
+    if let Json::Text(text) = value {
+        let text_place = place;
         return Some(CommandDraft {
             place,
             text_place,
-            text,
+            text: text.into_owned(),
             pipe_option: None,
             pipe_value: None,
             timeout: None,
         });
     }
-    if !value.is_object() {
+    if !matches!(value, Json::Object(_)) {
         faults.add(
             &place,
             "model_attributes_type",
@@ -531,7 +535,7 @@ fn read_command(
         );
         return None;
     }
-    let mut object = Object::read(value, place.clone(), faults)?;
+    let mut object = Object::read(value, place, faults)?;
     let command = object.required("command", faults).and_then(|found| text(found, faults));
     let words = [
         ("include", PipeOption::Include),
@@ -625,7 +629,7 @@ fn check_one(
             let place = if refusal.is_of_pipe_value() {
                 draft.place.field("pipe_value")
             } else {
-                draft.text_place.clone()
+                draft.text_place
             };
             let said = format_args!("{}: {refusal}", platform.title());
             faults.refused(&place, refusal.rule(), said);

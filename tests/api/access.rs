@@ -81,7 +81,7 @@ async fn only_a_known_key_gets_in_and_no_key_is_ever_logged() {
         assert_eq!(get(path).await, status, "{path}");
     }
     // The log has a thread of its own.
-    let name = "client.key=\"backup-job\"";
+    let name = "client.key=backup-job";
     for _ in 0..1000 {
         if keyed.service.log().contains(name) {
             break;

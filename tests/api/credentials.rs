@@ -190,9 +190,8 @@ async fn names_of_sets_cannot_be_probed_and_secrets_are_not_mixed() {
     fs::write(&keys, ops_entry + &desk_entry).unwrap();
     let service = kept.service(&[("SHOWRUNNER_API_KEYS_FILE", keys.to_str().unwrap())]);
     // A slip in the file of sets lets nobody in, and is told.
-    let told = |name: &str| {
-        service.log().contains(&format!("is not there credential=\"lab\" key=\"{name}\""))
-    };
+    let told =
+        |name: &str| service.log().contains(&format!("is not there credential=lab key={name}"));
     assert!(told("opz") && !told("ops"), "{}", service.log());
     let ask = async |key: &str, device: &Value| {
         let request = service.client.post(format!("{}/api/v1/execute", service.url));
