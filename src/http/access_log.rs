@@ -122,18 +122,21 @@ impl<'a> AccessLine<'a> {
     fn over(&mut self, route: &str, status: u16) -> RequestSpan {
         self.is_over = true;
         let took = self.started.elapsed();
+        let address = self.client.as_ref().map(|client| client.address.to_string());
         self.app.metrics.answered(route, status, took);
+        let (id, trace) = (request_id::current(), request_id::trace());
         tracing::info!(
+            request_id = id.as_str(),
+            trace_id = trace.shown_id(),
             http.method = self.method.as_str(),
             http.path = self.path.as_str(),
             http.status = status,
             duration_ms = millis(took),
-            client.address =
-                self.client.as_ref().map(|client| tracing::field::display(client.address)),
+            client.address = address.as_deref(),
             client.key = self.client.as_ref().and_then(|client| client.key().map(|key| &**key)),
             "request answered"
         );
-        self.app.traces.request(&request_id::trace(), route, status, self.began)
+        self.app.traces.request(&trace, route, status, self.began)
     }
 }
 

@@ -11,6 +11,7 @@ mod examples;
 mod health;
 mod openapi;
 mod parsers;
+mod pieces;
 mod rate_limit;
 mod refusals;
 mod request_id;

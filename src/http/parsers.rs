@@ -9,7 +9,7 @@ use actix_web::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{App, body, error::ApiError, examples, request_id};
+use super::{App, body, error::ApiError, examples, pieces::InPieces, request_id};
 use crate::{
     catalog::Os,
     wire::{
@@ -58,7 +58,7 @@ pub(super) async fn parse(
     request: HttpRequest,
     payload: web::Payload,
     app: Data<App>,
-) -> Result<Json<ParseResponse>, ApiError> {
+) -> Result<InPieces<ParseResponse>, ApiError> {
     app.refresh_templates().await;
     let known = app.clone();
     let read = move |body: wire::json::Json<'_>| ParseJob::read(body, |os| known.knows(os));
@@ -73,7 +73,7 @@ pub(super) async fn parse(
     let reading = reading.await.ok_or(ApiError::Internal)?;
     let reading = reading.map_err(|reason| ApiError::Invalid(parse::broken_template(&reason)))?;
     app.metrics.parsed(reading.parsed.is_some(), started.elapsed());
-    Ok(Json(ParseResponse::new(reading, explain, request_id::current())))
+    Ok(InPieces(ParseResponse::new(reading, explain, request_id::current())))
 }
 
 #[derive(Deserialize)]

@@ -7,7 +7,7 @@ use actix_web::{
     Error,
     dev::{ServiceRequest, ServiceResponse},
 };
-use tracing::{Instrument as _, field::Empty, info_span};
+use tracing::{Span, info_span};
 
 use super::App;
 use crate::traces::TraceContext;
@@ -34,12 +34,18 @@ pub(super) fn current() -> String {
     CURRENT.try_with(|current| current.id.clone()).unwrap_or_default()
 }
 
-/// The trace that the request belongs to.
+/// The trace that the request belongs to; nothing where nobody would see it.
 pub(super) fn trace() -> TraceContext {
     CURRENT.try_with(|current| current.trace.clone()).unwrap_or_default()
 }
 
-/// Gives a request its id, which comes back with the answer; everything that is logged until then has it.
+/// What is done for the request. Only for those that come to something: a span costs as much as a refusal.
+pub(super) fn span() -> Span {
+    let (id, trace) = (current(), trace());
+    info_span!("http.request", request_id = id.as_str(), trace_id = trace.shown_id())
+}
+
+/// Gives a request its id, which comes back with the answer.
 ///
 /// # Errors
 /// Those of `answer`.
@@ -57,20 +63,15 @@ where
         .and_then(|value| value.to_str().ok())
         .filter(|id| is_harmless(id))
         .map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned);
-    let span = info_span!("http.request", request_id = id.as_str(), trace_id = Empty);
     let parent = request.headers().get(TRACE_PARENT).and_then(|value| value.to_str().ok());
-    let is_sent = app.traces.are_sent();
     // Ids that nobody would see are not made.
-    let trace = if is_sent || parent.is_some() {
+    let trace = if app.traces.are_sent() {
         TraceContext::of(parent)
     } else {
-        TraceContext::default()
+        TraceContext::of_caller(parent).unwrap_or_default()
     };
-    if is_sent || trace.is_of_caller() {
-        span.record("trace_id", &trace.trace_id);
-    }
     let current = Current { id: id.clone(), trace };
-    let response = CURRENT.scope(current, answer(request).instrument(span)).await?;
+    let response = CURRENT.scope(current, answer(request)).await?;
     Ok((id, response))
 }
 

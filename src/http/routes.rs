@@ -7,20 +7,25 @@ use actix_web::{
 };
 use serde::Serialize;
 use serde_json::Value;
+use tracing::Instrument as _;
 use utoipa::ToSchema;
 use utoipa_swagger_ui::SwaggerUi;
 
 use super::{
     App,
     authorize::Caller,
+    client::Client,
     error::{self, ApiError},
-    errors, examples, health, openapi, parsers, request_id, stream,
+    errors, examples, health, openapi, parsers,
+    pieces::InPieces,
+    request_id, stream,
 };
 use crate::{
     catalog::{Catalog, Os},
     command::FilteredBy,
     metrics::Metrics,
-    plan::{DevicePlan, PlannedCommand},
+    outcome::DeviceOutcome,
+    plan::{DevicePlan, Plan, PlannedCommand},
     platform::Platform,
     wire::{
         request::ExecuteRequest,
@@ -137,14 +142,23 @@ pub(super) async fn execute(
     body: web::Payload,
     app: Data<App>,
     Caller { client, grant: caller }: Caller,
-) -> Result<Json<ExecuteResponse>, ApiError> {
+) -> Result<InPieces<ExecuteResponse>, ApiError> {
     let plan = app.plan(&request, body, caller).await?;
+    let outcomes = carried_out(&app, &client, plan).instrument(request_id::span()).await?;
+    Ok(InPieces(ExecuteResponse::new(outcomes, request_id::current())))
+}
+
+async fn carried_out(
+    app: &App,
+    client: &Client,
+    plan: Plan,
+) -> Result<Vec<DeviceOutcome>, ApiError> {
     let mut trail = app.audit.begin(client.asker(), &plan).await?;
     let admitted = app.executor.admit(plan).inspect_err(|_full| trail.finish());
     let outcomes = admitted.map_err(ApiError::Full)?.outcomes().await;
     trail.end(&outcomes);
     app.traces.devices(&request_id::trace(), &outcomes);
-    Ok(Json(ExecuteResponse::new(outcomes, request_id::current())))
+    Ok(outcomes)
 }
 
 /// Says what would be sent where, without connecting to anything.

@@ -12,11 +12,13 @@ use actix_web::{
 };
 use futures_util::stream;
 use tokio::time::timeout;
+use tracing::Instrument as _;
 
-use super::{App, authorize::Caller, error::ApiError, request_id};
+use super::{App, authorize::Caller, client::Client, error::ApiError, request_id};
 use crate::{
     audit::Trail,
     executor::{Granularity, Results},
+    plan::Plan,
     traces::DevicesInPieces,
     wire::{
         field::{FieldError, Step},
@@ -47,15 +49,9 @@ pub(super) async fn execute(
 ) -> Result<HttpResponse, ApiError> {
     let granularity = granularity(request.query_string())?;
     let plan = app.plan(&request, body, caller).await?;
-    let mut trail = app.audit.begin(client.asker(), &plan).await?;
-    let lines = Lines::new(&plan, request_id::current());
-    let admitted = app.executor.admit(plan).inspect_err(|_full| trail.finish());
-    let results = admitted.map_err(ApiError::Full)?.results(granularity);
     let framing = framing(request.headers()).unwrap_or(Framing::NdJson);
-    let heartbeat = Duration::from_secs(app.settings.stream_heartbeat);
-    let traces = app.traces.devices_in_pieces(request_id::trace());
-    let under_way = Some((lines, trail));
-    Ok(Answer { framing, heartbeat, under_way, results, traces }.into_response())
+    let begun = Answer::begin(&app, &client, plan, framing, granularity);
+    Ok(begun.instrument(request_id::span()).await?.into_response())
 }
 
 /// An answer under way.
@@ -68,6 +64,22 @@ struct Answer {
 }
 
 impl Answer {
+    async fn begin(
+        app: &App,
+        client: &Client,
+        plan: Plan,
+        framing: Framing,
+        granularity: Granularity,
+    ) -> Result<Self, ApiError> {
+        let mut trail = app.audit.begin(client.asker(), &plan).await?;
+        let lines = Lines::new(&plan, request_id::current());
+        let admitted = app.executor.admit(plan).inspect_err(|_full| trail.finish());
+        let results = admitted.map_err(ApiError::Full)?.results(granularity);
+        let heartbeat = Duration::from_secs(app.settings.stream_heartbeat);
+        let traces = app.traces.devices_in_pieces(request_id::trace());
+        Ok(Self { framing, heartbeat, under_way: Some((lines, trail)), results, traces })
+    }
+
     fn into_response(self) -> HttpResponse {
         HttpResponse::Ok()
             .content_type(self.framing.content_type())

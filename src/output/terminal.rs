@@ -5,6 +5,8 @@
 //!
 //! Not here: what a prompt is (`platform`) and which lines belong to which command (`ssh::dialogue`).
 
+use std::mem::take;
+
 /// A cell that a device blanked out after writing it. NUL never comes in as text, so it is free to mean this.
 const BLANKED: u8 = 0;
 /// Longest escape sequence that is believed; a longer one is given up on, so that no text is swallowed.
@@ -59,7 +61,16 @@ impl Terminal {
     /// Takes bytes as the device sent them and hands every finished line, without its line end, to `finished`.
     pub fn feed(&mut self, bytes: &[u8], mut finished: impl FnMut(&[u8])) {
         let mut rest = bytes;
+        let mut is_new_line = true;
         while let Some((&byte, after)) = rest.split_first() {
+            if take(&mut is_new_line)
+                && let Some((line, after)) = self.whole_line(rest)
+            {
+                finished(line);
+                rest = after;
+                is_new_line = true;
+                continue;
+            }
             if matches!(self.escape, Escape::None) {
                 let plain = plain_length(rest);
                 if plain > 0 {
@@ -76,8 +87,22 @@ impl Terminal {
                 self.line.clear();
                 self.cursor = 0;
                 self.pager = None;
+                is_new_line = true;
             }
         }
+    }
+
+    /// Most lines: plain text from the first cell to the line end, and what comes behind it.
+    fn whole_line<'b>(&self, bytes: &'b [u8]) -> Option<(&'b [u8], &'b [u8])> {
+        let is_blank = self.line.is_empty() && self.cursor == 0 && self.pager.is_none();
+        if !is_blank || !matches!(self.escape, Escape::None) {
+            return None;
+        }
+        let (line, after) = bytes.split_at_checked(memchr::memchr(b'\n', bytes)?)?;
+        let returns = line.iter().rev().take_while(|byte| **byte == b'\r').count();
+        let text = line.get(..line.len() - returns)?;
+        let is_plain = text.len() <= self.most_line_bytes && !has_control(text);
+        is_plain.then_some((text, after.get(1..)?))
     }
 
     /// The line that is not finished yet, as it would stand on the screen.
@@ -124,11 +149,9 @@ impl Terminal {
     }
 
     fn print(&mut self, text: &[u8]) {
-        if self.line.len() >= self.most_line_bytes {
-            return;
-        }
         if self.pager.is_none() && self.cursor == self.line.len() {
-            self.line.extend_from_slice(text);
+            let room = self.most_line_bytes.saturating_sub(self.line.len());
+            self.line.extend_from_slice(text.get(..room).unwrap_or(text));
             self.cursor = self.line.len();
             return;
         }
@@ -157,6 +180,9 @@ impl Terminal {
         // The bytes after the first of a character belong to its cell.
         let continues = byte & 0xc0 == 0x80;
         if self.cursor >= self.line.len() || continues {
+            if self.line.len() >= self.most_line_bytes {
+                return;
+            }
             let at = self.cursor.min(self.line.len());
             self.line.insert(at, cell);
         } else {
@@ -168,7 +194,7 @@ impl Terminal {
 
     /// True if the byte finishes the line.
     fn control(&mut self, byte: u8) -> bool {
-        match std::mem::take(&mut self.escape) {
+        match take(&mut self.escape) {
             Escape::None => return self.plain_control(byte),
             Escape::Started => match byte {
                 b'[' => self.escape = Escape::Csi(Vec::new()),
@@ -331,18 +357,24 @@ impl Terminal {
     }
 }
 
-/// The line without blanked cells at its end.
 /// How many bytes come before the first control byte.
 fn plain_length(bytes: &[u8]) -> usize {
-    let is_control = |byte: &u8| *byte < 0x20 || *byte == 0x7f;
-    // Whole blocks first, without a branch in them: the compiler looks at all bytes of one at once.
-    let has_control = |block: &[u8]| block.iter().fold(false, |any, byte| any | is_control(byte));
     let blocks = bytes.chunks_exact(BLOCK_BYTES).take_while(|block| !has_control(block)).count();
     let plain = blocks * BLOCK_BYTES;
     let rest = bytes.get(plain..).unwrap_or_default();
-    plain + rest.iter().position(is_control).unwrap_or(rest.len())
+    plain + rest.iter().position(|byte| is_control(*byte)).unwrap_or(rest.len())
 }
 
+/// Without a branch for each byte: the compiler looks at many at once.
+fn has_control(bytes: &[u8]) -> bool {
+    bytes.iter().fold(false, |any, byte| any | is_control(*byte))
+}
+
+fn is_control(byte: u8) -> bool {
+    byte < 0x20 || byte == 0x7f
+}
+
+/// The line without blanked cells at its end.
 fn visible(line: &[u8]) -> &[u8] {
     let end = line.iter().rposition(|cell| *cell != BLANKED).map_or(0, |last| last + 1);
     line.get(..end).unwrap_or_default()
@@ -427,14 +459,28 @@ mod tests {
                 prop_oneof![Just(b'\r'), Just(b'\n'), Just(8), Just(0x1b), Just(b'['), Just(b'K'),
                     Just(b'2'), Just(b' '), b'a'..b'e', any::<u8>()], 0..200),
             cut in 1_usize..7,
+            most in prop_oneof![Just(5_usize), Just(1 << 20)],
         ) {
-            let whole = screen(&bytes);
-            let mut terminal = Terminal::new(1 << 20);
-            let mut lines = Vec::new();
-            for chunk in bytes.chunks(cut) {
-                terminal.feed(chunk, |line| lines.push(String::from_utf8_lossy(line).into_owned()));
-            }
-            prop_assert_eq!((lines, terminal.tail()), whole);
+            let screen = |cut| {
+                let mut terminal = Terminal::new(most);
+                let mut lines = Vec::new();
+                for chunk in bytes.chunks(cut) {
+                    terminal.feed(chunk, |line| lines.push(String::from_utf8_lossy(line).into_owned()));
+                }
+                (lines, terminal.tail())
+            };
+            prop_assert_eq!(screen(cut), screen(200));
+        }
+
+        #[test]
+        fn no_bytes_make_a_line_much_longer_than_it_may_be(
+            bytes in prop::collection::vec(
+                prop_oneof![Just(b'\t'), Just(b'\r'), Just(8), Just(0x1b), Just(b'['), Just(b'C'),
+                    Just(b'9'), Just(0xa0), b'a'..b'c'], 0..400),
+        ) {
+            let mut terminal = Terminal::new(8);
+            terminal.feed(&bytes, |line| assert!(line.len() <= 8, "{line:?}"));
+            prop_assert!(terminal.tail().len() <= 8 * 3);
         }
     }
 }

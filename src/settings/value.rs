@@ -264,7 +264,7 @@ impl SettingValue for LogLevel {
 
     fn read(value: &Value) -> Option<Self> {
         let text = value.as_str().map(str::trim).filter(|text| !text.is_empty())?;
-        tracing_subscriber::EnvFilter::try_new(text).ok()?;
+        text.parse::<tracing_subscriber::filter::Targets>().ok()?;
         // A word that is no level would name a module, and everything else would be silent.
         let is_level = |word: &str| tracing::level_filters::LevelFilter::from_str(word).is_ok();
         let mut parts = text.split(',').map(str::trim);

@@ -49,6 +49,8 @@ const MOST_ANSWERS: usize = 8;
 /// A wrapped echo fills its line; shorter lines are output.
 const LEAST_WRAPPED_BYTES: usize = 30;
 const READ_BYTES: usize = 32 * 1024;
+/// Outputs that take no more are copied out of where they gathered, and the next one has room there.
+const MOST_ROOM_BYTES: usize = 32 * 1024;
 /// The questions no reading session answers.
 const QUESTIONS: [&str; 9] = [
     "[confirm]",
@@ -145,6 +147,8 @@ pub struct Dialogue<'p, T> {
     echo: Echo,
     /// A pager may be waiting in an output: what is typed ahead would be a key for it.
     may_page: bool,
+    /// Where the next step's lines gather; empty.
+    room: Vec<u8>,
     /// Lines that came behind the end of the last step.
     ahead: Vec<u8>,
     /// Lines that were typed behind the next one, in the order of the steps that they are for.
@@ -255,6 +259,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             mode: Mode::Privileged,
             echo: Echo::Unknown,
             may_page: platform.pager().is_some() && platform.session().prepare.is_empty(),
+            room: Vec::new(),
             ahead: Vec::new(),
             ahead_of_echo: VecDeque::new(),
             typed_ahead: TypedAhead::No,
@@ -353,6 +358,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
 
     fn run(&mut self, mut step: Step<'_>, until: Deadline) -> Result<Printed, Stopped> {
         step.preamble = std::mem::take(&mut self.preamble);
+        step.lines = std::mem::take(&mut self.room);
         self.take_typed_ahead(&mut step);
         let ahead = std::mem::take(&mut self.ahead);
         let mut fed = self.fed(&mut step);
@@ -414,6 +420,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
     fn take_in(&mut self, step: &mut Step<'_>, length: usize) {
         let Self { terminal, platform, buffer, ahead, name, most_bytes, .. } = self;
         let Some(bytes) = buffer.get(..length) else { return };
+        step.lines.reserve(length);
         let mut fed = Fed { step, platform, name: name.as_deref(), most_bytes: *most_bytes, ahead };
         terminal.feed(bytes, |line| fed.line(line));
     }
@@ -692,10 +699,15 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         Printed { logged, ..self.printed(step.lines, step.truncated) }
     }
 
-    fn printed(&self, lines: Vec<u8>, truncated: bool) -> Printed {
-        let text = match String::from_utf8(lines) {
-            Ok(text) => text,
-            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+    fn printed(&mut self, mut lines: Vec<u8>, truncated: bool) -> Printed {
+        let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let text = if lines.capacity() <= MOST_ROOM_BYTES {
+            let text = str::from_utf8(&lines).map_or_else(|_| lossy(&lines), str::to_owned);
+            lines.clear();
+            self.room = lines;
+            text
+        } else {
+            String::from_utf8(lines).unwrap_or_else(|error| lossy(error.as_bytes()))
         };
         let text = self.platform.output().strip(text);
         Printed { text, truncated, logged: String::new() }

@@ -11,10 +11,10 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-use tracing::Metadata;
+use tracing::{Metadata, level_filters::LevelFilter};
 use tracing_subscriber::{
-    EnvFilter, Registry,
-    filter::filter_fn,
+    Registry,
+    filter::{Targets, filter_fn},
     fmt::{
         self,
         format::{JsonFields, Writer},
@@ -44,7 +44,7 @@ pub struct Log {
 
 /// Which lines are written, to be changed while they are.
 #[derive(Clone)]
-pub struct Levels(reload::Handle<EnvFilter, Registry>);
+pub struct Levels(reload::Handle<Targets, Registry>);
 
 impl Levels {
     /// Changes which lines are written from now on.
@@ -121,7 +121,7 @@ pub fn start(settings: &Settings, metrics: &Metrics) -> std::io::Result<Log> {
 /// Writes to standard error what whoever sits at the machine must know of credential sets, and nothing else.
 pub fn start_for_operator() {
     let layer = fmt::layer().with_writer(stderr).without_time().with_target(false);
-    let filter = EnvFilter::new("showrunner::executor::keyring=warn");
+    let filter = Targets::new().with_target("showrunner::executor::keyring", LevelFilter::WARN);
     // What was started before stays.
     let _ = tracing_subscriber::registry().with(filter).with(layer).try_init();
 }
@@ -145,6 +145,6 @@ fn is_harmless(of: &Metadata<'_>) -> bool {
     !of.target().starts_with("ureq")
 }
 
-fn filter(level: &LogLevel) -> EnvFilter {
-    EnvFilter::try_new(level.as_str()).unwrap_or_else(|_| EnvFilter::new("info"))
+fn filter(level: &LogLevel) -> Targets {
+    level.as_str().parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO))
 }

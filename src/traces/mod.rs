@@ -33,24 +33,30 @@ impl TraceContext {
     /// The caller's trace, or a new one if `traceparent` is missing or not well formed.
     #[must_use]
     pub fn of(traceparent: Option<&str>) -> Self {
-        let span_id = spans::new_id(16);
-        match traceparent.and_then(well_formed) {
-            Some((trace, parent, flags)) => Self {
-                trace_id: trace.to_owned(),
-                span_id,
-                parent_id: Some(parent.to_owned()),
-                is_sampled: u8::from_str_radix(flags, 16).is_ok_and(|flags| flags & 1 == 1),
-            },
-            None => {
-                Self { trace_id: spans::new_id(32), span_id, parent_id: None, is_sampled: true }
-            }
-        }
+        Self::of_caller(traceparent).unwrap_or_else(|| Self {
+            trace_id: spans::new_id(32),
+            span_id: spans::new_id(16),
+            parent_id: None,
+            is_sampled: true,
+        })
     }
 
-    /// True if a caller has sent it.
+    /// The caller's trace; `None` if `traceparent` is missing or not well formed.
     #[must_use]
-    pub fn is_of_caller(&self) -> bool {
-        self.parent_id.is_some()
+    pub fn of_caller(traceparent: Option<&str>) -> Option<Self> {
+        let (trace, parent, flags) = well_formed(traceparent?)?;
+        Some(Self {
+            trace_id: trace.to_owned(),
+            span_id: spans::new_id(16),
+            parent_id: Some(parent.to_owned()),
+            is_sampled: u8::from_str_radix(flags, 16).is_ok_and(|flags| flags & 1 == 1),
+        })
+    }
+
+    /// What log lines have of it; `None` if the request belongs to none.
+    #[must_use]
+    pub fn shown_id(&self) -> Option<&str> {
+        Some(self.trace_id.as_str()).filter(|id| !id.is_empty())
     }
 }
 
@@ -217,7 +223,7 @@ mod tests {
             format!("00-{TRACE}\"}}-00f067aa0ba902b7-01"),
         ] {
             let trace = TraceContext::of(Some(&bad));
-            assert!(!trace.is_of_caller() && trace.trace_id != TRACE, "{bad}");
+            assert!(trace.parent_id.is_none() && trace.trace_id != TRACE, "{bad}");
             assert_eq!((trace.trace_id.len(), trace.span_id.len()), (32, 16));
         }
     }

@@ -13,9 +13,6 @@ pub const TWICE: &str = "a name twice in one object";
 /// Looking through so many names is faster than hashing them; whoever sends more must not cost more for each.
 const FEW_NAMES: usize = 32;
 
-/// Room for the fields of most objects.
-const USUAL_FIELDS: usize = 8;
-
 /// A value; objects keep their order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Json<'b> {
@@ -121,7 +118,7 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
-        let mut object = Vec::<(Cow<'de, str>, Json<'de>)>::with_capacity(USUAL_FIELDS);
+        let mut object: Vec<(Cow<'de, str>, Json<'de>)> = Vec::new();
         let mut names = HashSet::new();
         while let Some(name) = fields.next_key_seed(Name)? {
             if object.len() == FEW_NAMES {
