@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    bare::Bare,
     fleet::Fleet,
     measure::{MEASURED, Program, find, median, on_core},
     service::Service,
@@ -58,12 +59,13 @@ pub(crate) fn run_predecessor() {
 
 fn head() {
     println!(
-        "| tool | round trip | commands | wall s | service | ratio | CPU ms per device | service | ratio |"
+        "| tool | round trip | commands | wall s | service | ratio | the limit's | CPU ms per device | service | ratio | the limit's |"
     );
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
 }
 
-/// The peer reads the first `sampled` of the devices, and its numbers are scaled to all.
+/// The peer reads the first `sampled` of the devices, and its numbers are scaled to all. Beside the service's ratios are
+/// those of the bare loop: no more could be had.
 fn row(
     python: &Path,
     ports: &[u16],
@@ -78,22 +80,30 @@ fn row(
     command.args([SCRIPT, tool, &AT_ONCE.to_string(), &n_commands.to_string(), &listed.join(",")]);
     let mut peer = Program::start(command);
     let service = Service::start(AT_ONCE, &[]);
+    let mut bare = Bare::start(ports, AT_ONCE, n_commands);
     service.round(ports, n_commands);
-    let before = service.used().cpu;
-    let (mut walls, mut cpus, mut own_walls) = (Vec::new(), Vec::new(), Vec::new());
+    bare.round();
+    let (before, bare_before) = (service.used().cpu, bare.used().cpu);
+    let (mut walls, mut cpus) = (Vec::new(), Vec::new());
+    let (mut own_walls, mut bare_walls) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let answer = peer.ask("go");
         let (wall, cpu) = answer.split_once(' ').expect("the peer failed");
         walls.push(wall.parse::<f64>().unwrap() * scale);
         cpus.push(cpu.parse::<f64>().unwrap() * 1000.0 / sampled as f64);
         own_walls.push(service.round(ports, n_commands));
+        bare_walls.push(bare.round());
     }
-    let own_cpu = (service.used().cpu - before) * 1000.0 / (DEVICES * ROUNDS) as f64;
+    let per_device = |cpu: f64| cpu * 1000.0 / (DEVICES * ROUNDS) as f64;
+    let own_cpu = per_device(service.used().cpu - before);
+    let bare_cpu = per_device(bare.used().cpu - bare_before);
     let (wall, cpu, own_wall) = (median(walls), median(cpus), median(own_walls));
     println!(
-        "| {tool} | {round_trip} ms | {n_commands} | {wall:.2} | {own_wall:.2} | {:.1} | {cpu:.1} | {own_cpu:.2} | {:.1} |",
+        "| {tool} | {round_trip} ms | {n_commands} | {wall:.2} | {own_wall:.2} | {:.1} | {:.1} | {cpu:.1} | {own_cpu:.2} | {:.1} | {:.1} |",
         wall / own_wall,
-        cpu / own_cpu
+        wall / median(bare_walls),
+        cpu / own_cpu,
+        cpu / bare_cpu
     );
 }
 

@@ -19,6 +19,7 @@ use crate::{
     metrics::{DeviceSession, Metrics},
     outcome::{CommandFailure, CommandOutcome, DeviceOutcome, Timing},
     plan::{DevicePlan, Jump, PlannedCommand},
+    platform::Platform,
     ssh::{
         error::SessionError,
         lifeline::{Cut, Lifeline},
@@ -124,16 +125,15 @@ impl Shared {
         };
         let DevicePlan { device, commands, profile, host_key, connect_timeout, .. } = plan;
         let commands: Arc<[PlannedCommand]> = commands.into();
-        let os = Os::new(&device.os, Some(&device.platform));
-        let records = Records {
+        let records = Arc::new(Records {
             reader: self.reader.clone(),
             metrics: self.metrics.clone(),
-            platform: device.platform.name().to_owned(),
-            os,
+            os: device.os.clone(),
+            platform: Arc::clone(&device.platform),
             commands: Arc::clone(&commands),
             allowance: Arc::clone(&turn.request.allowance),
-        };
-        let sink = sink.map(|sink| records.clone().before(sink));
+        });
+        let sink = sink.map(|sink| Arc::clone(&records).before(sink));
         let job = Arc::new(SessionJob {
             device,
             credentials,
@@ -317,7 +317,7 @@ impl Shared {
         &self,
         job: &Arc<SessionJob>,
         addresses: &Arc<[PeerAddr]>,
-        records: &Records,
+        records: &Arc<Records>,
         turn: &mut Turn<'_>,
     ) -> (SessionReport, Option<Duration>) {
         let lifeline = Arc::new(Lifeline::default());
@@ -327,7 +327,7 @@ impl Shared {
         let running = {
             let (job, addresses, lifeline) =
                 (Arc::clone(job), Arc::clone(addresses), Arc::clone(&lifeline));
-            let records = records.clone();
+            let records = Arc::clone(records);
             self.sessions.run(move || {
                 let mut report = span.in_scope(|| session::run(&job, &addresses, &lifeline));
                 let pause = report
@@ -405,12 +405,12 @@ impl Turn<'_> {
 }
 
 /// What reads the records of a device's outputs, and counts its commands.
-#[derive(Clone)]
 struct Records {
     reader: Reader,
     metrics: Metrics,
-    platform: String,
-    os: Os,
+    /// As the request had it.
+    os: String,
+    platform: Arc<Platform>,
     commands: Arc<[PlannedCommand]>,
     allowance: Arc<Allowance>,
 }
@@ -418,13 +418,14 @@ struct Records {
 impl Records {
     fn read(&self, index: usize, outcome: &mut CommandOutcome) {
         if let Some(planned) = self.commands.get(index) {
-            self.reader.read(&self.os, planned, outcome, &self.allowance);
+            let os = || Os::new(&self.os, Some(&self.platform));
+            self.reader.read(os, planned, outcome, &self.allowance);
         }
-        self.metrics.command(&self.platform, outcome);
+        self.metrics.command(self.platform.name(), outcome);
     }
 
     /// A sink that gets commands with their records.
-    fn before(self, sink: CommandSink) -> CommandSink {
+    fn before(self: Arc<Self>, sink: CommandSink) -> CommandSink {
         Arc::new(move |index, mut outcome| {
             self.read(index, &mut outcome);
             sink(index, outcome);

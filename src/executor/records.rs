@@ -64,7 +64,7 @@ impl Reader {
     /// time: not for async code.
     pub(super) fn read(
         &self,
-        os: &Os,
+        os: impl FnOnce() -> Os,
         planned: &PlannedCommand,
         outcome: &mut CommandOutcome,
         allowance: &Allowance,
@@ -78,7 +78,7 @@ impl Reader {
                 "Parser not run: the output is cut off; the limits are SHOWRUNNER_MAX_OUTPUT_BYTES and SHOWRUNNER_MAX_REQUEST_OUTPUT_BYTES",
             )
         } else {
-            self.reading(os, planned, parse, whole.as_deref().unwrap_or(&outcome.output))
+            self.reading(&os(), planned, parse, whole.as_deref().unwrap_or(&outcome.output))
         };
         outcome.records_bytes = reading.parsed.as_ref().map_or(0, bytes_of);
         let is_held = outcome.records_bytes == 0 || allowance.take(outcome.records_bytes);

@@ -49,6 +49,8 @@ const MOST_ANSWERS: usize = 8;
 /// A wrapped echo fills its line; shorter lines are output.
 const LEAST_WRAPPED_BYTES: usize = 30;
 const READ_BYTES: usize = 32 * 1024;
+/// Most prompts, banners and short outputs.
+const USUAL_BYTES: usize = 1024;
 /// Outputs that take no more are copied out of where they gathered, and the next one has room there.
 const MOST_ROOM_BYTES: usize = 32 * 1024;
 /// The questions no reading session answers.
@@ -259,7 +261,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             mode: Mode::Privileged,
             echo: Echo::Unknown,
             may_page: platform.pager().is_some() && platform.session().prepare.is_empty(),
-            room: Vec::new(),
+            room: Vec::with_capacity(USUAL_BYTES),
             ahead: Vec::new(),
             ahead_of_echo: VecDeque::new(),
             typed_ahead: TypedAhead::No,

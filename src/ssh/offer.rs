@@ -79,7 +79,9 @@ fn read_lists(packet: &[u8]) -> Option<Offer> {
         let names = fields.string()?;
         // Names of a device go into an error: only what a name can be made of.
         let readable = |b: &u8| b.is_ascii_alphanumeric() || b",-_.@+/".contains(b);
-        Some(names.iter().filter(|b| readable(b)).map(|b| char::from(*b)).collect::<String>())
+        let mut list = String::with_capacity(names.len());
+        list.extend(names.iter().filter(|b| readable(b)).map(|b| char::from(*b)));
+        Some(list)
     };
     let (key_exchange, host_keys, ciphers) = (list()?, list()?, list()?);
     let _from_peer = list()?;
