@@ -75,6 +75,8 @@ impl Pool {
         let mut state = self.shared.lock();
         state.jobs.push_back(job);
         if state.idle >= state.jobs.len() || state.threads >= self.shared.most {
+            // Who is woken before would go back to sleep at the lock.
+            drop(state);
             self.shared.work.notify_one();
             return;
         }
