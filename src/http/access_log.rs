@@ -122,17 +122,16 @@ impl<'a> AccessLine<'a> {
     fn over(&mut self, route: &str, status: u16) -> RequestSpan {
         self.is_over = true;
         let took = self.started.elapsed();
-        let address = self.client.as_ref().map(|client| client.address.to_string());
         self.app.metrics.answered(route, status, took);
-        let (id, trace) = (request_id::current(), request_id::trace());
+        let trace = request_id::trace();
         tracing::info!(
-            request_id = id.as_str(),
+            request_id = request_id::current(),
             trace_id = trace.shown_id(),
             http.method = self.method.as_str(),
             http.path = self.path.as_str(),
             http.status = status,
             duration_ms = millis(took),
-            client.address = address.as_deref(),
+            client.address = self.client.as_ref().map(|client| client.address.to_string()),
             client.key = self.client.as_ref().and_then(|client| client.key().map(|key| &**key)),
             "request answered"
         );

@@ -74,13 +74,10 @@ pub(super) async fn read<T: Send + 'static>(
 }
 
 fn is_json(content_type: &HeaderValue) -> bool {
-    let essence = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
-    let essence = essence.trim_ascii();
-    let ends_in = |end: &[u8]| {
-        let at = essence.len().checked_sub(end.len()).and_then(|at| essence.get(at..));
-        at.is_some_and(|behind| behind.eq_ignore_ascii_case(end))
-    };
-    essence.eq_ignore_ascii_case(b"application/json") || ends_in(b"+json")
+    let text = content_type.to_str().unwrap_or_default();
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+        || essence.to_ascii_lowercase().ends_with("+json")
 }
 
 async fn collect(
@@ -118,4 +115,28 @@ fn position(error: &serde_json::Error) -> String {
         _ => "syntax error",
     };
     format!("{what} at line {} column {}", error.line(), error.column())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_known_by_its_media_type() {
+        for (value, want) in [
+            (&b"application/json"[..], true),
+            (b"Application/JSON ; charset=utf-8", true),
+            (b"application/vnd.api+json", true),
+            (b"application/problem+JSON;x", true),
+            (b"", false),
+            (b"json", false),
+            (b"text/json", false),
+            (b"application/jsonp", false),
+            (b"application/x-www-form-urlencoded; application/json", false),
+            (b"application/json; name=\xfc", false),
+        ] {
+            let value = HeaderValue::from_bytes(value).unwrap();
+            assert_eq!(is_json(&value), want, "{value:?}");
+        }
+    }
 }

@@ -219,13 +219,16 @@ impl ResponseError for ApiError {
         let (code, request_id) = (self.code(), request_id::current());
         let link = CodeLink(code);
         if let Self::Invalid(faults) = self {
-            return with_json(response, &InvalidBody { detail: faults, code, link, request_id });
+            return with_json(
+                &mut response,
+                &InvalidBody { detail: faults, code, link, request_id },
+            );
         }
-        with_json(response, &ErrorBody { detail: self.to_string(), code, link, request_id })
+        with_json(&mut response, &ErrorBody { detail: self.to_string(), code, link, request_id })
     }
 }
 
-fn with_json(mut response: HttpResponseBuilder, body: &impl Serialize) -> HttpResponse {
+fn with_json(response: &mut HttpResponseBuilder, body: &impl Serialize) -> HttpResponse {
     let mut json = Vec::with_capacity(USUAL_BYTES);
     // Our own types always serialise.
     let _ = serde_json::to_writer(&mut json, body);
@@ -246,12 +249,13 @@ pub(super) fn rate_limited(
     seconds: u64,
 ) -> HttpResponse {
     let (count, period) = (rate.count, rate.period.name());
-    response.json(ErrorBody {
+    let body = ErrorBody {
         detail: format!(
             "This client may send {count} requests a {period} here and has sent more; try again in {seconds} s"
         ),
         code: "rate_limited",
         link: CodeLink("rate_limited"),
         request_id: request_id::current(),
-    })
+    };
+    with_json(response, &body)
 }

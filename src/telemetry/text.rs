@@ -84,10 +84,10 @@ struct Line<'w> {
 
 impl Line<'_> {
     fn put(&mut self, field: &Field, value: fmt::Arguments<'_>) {
-        self.try_put(field, |writer| OneLine(writer).write_fmt(value));
+        self.put_by(field, |writer| OneLine(writer).write_fmt(value));
     }
 
-    fn try_put(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
+    fn put_by(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
         let put = || {
             if !take(&mut self.is_first) {
                 self.writer.write_char(' ')?;
@@ -117,7 +117,7 @@ impl Visit for Line<'_> {
 
     fn record_str(&mut self, field: &Field, value: &str) {
         if is_word(value) {
-            self.try_put(field, |writer| writer.write_str(value));
+            self.put_by(field, |writer| writer.write_str(value));
         } else if field.name() == "message" {
             self.put(field, format_args!("{value}"));
         } else {

@@ -1,5 +1,7 @@
 //! Who logs in to a device or a jump host, as a request writes it down: secrets of its own, or the name of a set.
 
+use std::borrow::Cow;
+
 use super::{
     field::{Faults, Found, Object, Place, text},
     json::Json,
@@ -171,8 +173,9 @@ fn refuse(object: &mut Object<'_>, name: &'static str, faults: &mut Faults) {
             &place,
             format_args!("A credential set brings its own; leave out `{name}` or `{CREDENTIAL}`"),
         );
-        if let Json::Text(text) = value {
-            drop(Secret::new(text.into_owned()));
+        // One that is borrowed is the body's own, and there is no copy to wipe.
+        if let Json::Text(Cow::Owned(text)) = value {
+            drop(Secret::new(text));
         }
     }
 }

@@ -517,10 +517,9 @@ fn read_command(
     faults: &mut Faults,
 ) -> Option<CommandDraft> {
     if let Json::Text(text) = value {
-        let text_place = place;
         return Some(CommandDraft {
             place,
-            text_place,
+            text_place: place,
             text: text.into_owned(),
             pipe_option: None,
             pipe_value: None,
