@@ -9,7 +9,7 @@ use std::{
 use tokio::time::{sleep, sleep_until, timeout, timeout_at};
 use tracing::{Instrument as _, Span, field::Empty, info_span};
 
-use super::{Reader, RequestBounds, Shared, admission::Place, retry::chance};
+use super::{Finish, Reader, RequestBounds, Shared, admission::Place, retry::chance};
 use crate::{
     allowance::Allowance,
     catalog::Os,
@@ -132,6 +132,7 @@ impl Shared {
             platform: Arc::clone(&device.platform),
             commands: Arc::clone(&commands),
             allowance: Arc::clone(&turn.request.allowance),
+            finish: turn.request.finish,
         });
         let sink = sink.map(|sink| Arc::clone(&records).before(sink));
         let job = Arc::new(SessionJob {
@@ -413,6 +414,7 @@ struct Records {
     platform: Arc<Platform>,
     commands: Arc<[PlannedCommand]>,
     allowance: Arc<Allowance>,
+    finish: Option<Finish>,
 }
 
 impl Records {
@@ -422,6 +424,9 @@ impl Records {
             self.reader.read(os, planned, outcome, &self.allowance);
         }
         self.metrics.command(self.platform.name(), outcome);
+        if let Some(finish) = self.finish {
+            finish(outcome);
+        }
     }
 
     /// A sink that gets commands with their records.

@@ -39,7 +39,7 @@ use crate::{
     allowance::Allowance,
     deadline::Deadline,
     metrics::Metrics,
-    outcome::DeviceOutcome,
+    outcome::{CommandOutcome, DeviceOutcome},
     plan::{DevicePlan, Plan},
     ssh::{
         acquaintance::{Acquaintances, RefusalLimits},
@@ -111,7 +111,11 @@ pub struct Admitted {
 struct RequestBounds {
     until: Deadline,
     allowance: Arc<Allowance>,
+    finish: Option<Finish>,
 }
+
+/// Takes a last step with a command that has its records, on the session's thread.
+pub type Finish = fn(&mut CommandOutcome);
 
 impl Executor {
     /// An executor with no thread yet; what its sessions come to is counted in `metrics`.
@@ -156,6 +160,7 @@ impl Executor {
         let request = RequestBounds {
             until: Deadline::after(Instant::now(), limits.request),
             allowance: Arc::new(Allowance::new(limits.most_request_output_bytes)),
+            finish: None,
         };
         let devices = devices.into_iter().zip(places).collect();
         Ok(Admitted { shared: Arc::clone(&self.shared), throttle, request, devices })
@@ -186,9 +191,11 @@ impl Executor {
 }
 
 impl Admitted {
-    /// Runs all devices; results in the plan's order. Dropping the future ends its sessions.
-    pub async fn outcomes(self) -> Vec<DeviceOutcome> {
-        let Self { shared, request, devices, .. } = self;
+    /// Runs all devices, and `finish` on each of their commands; results in the plan's order. Dropping the future ends
+    /// its sessions.
+    pub async fn outcomes(self, finish: Finish) -> Vec<DeviceOutcome> {
+        let Self { shared, mut request, devices, .. } = self;
+        request.finish = Some(finish);
         let runs =
             devices.into_iter().map(|(plan, place)| shared.run_device(plan, place, &request, None));
         join_all(runs).await

@@ -30,9 +30,24 @@ impl<T: Serialize> Responder for InPieces<T> {
         let mut pieces = Pieces::default();
         // Our own types always serialise, and pieces take everything.
         let _ = serde_json::to_writer(&mut pieces, &self.0);
+        pieces.into_response()
+    }
+}
+
+impl Pieces {
+    /// Answers with them as JSON.
+    pub(super) fn into_response(self) -> HttpResponse<Self> {
         let json = HeaderValue::from_static("application/json");
         let answer = HttpResponse::Ok().insert_header((header::CONTENT_TYPE, json)).finish();
-        answer.set_body(pieces)
+        answer.set_body(self)
+    }
+}
+
+impl From<Vec<Vec<u8>>> for Pieces {
+    fn from(pieces: Vec<Vec<u8>>) -> Self {
+        let n_bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
+        let full = pieces.into_iter().map(Bytes::from).collect();
+        Self { full, last: Vec::new(), n_bytes }
     }
 }
 

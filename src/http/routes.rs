@@ -17,7 +17,7 @@ use super::{
     client::Client,
     error::{self, ApiError},
     errors, examples, health, openapi, parsers,
-    pieces::InPieces,
+    pieces::Pieces,
     request_id, stream,
 };
 use crate::{
@@ -31,6 +31,7 @@ use crate::{
         request::ExecuteRequest,
         response::{ExecuteResponse, ParserResult},
         stream::StreamLine,
+        whole,
     },
 };
 
@@ -142,10 +143,10 @@ pub(super) async fn execute(
     body: web::Payload,
     app: Data<App>,
     Caller { client, grant: caller }: Caller,
-) -> Result<InPieces<ExecuteResponse>, ApiError> {
+) -> Result<HttpResponse<Pieces>, ApiError> {
     let plan = app.plan(&request, body, caller).await?;
     let outcomes = carried_out(&app, &client, plan).instrument(request_id::span()).await?;
-    Ok(InPieces(ExecuteResponse::new(outcomes, request_id::current())))
+    Ok(Pieces::from(whole::answer(outcomes, request_id::current())).into_response())
 }
 
 async fn carried_out(
@@ -155,7 +156,7 @@ async fn carried_out(
 ) -> Result<Vec<DeviceOutcome>, ApiError> {
     let mut trail = app.audit.begin(client.asker(), &plan).await?;
     let admitted = app.executor.admit(plan).inspect_err(|_full| trail.finish());
-    let outcomes = admitted.map_err(ApiError::Full)?.outcomes().await;
+    let outcomes = admitted.map_err(ApiError::Full)?.outcomes(whole::write_command).await;
     trail.end(&outcomes);
     app.traces.devices(&request_id::trace(), &outcomes);
     Ok(outcomes)

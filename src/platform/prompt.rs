@@ -3,6 +3,8 @@
 //! A prompt is a guess about a whole line, never about a part of it. Prompts no reading session may stand at are
 //! looked for first: a line that could be both is forbidden. Not here: when a prompt is believed (`ssh`).
 
+use std::{cell::RefCell, ops::Range};
+
 use regex::Regex;
 use serde::Deserialize;
 
@@ -79,5 +81,45 @@ impl PromptRules {
             }
         }
         Tail::Text
+    }
+}
+
+/// The prompts of one session, which shows the same one again and again: what the last one was is known.
+#[derive(Debug)]
+pub struct KnownPrompts<'p> {
+    rules: &'p PromptRules,
+    last: RefCell<Option<Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    line: String,
+    mode: Mode,
+    name: Range<usize>,
+}
+
+impl<'p> KnownPrompts<'p> {
+    /// None is known yet.
+    #[must_use]
+    pub fn new(rules: &'p PromptRules) -> Self {
+        Self { rules, last: RefCell::new(None) }
+    }
+
+    /// As [`PromptRules::classify`].
+    #[must_use]
+    pub fn classify<'a>(&self, line: &'a str) -> Tail<'a> {
+        let line = line.trim();
+        if let Some(known) = self.last.borrow().as_ref().filter(|known| known.line == line) {
+            let name = line.get(known.name.clone()).unwrap_or(line);
+            return Tail::Operational { mode: known.mode, name };
+        }
+        let tail = self.rules.classify(line);
+        if let Tail::Operational { mode, name } = tail
+            && let Some(at) = line.find(name)
+        {
+            let known = Known { line: line.to_owned(), mode, name: at..at + name.len() };
+            self.last.replace(Some(known));
+        }
+        tail
     }
 }

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, path::Path, sync::LazyLock};
 
 use proptest::prelude::*;
 
-use super::{Forbidden, Mode, Platform, Registry, Tail, registry::EMBEDDED};
+use super::{Forbidden, KnownPrompts, Mode, Platform, Registry, Tail, registry::EMBEDDED};
 
 /// One for all tests: patterns are compiled once.
 static REGISTRY: LazyLock<Registry> = LazyLock::new(|| Registry::embedded().unwrap());
@@ -62,6 +62,19 @@ fn prompts_are_what_the_table_says() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_prompt_that_is_known_is_what_it_was_before() {
+    for platform in REGISTRY.iter() {
+        let known = KnownPrompts::new(platform.prompts());
+        for (at, row) in rows(PROMPTS).filter(|(_, row)| row[0] == platform.name()) {
+            let want = platform.prompts().classify(row[1]);
+            for line in [row[1], row[1], &format!(" {} ", row[1])] {
+                assert_eq!(known.classify(line), want, "line {at}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::{
     command::ShowCommand,
     deadline::Deadline,
     output::terminal::Terminal,
-    platform::{Dialog, Forbidden, Mode, Platform, PreparedLine, Tail},
+    platform::{Dialog, Forbidden, KnownPrompts, Mode, Platform, PreparedLine, Tail},
     secret::Secret,
 };
 
@@ -138,6 +138,7 @@ pub enum Why {
 pub struct Dialogue<'p, T> {
     transport: T,
     platform: &'p Platform,
+    prompts: KnownPrompts<'p>,
     terminal: Terminal,
     most_bytes: usize,
     buffer: Box<[u8]>,
@@ -253,6 +254,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         Self {
             transport,
             platform,
+            prompts: KnownPrompts::new(platform.prompts()),
             terminal: Terminal::new(most_bytes),
             most_bytes,
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
@@ -420,16 +422,16 @@ impl<'p, T: Transport> Dialogue<'p, T> {
 
     /// Feeds `length` bytes of the buffer to the terminal and its lines to the step.
     fn take_in(&mut self, step: &mut Step<'_>, length: usize) {
-        let Self { terminal, platform, buffer, ahead, name, most_bytes, .. } = self;
+        let Self { terminal, prompts, buffer, ahead, name, most_bytes, .. } = self;
         let Some(bytes) = buffer.get(..length) else { return };
         step.lines.reserve(length);
-        let mut fed = Fed { step, platform, name: name.as_deref(), most_bytes: *most_bytes, ahead };
+        let mut fed = Fed { step, prompts, name: name.as_deref(), most_bytes: *most_bytes, ahead };
         terminal.feed(bytes, |line| fed.line(line));
     }
 
     fn fed<'f, 's>(&'f mut self, step: &'f mut Step<'s>) -> Fed<'f, 's> {
-        let Self { platform, ahead, name, most_bytes, .. } = self;
-        Fed { step, platform, name: name.as_deref(), most_bytes: *most_bytes, ahead }
+        let Self { prompts, ahead, name, most_bytes, .. } = self;
+        Fed { step, prompts, name: name.as_deref(), most_bytes: *most_bytes, ahead }
     }
 
     /// What the screen calls for if it stays as it is; `None` if it only calls for waiting.
@@ -467,7 +469,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
                 _ => {}
             }
         }
-        match self.platform.prompts().classify(line) {
+        match self.prompts.classify(line) {
             Tail::Operational { mode, name } => self.at_a_prompt(step, mode, name),
             Tail::Forbidden(what) => {
                 Some((QUIET_AT_A_QUESTION, OnQuiet::Stop(Why::ForbiddenPrompt(what))))
@@ -547,7 +549,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             return (self.answers < MOST_ANSWERS)
                 .then_some((QUIET_AT_A_LOGIN, OnQuiet::Answer(&dialog.answer)));
         }
-        let Tail::Operational { .. } = self.platform.prompts().classify(line) else { return None };
+        let Tail::Operational { .. } = self.prompts.classify(line) else { return None };
         // The prompt is back: the device has left a level, or does not know its logout line.
         Some(if self.logouts < MORE_LOGOUTS {
             (QUIET_AT_A_LOGIN, OnQuiet::LogOutAgain)
@@ -754,7 +756,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         // What stands on the unfinished line was printed too, unless it is what the session stopped for.
         if matches!(why, Why::Late | Why::Closed) && step.next.is_some() && !self.hidden_typed {
             let tail = self.terminal.tail();
-            if self.platform.prompts().classify(&tail) == Tail::Text {
+            if self.prompts.classify(&tail) == Tail::Text {
                 lines.extend_from_slice(tail.as_bytes());
             }
         }
@@ -812,7 +814,7 @@ impl<'s> Step<'s> {
 /// Takes the finished lines of one read.
 struct Fed<'f, 's> {
     step: &'f mut Step<'s>,
-    platform: &'f Platform,
+    prompts: &'f KnownPrompts<'f>,
     name: Option<&'f str>,
     most_bytes: usize,
     ahead: &'f mut Vec<u8>,
@@ -847,9 +849,8 @@ impl Fed<'_, '_> {
         let is_echo = |echo: &str| {
             let line = String::from_utf8_lossy(line);
             let head = line.trim_end().strip_suffix(echo.trim()).map(str::trim);
-            let prompts = self.platform.prompts();
             head.is_some_and(|head| {
-                head.is_empty() || matches!(prompts.classify(head), Tail::Operational { .. })
+                head.is_empty() || matches!(self.prompts.classify(head), Tail::Operational { .. })
             })
         };
         if preamble.owed_echo.take_if(|echo| is_echo(echo)).is_some() {
@@ -879,7 +880,7 @@ impl Fed<'_, '_> {
         let next = next.as_str().trim();
         let sent = self.step.sent.as_mut()?;
         let line = line.trim_end();
-        let mode_of = |head: &str| match self.platform.prompts().classify(head.trim()) {
+        let mode_of = |head: &str| match self.prompts.classify(head.trim()) {
             Tail::Operational { mode, name } if self.name.unwrap_or(&sent.name) == name => {
                 Some(mode)
             }
@@ -905,8 +906,8 @@ impl Fed<'_, '_> {
             }
         }
         let solid = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
-        let wanted = solid(next);
         if let Some((start, shown)) = sent.wrapped.take() {
+            let wanted = solid(next);
             let left = wanted.get(shown..).unwrap_or_default();
             let more = solid(line);
             if more == left {
@@ -924,7 +925,7 @@ impl Fed<'_, '_> {
             return (shown.len() > 4 && next.ends_with(shown))
                 .then_some(End { at: here, mode: sent.mode });
         }
-        let shown = solid(echo);
+        let (shown, wanted) = (solid(echo), solid(next));
         if shown == wanted {
             return Some(End { at: here, mode: sent.mode });
         }

@@ -5,9 +5,9 @@
 //! banner) ends by the [`Lifeline`].
 
 use std::{
+    cell::Cell,
     io::{self, Read, Write},
-    net::TcpStream,
-    os::fd::OwnedFd,
+    sync::Arc,
 };
 
 use rustix::{
@@ -20,7 +20,7 @@ use super::{
     acquaintance::Methods,
     offer::{self, Offer, Reading},
     pump::{Carrier, Over, Pump},
-    socket,
+    socket::{self, Socket},
     transport::{Arrived, Broken, Transport},
 };
 use crate::{
@@ -40,12 +40,24 @@ const KEY_EXCHANGE: i32 = -5;
 const LEAST_KEXINIT_BYTES: u64 = 200;
 /// More than any offer has.
 const OFFER_BYTES: usize = 16 * 1024;
+/// What is kept of a peer's first bytes.
+const GREETING_BYTES: usize = 64;
 /// An answer that libssh2 did not expect, or none.
 const PROTOCOL: i32 = -14;
 /// The peer refused to open a channel.
 const CHANNEL_FAILURE: i32 = -21;
 const TERMINAL_COLUMNS: u32 = 511;
 const TERMINAL_ROWS: u32 = 1000;
+
+thread_local! {
+    static NEXT: Cell<Option<Session>> = const { Cell::new(None) };
+}
+
+/// Makes the state of this thread's next session: 84 KB in one piece, that find their place where the last session's
+/// were. Later other things would lie in the middle of it, and new memory would have to be asked for.
+pub fn prepare_next() {
+    NEXT.set(Session::new().ok());
+}
 
 /// Why a step on the connection did not get done.
 #[derive(Debug)]
@@ -136,7 +148,7 @@ impl Connection {
     /// # Errors
     /// The system has no memory or descriptors left.
     pub fn new(path: Path, profile: SshProfile, host_keys: &str) -> io::Result<Self> {
-        let mut session = Session::new()?;
+        let mut session = NEXT.take().map_or_else(Session::new, Ok)?;
         session.set_blocking(false);
         for (kind, names) in [
             (MethodType::Kex, profile.key_exchange()),
@@ -148,7 +160,7 @@ impl Connection {
         ] {
             session.method_pref(kind, names)?;
         }
-        session.set_tcp_stream(path.socket.try_clone()?);
+        session.set_tcp_stream(Arc::clone(&path.socket));
         Ok(Self {
             session,
             path,
@@ -164,16 +176,19 @@ impl Connection {
     /// # Errors
     /// [`Connection::is_silent`] and [`Connection::speaks_ssh`] tell what kind of peer it was.
     pub fn handshake(&mut self, until: Deadline) -> Result<(), Fault> {
+        self.arrived = rustix::io::ioctl_fionread(&self.path.socket).unwrap_or_default();
         loop {
-            self.arrived += rustix::io::ioctl_fionread(&self.path.socket).unwrap_or_default();
-            match self.session.handshake() {
+            let result = self.session.handshake();
+            socket::hold_back(&self.path.socket, false);
+            match result {
                 Ok(()) => return Ok(()),
                 Err(error) if error.code() == ErrorCode::Session(WOULD_BLOCK) => {
                     // A quick peer's version line has been taken already.
                     refuse_version_1(self.session.banner_bytes().unwrap_or_default())?;
                     self.path.wait(&self.session, until)?;
-                    self.greet()?;
-                    self.look_for_offer();
+                    self.look_ahead()?;
+                    // The version line has left by itself: there are servers that read nothing behind it.
+                    socket::hold_back(&self.path.socket, true);
                 }
                 Err(error) => {
                     // One code for "it hung up" and "nothing in common": without its list it hung up.
@@ -187,33 +202,27 @@ impl Connection {
         }
     }
 
-    /// Looks at the peer's first bytes once they are there.
-    fn greet(&mut self) -> Result<(), Fault> {
-        if !self.greeting.is_empty() {
-            return Ok(());
-        }
-        let mut first = [0; 64];
-        // Bytes that libssh2 has taken already are no longer to be seen; then it goes by them.
-        let length = self.path.peek(&mut first).unwrap_or_default();
-        let first = first.get(..length).unwrap_or_default();
-        self.greeting.extend_from_slice(first);
-        refuse_version_1(first)
-    }
-
-    /// Reads the peer's offer before libssh2 does, which does not repeat it.
-    fn look_for_offer(&mut self) {
+    /// Looks at what libssh2 is about to read: the peer's first bytes, and its offer, which libssh2 does not repeat.
+    fn look_ahead(&mut self) -> Result<(), Fault> {
         if self.offer.is_some() {
-            return;
+            return Ok(());
         }
         let mut bytes = [0; OFFER_BYTES];
         let length = self.path.peek(&mut bytes).unwrap_or_default();
         let bytes = bytes.get(..length).unwrap_or_default();
+        self.arrived += length as u64;
+        if self.greeting.is_empty() {
+            // Bytes that libssh2 has taken already are no longer to be seen; then it goes by them.
+            self.greeting.extend_from_slice(bytes.get(..GREETING_BYTES).unwrap_or(bytes));
+            refuse_version_1(&self.greeting)?;
+        }
         let is_behind_version = self.session.banner_bytes().is_some();
         let reading =
             if is_behind_version { offer::read_packet(bytes) } else { offer::read(bytes) };
         if let Reading::Done(offer) = reading {
             self.offer = Some(offer);
         }
+        Ok(())
     }
 
     /// What the peer offers; `None` if it went by unseen.
@@ -325,10 +334,7 @@ impl Connection {
                 self.drive(until, |session| session.userauth_password(user, password.expose())),
             ),
             Method::KeyboardInteractive(password) => {
-                let hang_up = self.path.socket.try_clone().map_err(|error| Fault::Failed {
-                    code: error.raw_os_error().unwrap_or_default(),
-                    reason: error.to_string(),
-                })?;
+                let hang_up = Arc::clone(&self.path.socket);
                 let mut answers = Answers::new(user, password.expose(), hang_up);
                 let result = self.drive(until, |session| {
                     session.userauth_keyboard_interactive(user, &mut answers)
@@ -410,6 +416,7 @@ impl Connection {
         let mut channel = self.drive(until, Session::channel_session)?;
         let size = (TERMINAL_COLUMNS, TERMINAL_ROWS, 0, 0);
         let (mut has_terminal, mut has_shell) = (false, false);
+        socket::hold_back(&self.path.socket, true);
         loop {
             has_terminal = has_terminal || done(channel.request_pty("vt100", None, Some(size)))?;
             // A request that has left only in part must be ended before another one is begun.
@@ -417,6 +424,7 @@ impl Connection {
                 has_terminal || matches!(self.session.block_directions(), BlockDirections::Inbound);
             let before = has_shell;
             has_shell = has_shell || (may_send && done(channel.shell())?);
+            socket::hold_back(&self.path.socket, false);
             match (has_terminal, has_shell) {
                 (true, true) => return Ok(channel),
                 // The call may have read the other answer too: the socket would not tell.
@@ -445,7 +453,8 @@ impl Connection {
                 Ok(channel) => {
                     let (pump, socket) = Pump::new().map_err(|_error| NoTunnel::Unreachable)?;
                     let tunnel = Tunnel { pump, channel, carrier: self };
-                    let path = Path { socket: socket.into(), tunnel: Some(Box::new(tunnel)) };
+                    let socket = Arc::new(socket.into());
+                    let path = Path { socket, tunnel: Some(Box::new(tunnel)) };
                     return Ok((path, target.clone()));
                 }
                 // The channel was refused; what for, the library says in words only.
@@ -515,6 +524,13 @@ impl Terminal {
     }
 }
 
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // The end of the channel, the goodbye and the end of the connection leave together.
+        socket::hold_back(&self.connection.path.socket, true);
+    }
+}
+
 impl Transport for Terminal {
     fn read(&mut self, buffer: &mut [u8], until: Option<Deadline>) -> Result<Arrived, Broken> {
         loop {
@@ -575,7 +591,7 @@ fn done(result: Result<(), ssh2::Error>) -> Result<bool, Fault> {
 
 /// The way to a peer: a socket, and what moves the bytes behind it if there are jump hosts on the way.
 pub struct Path {
-    socket: OwnedFd,
+    socket: Socket,
     tunnel: Option<Box<Tunnel>>,
 }
 
@@ -584,10 +600,9 @@ impl Path {
     ///
     /// # Errors
     /// The socket is gone.
-    pub fn direct(socket: TcpStream) -> io::Result<Self> {
-        socket.set_nodelay(true)?;
-        socket.set_nonblocking(true)?;
-        Ok(Self { socket: socket.into(), tunnel: None })
+    pub fn direct(socket: Socket) -> io::Result<Self> {
+        rustix::net::sockopt::set_tcp_nodelay(&socket, true)?;
+        Ok(Self { socket, tunnel: None })
     }
 
     /// Waits until the socket is ready for what libssh2 wants of it.
@@ -709,7 +724,7 @@ fn interest(session: &Session) -> PollFlags {
     }
 }
 
-fn wait_for(socket: &OwnedFd, interest: PollFlags, until: Deadline) -> Result<(), Fault> {
+fn wait_for(socket: &Socket, interest: PollFlags, until: Deadline) -> Result<(), Fault> {
     socket::wait_for(socket, interest, until).map_err(|error| match error.kind() {
         io::ErrorKind::TimedOut => Fault::Late,
         _ => Fault::Failed {
@@ -753,7 +768,7 @@ pub fn missing_algorithms() -> Vec<&'static str> {
 struct Answers<'a> {
     user: &'a str,
     password: Option<&'a str>,
-    hang_up: OwnedFd,
+    hang_up: Socket,
     left_open: Option<LeftOpen>,
 }
 
@@ -764,7 +779,7 @@ enum LeftOpen {
 }
 
 impl<'a> Answers<'a> {
-    fn new(user: &'a str, password: &'a str, hang_up: OwnedFd) -> Self {
+    fn new(user: &'a str, password: &'a str, hang_up: Socket) -> Self {
         Self { user, password: Some(password), hang_up, left_open: None }
     }
 

@@ -4,11 +4,13 @@
 //! The session's thread says by when its present step must be over; whoever watches closes the socket after that.
 
 use std::{
-    net::{Shutdown, TcpStream},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use rustix::net::{Shutdown, shutdown};
+
+use super::socket::Socket;
 use crate::deadline::Deadline;
 
 /// Shared between the session's thread and whoever may end it from outside.
@@ -17,7 +19,7 @@ pub struct Lifeline(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    sockets: Vec<TcpStream>,
+    sockets: Vec<Socket>,
     deadline: Option<Deadline>,
     cut: Option<Cut>,
     winding_down: bool,
@@ -34,7 +36,7 @@ pub enum Cut {
 
 impl Lifeline {
     /// Puts a socket under the lifeline, connected or about to be. False if the line was cut before: the caller gives up.
-    pub fn hold(&self, socket: TcpStream) -> bool {
+    pub fn hold(&self, socket: Socket) -> bool {
         let mut state = self.lock();
         if state.cut.is_some() {
             return false;
@@ -44,11 +46,8 @@ impl Lifeline {
     }
 
     /// Of all the sockets that were tried, this one is used: the others are let go.
-    pub fn hold_only(&self, socket: TcpStream) {
-        let mut state = self.lock();
-        if state.cut.is_none() {
-            state.sockets = vec![socket];
-        }
+    pub fn hold_only(&self, socket: &Socket) {
+        self.lock().sockets.retain(|held| Arc::ptr_eq(held, socket));
     }
 
     /// Says by when the present step must be over.
@@ -78,7 +77,7 @@ impl Lifeline {
         state.cut.get_or_insert(Cut::Cancelled);
         for socket in &state.sockets {
             // An error means that the peer was faster.
-            let _ = socket.shutdown(Shutdown::Read);
+            let _ = shutdown(socket, Shutdown::Read);
         }
     }
 
@@ -90,7 +89,7 @@ impl Lifeline {
             // Closed without a farewell: a peer that floods or sleeps would keep it half open for minutes.
             let _ = rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO));
             // An error means that the peer was faster.
-            let _ = socket.shutdown(Shutdown::Both);
+            let _ = shutdown(&socket, Shutdown::Both);
         }
     }
 

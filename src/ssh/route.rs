@@ -144,9 +144,7 @@ impl Session<'_> {
                 kind => SessionError::ConnectFailed { addr, reason: kind.to_string() },
             }
         })?;
-        if let Ok(socket) = socket.try_clone() {
-            lifeline.hold_only(socket);
-        }
+        lifeline.hold_only(&socket);
         let path = Path::direct(socket).map_err(|error| SessionError::ConnectFailed {
             addr: addr.into(),
             reason: error.kind().to_string(),
@@ -317,17 +315,16 @@ impl Session<'_> {
         let judged = expected.judge(&key, SystemTime::now());
         let (fingerprint, verified) = (key.fingerprint(), judged == Ok(true));
         self.report.host_key = Some(HostKey { algorithm, fingerprint, verified });
-        let shown = key.to_string();
-        judged.map(drop).map_err(|distrust| match distrust {
+        let Err(distrust) = judged else { return Ok(()) };
+        let (addr, shown) = (addr.clone(), key.to_string());
+        Err(match distrust {
             Distrust::Changed { expected, named_by } => {
-                SessionError::HostKeyChanged { addr: addr.clone(), shown, expected, named_by }
+                SessionError::HostKeyChanged { addr, shown, expected, named_by }
             }
-            Distrust::Unproven { by } => {
-                SessionError::HostKeyUnproven { addr: addr.clone(), shown, by }
-            }
-            Distrust::Revoked => SessionError::HostKeyRevoked { addr: addr.clone(), shown },
+            Distrust::Unproven { by } => SessionError::HostKeyUnproven { addr, shown, by },
+            Distrust::Revoked => SessionError::HostKeyRevoked { addr, shown },
             Distrust::Unknown { authority } => SessionError::HostKeyUnknown {
-                addr: addr.clone(),
+                addr,
                 shown,
                 hint: authority.map_or_else(String::new, |why| {
                     format!("; known_hosts names an authority, but as to its certificate: {why}")

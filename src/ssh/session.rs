@@ -14,7 +14,7 @@ use super::{
     dialogue::{Dialogue, InBandLogin, Line, Printed, Stopped, TypedAhead, Why},
     error::{Phase, SessionError},
     gate::Gates,
-    libssh2::{Fault, Terminal},
+    libssh2::{self, Fault, Terminal},
     lifeline::{Cut, Lifeline},
 };
 use crate::{
@@ -159,6 +159,7 @@ pub fn run(job: &SessionJob, addresses: &[PeerAddr], lifeline: &Lifeline) -> Ses
     let mut session = Session { job, lifeline, report: &mut report };
     let error = session.run(addresses).err();
     lifeline.release();
+    libssh2::prepare_next();
     report.error = match lifeline.was_cut() {
         Some(Cut::Cancelled) => Some(SessionError::Cancelled),
         // A session that was asked to log out early has said so itself.

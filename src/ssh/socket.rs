@@ -4,9 +4,10 @@
 //! so that an address family that leads nowhere costs that and not a timeout.
 
 use std::{
-    io::{self, ErrorKind, Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
-    os::fd::AsFd,
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    os::fd::{AsFd, OwnedFd},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -19,6 +20,9 @@ use rustix::{
 use super::offer::{self, Reading};
 use crate::deadline::Deadline;
 
+/// A socket that the session, its library and whoever may end it from outside have in common: one descriptor.
+pub type Socket = Arc<OwnedFd>;
+
 /// How long an address may keep silent before the next one is tried beside it.
 const HEAD_START: Duration = Duration::from_millis(250);
 /// What a peer may send before it has made its offer.
@@ -26,11 +30,11 @@ const MOST_OFFER_BYTES: usize = 64 * 1024;
 
 /// An attempt that has not been decided.
 struct Attempt {
-    socket: TcpStream,
+    socket: Socket,
     addr: SocketAddr,
 }
 
-/// Connects to the first of `addresses` that answers. `hold` gets every socket before it connects and says whether to
+/// Connects to the first of `addresses` that answers; the socket does not block. `hold` gets every socket before it connects and says whether to
 /// go on.
 ///
 /// # Errors
@@ -38,8 +42,8 @@ struct Attempt {
 pub fn connect(
     addresses: &[SocketAddr],
     until: Deadline,
-    hold: impl Fn(TcpStream) -> bool,
-) -> Result<(TcpStream, SocketAddr), (Option<SocketAddr>, io::Error)> {
+    hold: impl Fn(Socket) -> bool,
+) -> Result<(Socket, SocketAddr), (Option<SocketAddr>, io::Error)> {
     let mut waiting = by_turns(addresses).into_iter().peekable();
     let mut last = (None, io::Error::from(ErrorKind::AddrNotAvailable));
     let mut running: Vec<Attempt> = Vec::new();
@@ -99,13 +103,13 @@ fn by_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
 }
 
 /// Begins to connect; true if that was done at once.
-fn begin(addr: SocketAddr, hold: impl Fn(TcpStream) -> bool) -> io::Result<(TcpStream, bool)> {
+fn begin(addr: SocketAddr, hold: impl Fn(Socket) -> bool) -> io::Result<(Socket, bool)> {
     let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
     rustix::io::fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
-    let socket = TcpStream::from(socket);
-    socket.set_nonblocking(true)?;
-    if !hold(socket.try_clone()?) {
+    rustix::io::ioctl_fionbio(&socket, true)?;
+    let socket = Arc::new(socket);
+    if !hold(Arc::clone(&socket)) {
         return Err(ErrorKind::ConnectionAborted.into());
     }
     match rustix::net::connect(&socket, &addr) {
@@ -116,10 +120,11 @@ fn begin(addr: SocketAddr, hold: impl Fn(TcpStream) -> bool) -> io::Result<(TcpS
 }
 
 /// How an attempt was decided.
-fn outcome(socket: &TcpStream) -> io::Result<()> {
+fn outcome(socket: &Socket) -> io::Result<()> {
     rustix::net::sockopt::socket_error(socket)??;
     // A socket that was shut from outside has no error and no peer either.
-    socket.peer_addr().map(drop)
+    rustix::net::getpeername(socket)?;
+    Ok(())
 }
 
 /// The index of an attempt that was decided; `None` if none was in time.
@@ -129,6 +134,16 @@ fn any_ready(running: &[Attempt], until: Deadline) -> Option<usize> {
     let left = until.left(Instant::now())?.max(Duration::from_millis(1));
     poll(&mut polled, Timespec::try_from(left).ok().as_ref()).ok().filter(|ready| *ready > 0)?;
     polled.iter().position(|one| !one.revents().is_empty())
+}
+
+/// Holds back what is written next, so that it leaves as one packet: the way through the system costs more than what is
+/// in a small one. It is to be let go before an answer is waited for.
+pub fn hold_back(socket: &Socket, held: bool) {
+    // Other sockets than those of TCP know nothing of it, nor do other systems.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::net::sockopt::set_tcp_cork(socket, held);
+    #[cfg(not(target_os = "linux"))]
+    let _ = (socket, held);
 }
 
 /// Waits until the socket is ready.
@@ -148,24 +163,21 @@ pub fn wait_for(socket: impl AsFd, interest: PollFlags, until: Deadline) -> io::
 }
 
 /// Asks a peer on a connection of its own which algorithms it offers, and hangs up.
-pub fn ask_offer(addr: SocketAddr, until: Deadline, hold: impl Fn(TcpStream) -> bool) -> Reading {
+pub fn ask_offer(addr: SocketAddr, until: Deadline, hold: impl Fn(Socket) -> bool) -> Reading {
     read_offer(addr, until, hold).unwrap_or(Reading::More)
 }
 
-fn read_offer(
-    addr: SocketAddr,
-    until: Deadline,
-    hold: impl Fn(TcpStream) -> bool,
-) -> Option<Reading> {
-    let (mut socket, _) = connect(&[addr], until, hold).ok()?;
+fn read_offer(addr: SocketAddr, until: Deadline, hold: impl Fn(Socket) -> bool) -> Option<Reading> {
+    let (socket, _) = connect(&[addr], until, hold).ok()?;
     let (mut seen, mut buffer) = (Vec::new(), [0; 4096]);
-    socket.write_all(b"SSH-2.0-Showrunner\r\n").ok()?;
+    // The first bytes on a connection find room.
+    rustix::io::write(&socket, b"SSH-2.0-Showrunner\r\n").ok()?;
     while seen.len() < MOST_OFFER_BYTES {
         wait_for(&socket, PollFlags::IN, until).ok()?;
-        match socket.read(&mut buffer) {
+        match rustix::io::read(&socket, &mut buffer) {
             Ok(0) => return None,
             Ok(length) => seen.extend_from_slice(buffer.get(..length)?),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(Errno::AGAIN) => {}
             Err(_gone) => return None,
         }
         match offer::read(&seen) {
@@ -178,7 +190,7 @@ fn read_offer(
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, TcpListener};
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
     use super::*;
 
@@ -187,7 +199,7 @@ mod tests {
     }
 
     /// A port that takes no connection and refuses none: its queue is full.
-    fn silent() -> (rustix::fd::OwnedFd, Vec<TcpStream>, SocketAddr) {
+    fn silent() -> (OwnedFd, Vec<TcpStream>, SocketAddr) {
         let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
         rustix::net::bind(&socket, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         rustix::net::listen(&socket, 0).unwrap();

@@ -11,3 +11,4 @@ pub mod parse;
 pub mod request;
 pub mod response;
 pub mod stream;
+pub mod whole;

@@ -28,23 +28,6 @@ pub struct ExecuteResponse {
     pub request_id: String,
 }
 
-impl ExecuteResponse {
-    /// The answer to a request that was carried out.
-    #[must_use]
-    pub fn new(outcomes: Vec<DeviceOutcome>, request_id: String) -> Self {
-        let results: Vec<DeviceResult> = outcomes.into_iter().map(DeviceResult::from).collect();
-        let total_devices = results.len();
-        let successful_devices = results.iter().filter(|result| result.success).count();
-        Self {
-            results,
-            total_devices,
-            successful_devices,
-            failed_devices: total_devices - successful_devices,
-            request_id,
-        }
-    }
-}
-
 /// What came of one device.
 #[derive(Serialize, ToSchema)]
 pub struct DeviceResult {
