@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use crate::{bare::Bare, fleet::Fleet, measure::median, service::Service};
 
-const ROUNDS: usize = 5;
+/// Rounds of a cell, at the least.
+const ROUNDS: usize = 7;
+/// Sessions of a cell without a round trip, at the least: one round of ten lasts a few milliseconds.
+const SESSIONS: usize = 2000;
 /// Devices, at once, milliseconds of a round trip.
 const CELLS: [(usize, usize, u64); 6] =
     [(10, 10, 0), (100, 50, 0), (500, 50, 0), (10, 10, 20), (100, 50, 20), (500, 500, 20)];
@@ -33,15 +36,17 @@ fn cell(ports: &[u16], at_once: usize, round_trip: u64, n_commands: usize) {
     // Once each to be warm.
     bare.round();
     service.round(ports, n_commands);
+    let many = if round_trip == 0 { SESSIONS / ports.len() } else { 0 };
+    let rounds = many.max(ROUNDS);
     let (bare_before, service_before) = (bare.used(), service.used());
     let (mut bare_walls, mut service_walls) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         bare_walls.push(bare.round());
         service_walls.push(service.round(ports, n_commands));
     }
     let per_second = |walls| ports.len() as f64 / median(walls);
     let per_device =
-        |before: f64, after: f64| (after - before) * 1000.0 / (ports.len() * ROUNDS) as f64;
+        |before: f64, after: f64| (after - before) * 1000.0 / (ports.len() * rounds) as f64;
     let (bare_rate, service_rate) = (per_second(bare_walls), per_second(service_walls));
     let bare_cpu = per_device(bare_before.cpu, bare.used().cpu);
     let service_cpu = per_device(service_before.cpu, service.used().cpu);

@@ -4,7 +4,10 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::Duration,
 };
+
+use nix::{time::ClockId, unistd::Pid};
 
 /// The core of what is measured.
 pub(crate) const MEASURED: usize = 0;
@@ -60,7 +63,7 @@ impl Drop for Program {
 /// What a process has used so far.
 #[derive(Clone, Copy)]
 pub(crate) struct Used {
-    /// Seconds of user and system time of all its threads, in steps of 10 ms.
+    /// Seconds of user and system time of all its threads.
     pub(crate) cpu: f64,
     /// The most memory it ever held, in bytes.
     pub(crate) peak_rss_bytes: u64,
@@ -69,17 +72,16 @@ pub(crate) struct Used {
 
 impl Used {
     pub(crate) fn of(pid: u32) -> Self {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-        // The name in brackets may hold blanks.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+        // `/proc` has the same in steps of 10 ms: too coarse for ten devices.
+        let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(pid.cast_signed())).unwrap();
+        let cpu = Duration::from(clock.now().unwrap());
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
         let number = |name: &str| {
             let line = status.lines().find(|line| line.starts_with(name)).unwrap();
             line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
         };
         Self {
-            cpu: ticks as f64 / 100.0,
+            cpu: cpu.as_secs_f64(),
             peak_rss_bytes: number("VmHWM:") * 1024,
             threads: number("Threads:"),
         }

@@ -364,12 +364,19 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         step.preamble = std::mem::take(&mut self.preamble);
         step.lines = std::mem::take(&mut self.room);
         self.take_typed_ahead(&mut step);
-        let ahead = std::mem::take(&mut self.ahead);
+        let mut ahead = std::mem::take(&mut self.ahead);
         let mut fed = self.fed(&mut step);
         let mut from = 0;
         for end in memchr::memchr_iter(b'\n', &ahead) {
+            if fed.take_all(ahead.get(from..).unwrap_or_default()) {
+                break;
+            }
             fed.line(ahead.get(from..end).unwrap_or_default());
             from = end + 1;
+        }
+        if self.ahead.is_empty() && ahead.capacity() <= MOST_ROOM_BYTES {
+            ahead.clear();
+            self.ahead = ahead;
         }
         loop {
             if let Some(end) = step.end {
@@ -840,6 +847,19 @@ impl Fed<'_, '_> {
         if self.step.truncated || !keep(&mut self.step.lines, line, self.most_bytes) {
             self.step.truncated = true;
         }
+    }
+
+    /// Takes lines as they are, if nothing is to be looked for in them: they are in the middle of an output.
+    fn take_all(&mut self, lines: &[u8]) -> bool {
+        let Step { preamble, sent, end, n_lines, truncated, .. } = &*self.step;
+        let looks = sent.is_some() || end.is_some() || preamble.owed_echo.is_some();
+        let room = self.most_bytes.saturating_sub(self.step.lines.len());
+        if looks || *n_lines == 0 || *truncated || lines.len() >= room {
+            return false;
+        }
+        self.step.n_lines += memchr::memchr_iter(b'\n', lines).count();
+        self.step.lines.extend_from_slice(lines);
+        true
     }
 
     /// True if the line stands before the output without belonging to it.
