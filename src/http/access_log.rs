@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    net::IpAddr,
     pin::Pin,
     task::{Context, Poll},
     time::{Duration, Instant, SystemTime},
@@ -124,6 +125,7 @@ impl<'a> AccessLine<'a> {
         let took = self.started.elapsed();
         self.app.metrics.answered(route, status, took);
         let trace = request_id::trace();
+        let address = self.client.as_ref().map(|client| short(client.address));
         tracing::info!(
             request_id = request_id::current(),
             trace_id = trace.shown_id(),
@@ -131,7 +133,7 @@ impl<'a> AccessLine<'a> {
             http.path = self.path.as_str(),
             http.status = status,
             duration_ms = millis(took),
-            client.address = self.client.as_ref().map(|client| client.address.to_string()),
+            client.address = address,
             client.key = self.client.as_ref().and_then(|client| client.key().map(|key| &**key)),
             "request answered"
         );
@@ -147,6 +149,30 @@ impl Drop for AccessLine<'_> {
     }
 }
 
+/// An address as it is always written. There is one for every request, and the library takes its time for IPv4.
+fn short(address: IpAddr) -> String {
+    let IpAddr::V4(address) = address else { return address.to_string() };
+    let mut text = String::with_capacity("255.255.255.255".len());
+    for (index, octet) in address.octets().into_iter().enumerate() {
+        text.push_str(if index == 0 { "" } else { "." });
+        text.push_str(itoa::Buffer::new().format(octet));
+    }
+    text
+}
+
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_written_as_the_library_writes_it() {
+        let many = (0..=255).map(|octet| [octet, 255 - octet, octet / 2, octet % 10]);
+        for address in many.map(IpAddr::from).chain(["2001:db8::1".parse().unwrap()]) {
+            assert_eq!(short(address), address.to_string());
+        }
+    }
 }

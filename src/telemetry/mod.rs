@@ -82,7 +82,12 @@ fn put_now(writer: &mut Writer<'_>) -> std::fmt::Result {
             (*second, *date) = (now.as_secs(), text);
         }
         writer.write_str(date)?;
-        write!(writer, ".{:06}Z", now.subsec_micros())
+        // Six digits behind the one that is left out.
+        let mut digits = itoa::Buffer::new();
+        let micros = digits.format(1_000_000 + now.subsec_micros());
+        writer.write_char('.')?;
+        writer.write_str(micros.get(1..).unwrap_or_default())?;
+        writer.write_char('Z')
     })
 }
 

@@ -126,7 +126,7 @@ impl Visit for Line<'_> {
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field, format_args!("{value}"));
+        self.put_by(field, |writer| writer.write_str(itoa::Buffer::new().format(value)));
     }
 }
 
