@@ -11,7 +11,7 @@ use showrunner::simulator::Fault;
 
 use crate::{
     fleet::{Fleet, commands},
-    measure::{MEASURED, OTHERS, Program, find, median, on_core},
+    measure::{MEASURED, OTHERS, Program, find, median, median_ratio, on_core},
     service::{Service, body, post},
 };
 
@@ -78,22 +78,23 @@ fn refusing() {
     assert!(refused.starts_with("HTTP/1.1 422"), "{refused}");
     let ports = [service.port, quiet.port, echo_port];
     let mut rates = ports.map(|_| Vec::new());
-    for _ in 0..3 {
+    for _ in 0..5 {
         for (rates, port) in rates.iter_mut().zip(ports) {
             rates.push(rate(&wrk, &script, port));
         }
     }
+    let [of_service, of_quiet, of_echo] = &rates;
+    let ratios = [of_service, of_quiet].map(|ours| median_ratio(ours, of_echo));
     let [service, quiet, echo] = rates.map(median);
     println!(
         "Refused requests a second: {service:.0}, {quiet:.0} without a log line for each; the framework's own echo {echo:.0} (ratios {:.2} and {:.2})",
-        service / echo,
-        quiet / echo
+        ratios[0], ratios[1]
     );
 }
 
 fn rate(wrk: &Path, script: &Path, port: u16) -> f64 {
     let mut command = on_core(OTHERS, wrk);
-    command.args(["-t1", "-c32", "-d3s", "-s"]).arg(script);
+    command.args(["-t1", "-c32", "-d2s", "-s"]).arg(script);
     let output = command.arg(format!("http://127.0.0.1:{port}/api/v1/execute")).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().find_map(|line| line.strip_prefix("Requests/sec:"));

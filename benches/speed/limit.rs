@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use crate::{bare::Bare, fleet::Fleet, measure::median, service::Service};
+use crate::{
+    bare::Bare,
+    fleet::Fleet,
+    measure::{median, median_ratio},
+    service::Service,
+};
 
 /// Rounds of a cell, at the least.
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 9;
 /// Sessions of a cell without a round trip, at the least: one round of ten lasts a few milliseconds.
 const SESSIONS: usize = 2000;
 /// Devices, at once, milliseconds of a round trip.
@@ -44,6 +49,7 @@ fn cell(ports: &[u16], at_once: usize, round_trip: u64, n_commands: usize) {
         bare_walls.push(bare.round());
         service_walls.push(service.round(ports, n_commands));
     }
+    let ratio = median_ratio(&bare_walls, &service_walls);
     let per_second = |walls| ports.len() as f64 / median(walls);
     let per_device =
         |before: f64, after: f64| (after - before) * 1000.0 / (ports.len() * rounds) as f64;
@@ -53,7 +59,7 @@ fn cell(ports: &[u16], at_once: usize, round_trip: u64, n_commands: usize) {
     println!(
         "| {} | {at_once} | {round_trip} ms | {n_commands} | {bare_rate:.0} | {service_rate:.0} | {:.2} | {bare_cpu:.2} | {service_cpu:.2} | {:.2} |",
         ports.len(),
-        service_rate / bare_rate,
+        ratio,
         service_cpu / bare_cpu
     );
 }

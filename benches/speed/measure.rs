@@ -4,10 +4,15 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::OnceLock,
     time::Duration,
 };
 
-use nix::{time::ClockId, unistd::Pid};
+use nix::{
+    sched::{CpuSet, sched_setaffinity},
+    time::ClockId,
+    unistd::Pid,
+};
 
 /// The core of what is measured.
 pub(crate) const MEASURED: usize = 0;
@@ -88,10 +93,28 @@ impl Used {
     }
 }
 
-/// A command that runs on one core, where there is a second one and a program to say so with.
+/// Keeps this program, which asks and reads the service's log, off the core of what is measured.
+pub(crate) fn stay_with_the_others() {
+    if has_core_of_its_own() {
+        let mut others = CpuSet::new();
+        others.set(OTHERS).unwrap();
+        sched_setaffinity(Pid::from_raw(0), &others).unwrap();
+    }
+}
+
+/// True if there is a second core and a program to give processes theirs.
+fn has_core_of_its_own() -> bool {
+    // Asked once: behind this program's own move there is one core.
+    static HAS: OnceLock<bool> = OnceLock::new();
+    *HAS.get_or_init(|| {
+        std::thread::available_parallelism().is_ok_and(|cores| cores.get() > OTHERS)
+            && find("taskset").is_some()
+    })
+}
+
+/// A command that runs on one core, where it can.
 pub(crate) fn on_core(core: usize, program: &Path) -> Command {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    if cores < 2 || find("taskset").is_none() {
+    if !has_core_of_its_own() {
         return Command::new(program);
     }
     let mut command = Command::new("taskset");
@@ -109,4 +132,9 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[(values.len() - 1) / 2]
+}
+
+/// The middle one of the rounds' ratios: what slows both down for a while does not count.
+pub(crate) fn median_ratio(over: &[f64], under: &[f64]) -> f64 {
+    median(over.iter().zip(under).map(|(over, under)| over / under).collect())
 }

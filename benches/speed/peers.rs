@@ -9,7 +9,7 @@ use std::{
 use crate::{
     bare::Bare,
     fleet::Fleet,
-    measure::{MEASURED, Program, find, median, on_core},
+    measure::{MEASURED, Program, find, median, median_ratio, on_core},
     service::Service,
 };
 
@@ -21,7 +21,7 @@ const PACKAGES: [&str; 3] = ["netmiko==4.8.0", "scrapli[asyncssh]==2025.1.30", "
 const PREDECESSOR: [&str; 3] = ["pyats==26.9", "unicon==26.9", "genie==26.9"];
 /// One after another: so many of the devices say how long all take.
 const SAMPLED: usize = 5;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 const DEVICES: usize = 100;
 const AT_ONCE: usize = 50;
 
@@ -97,11 +97,12 @@ fn row(
     let per_device = |cpu: f64| cpu * 1000.0 / (DEVICES * ROUNDS) as f64;
     let own_cpu = per_device(service.used().cpu - before);
     let bare_cpu = per_device(bare.used().cpu - bare_before);
+    let ratios = [&own_walls, &bare_walls].map(|ours| median_ratio(&walls, ours));
     let (wall, cpu, own_wall) = (median(walls), median(cpus), median(own_walls));
     println!(
         "| {tool} | {round_trip} ms | {n_commands} | {wall:.2} | {own_wall:.2} | {:.1} | {:.1} | {cpu:.1} | {own_cpu:.2} | {:.1} | {:.1} |",
-        wall / own_wall,
-        wall / median(bare_walls),
+        ratios[0],
+        ratios[1],
         cpu / own_cpu,
         cpu / bare_cpu
     );

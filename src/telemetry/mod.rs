@@ -58,13 +58,12 @@ impl Levels {
 #[must_use]
 pub fn now() -> String {
     let mut text = String::new();
-    // A text takes everything.
-    let _ = put_now(&mut Writer::new(&mut text));
+    put_now(&mut text);
     text
 }
 
 /// Writes the present moment. Of many lines in a second only the first has its date made.
-fn put_now(writer: &mut Writer<'_>) -> std::fmt::Result {
+fn put_now(line: &mut String) {
     thread_local! {
         static SECOND: RefCell<(u64, String)> = RefCell::default();
     }
@@ -73,22 +72,24 @@ fn put_now(writer: &mut Writer<'_>) -> std::fmt::Result {
     SECOND.with_borrow_mut(|(second, date)| {
         if *second != now.as_secs() {
             let mut text = String::new();
-            SystemTime.format_time(&mut Writer::new(&mut text))?;
+            // A text takes everything.
+            let _ = SystemTime.format_time(&mut Writer::new(&mut text));
             if since_1970().as_secs() != now.as_secs() {
                 // Which second it is of cannot be told.
-                return writer.write_str(&text);
+                line.push_str(&text);
+                return;
             }
             text.truncate(text.find('.').unwrap_or(text.len()));
             (*second, *date) = (now.as_secs(), text);
         }
-        writer.write_str(date)?;
+        line.push_str(date);
         // Six digits behind the one that is left out.
         let mut digits = itoa::Buffer::new();
         let micros = digits.format(1_000_000 + now.subsec_micros());
-        writer.write_char('.')?;
-        writer.write_str(micros.get(1..).unwrap_or_default())?;
-        writer.write_char('Z')
-    })
+        line.push('.');
+        line.push_str(micros.get(1..).unwrap_or_default());
+        line.push('Z');
+    });
 }
 
 /// Starts logging to the settings' file, or to standard error. A second call in a process changes nothing.

@@ -12,10 +12,13 @@ use tracing::{
     field::{Field, Visit},
 };
 use tracing_subscriber::{
-    field::{RecordFields, VisitOutput as _},
+    field::RecordFields,
     fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, format::Writer},
     registry::{LookupSpan, Scope},
 };
+
+/// Most lines have room in it.
+const USUAL_BYTES: usize = 384;
 
 /// Writes events as lines of text.
 pub(super) struct PlainText;
@@ -31,24 +34,27 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> FormatEvent<S, PlainFields> for Pla
         event: &Event<'_>,
     ) -> fmt::Result {
         let metadata = event.metadata();
-        super::put_now(&mut writer)?;
-        writer.write_str(level(*metadata.level(), writer.has_ansi_escapes()))?;
+        // Written at once: the writer is slow to be asked for every word.
+        let mut line = String::with_capacity(USUAL_BYTES);
+        super::put_now(&mut line);
+        line.push_str(level(*metadata.level(), writer.has_ansi_escapes()));
         for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
-            writer.write_str(span.name())?;
+            line.push_str(span.name());
             if let Some(fields) = span.extensions().get::<FormattedFields<PlainFields>>()
                 && !fields.is_empty()
             {
-                writer.write_char('{')?;
-                writer.write_str(fields)?;
-                writer.write_char('}')?;
+                line.push('{');
+                line.push_str(fields);
+                line.push('}');
             }
-            writer.write_char(':')?;
+            line.push(':');
         }
-        writer.write_char(' ')?;
-        writer.write_str(metadata.target())?;
-        writer.write_str(": ")?;
-        PlainFields.format_fields(writer.by_ref(), event)?;
-        writer.write_char('\n')
+        line.push(' ');
+        line.push_str(metadata.target());
+        line.push_str(": ");
+        event.record(&mut Line { text: &mut line, is_first: true });
+        line.push('\n');
+        writer.write_str(&line)
     }
 }
 
@@ -69,44 +75,33 @@ fn level(level: Level, colour: bool) -> &'static str {
 }
 
 impl<'w> FormatFields<'w> for PlainFields {
-    fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> fmt::Result {
-        let mut line = Line { writer, is_first: true, result: Ok(()) };
-        fields.record(&mut line);
-        line.finish()
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut text = String::new();
+        fields.record(&mut Line { text: &mut text, is_first: true });
+        writer.write_str(&text)
     }
 }
 
-struct Line<'w> {
-    writer: Writer<'w>,
+struct Line<'t> {
+    text: &'t mut String,
     is_first: bool,
-    result: fmt::Result,
 }
 
 impl Line<'_> {
-    fn put(&mut self, field: &Field, value: fmt::Arguments<'_>) {
-        self.put_by(field, |writer| OneLine(writer).write_fmt(value));
-    }
-
-    fn put_by(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        let put = || {
-            if !take(&mut self.is_first) {
-                self.writer.write_char(' ')?;
-            }
-            if field.name() != "message" {
-                self.writer.write_str(field.name())?;
-                self.writer.write_char('=')?;
-            }
-            value(&mut self.writer)
-        };
-        if self.result.is_ok() {
-            self.result = put();
+    fn name(&mut self, field: &Field) -> &mut String {
+        if !take(&mut self.is_first) {
+            self.text.push(' ');
         }
+        if field.name() != "message" {
+            self.text.push_str(field.name());
+            self.text.push('=');
+        }
+        self.text
     }
-}
 
-impl tracing_subscriber::field::VisitOutput<fmt::Result> for Line<'_> {
-    fn finish(self) -> fmt::Result {
-        self.result
+    fn put(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+        // A text takes everything.
+        let _ = OneLine(self.name(field)).write_fmt(value);
     }
 }
 
@@ -117,7 +112,7 @@ impl Visit for Line<'_> {
 
     fn record_str(&mut self, field: &Field, value: &str) {
         if is_word(value) {
-            self.put_by(field, |writer| writer.write_str(value));
+            self.name(field).push_str(value);
         } else if field.name() == "message" {
             self.put(field, format_args!("{value}"));
         } else {
@@ -126,7 +121,7 @@ impl Visit for Line<'_> {
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put_by(field, |writer| writer.write_str(itoa::Buffer::new().format(value)));
+        self.name(field).push_str(itoa::Buffer::new().format(value));
     }
 }
 
@@ -137,21 +132,22 @@ fn is_word(value: &str) -> bool {
 }
 
 /// Lets no control character through: it could end the line or change a terminal.
-struct OneLine<'a, 'w>(&'a mut Writer<'w>);
+struct OneLine<'t>(&'t mut String);
 
-impl fmt::Write for OneLine<'_, '_> {
+impl fmt::Write for OneLine<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            return self.0.write_str(text);
+            self.0.push_str(text);
+            return Ok(());
         }
-        let mut rest = text;
-        while let Some((at, control)) = rest.char_indices().find(|(_, c)| c.is_control()) {
-            let (before, behind) = rest.split_at_checked(at).unwrap_or((rest, ""));
-            self.0.write_str(before)?;
-            write!(self.0, "{}", control.escape_debug())?;
-            rest = behind.get(control.len_utf8()..).unwrap_or_default();
+        for c in text.chars() {
+            if c.is_control() {
+                self.0.extend(c.escape_debug());
+            } else {
+                self.0.push(c);
+            }
         }
-        self.0.write_str(rest)
+        Ok(())
     }
 }
 
