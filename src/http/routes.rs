@@ -16,9 +16,7 @@ use super::{
     authorize::Caller,
     client::Client,
     error::{self, ApiError},
-    errors, examples, health, openapi, parsers,
-    pieces::Pieces,
-    request_id, stream,
+    errors, examples, health, openapi, parsers, pieces, request_id, stream,
 };
 use crate::{
     catalog::{Catalog, Os},
@@ -143,10 +141,10 @@ pub(super) async fn execute(
     body: web::Payload,
     app: Data<App>,
     Caller { client, grant: caller }: Caller,
-) -> Result<HttpResponse<Pieces>, ApiError> {
+) -> Result<HttpResponse<pieces::Body>, ApiError> {
     let plan = app.plan(&request, body, caller).await?;
     let outcomes = carried_out(&app, &client, plan).instrument(request_id::span()).await?;
-    Ok(Pieces::from(whole::answer(outcomes, request_id::current())).into_response())
+    Ok(pieces::answer(whole::answer(outcomes, request_id::current())))
 }
 
 async fn carried_out(

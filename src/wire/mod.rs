@@ -8,6 +8,7 @@ pub mod json;
 pub mod jump;
 mod login;
 pub mod parse;
+pub mod pieces;
 pub mod request;
 pub mod response;
 pub mod stream;

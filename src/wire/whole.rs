@@ -7,11 +7,12 @@ use std::mem::take;
 
 use serde::Serialize;
 
-use super::response::{CommandResult, DeviceResult, ExecuteResponse};
+use super::{
+    pieces::Pieces,
+    response::{CommandResult, DeviceResult, ExecuteResponse},
+};
 use crate::outcome::{CommandOutcome, DeviceOutcome};
 
-/// Bytes of a piece that is made of many parts; a part that is as large is a piece of its own and not moved again.
-const PIECE_BYTES: usize = 4 * 1024;
 /// What a device's part has beside its commands, about.
 const FRAME_BYTES: usize = 1024;
 
@@ -31,7 +32,7 @@ pub fn write_command(outcome: &mut CommandOutcome) {
 
 /// The answer to a request that was carried out.
 #[must_use]
-pub fn answer(outcomes: Vec<DeviceOutcome>, request_id: String) -> Vec<Vec<u8>> {
+pub fn answer(outcomes: Vec<DeviceOutcome>, request_id: String) -> Pieces {
     let total_devices = outcomes.len();
     let failed_devices = outcomes.iter().filter(|outcome| outcome.failure.is_some()).count();
     let response = ExecuteResponse {
@@ -59,8 +60,7 @@ pub fn answer(outcomes: Vec<DeviceOutcome>, request_id: String) -> Vec<Vec<u8>> 
         pieces.add(frame.tail());
     }
     pieces.add(frame.tail());
-    pieces.end();
-    pieces.closed
+    pieces
 }
 
 fn separator(index: usize) -> &'static [u8] {
@@ -90,36 +90,6 @@ impl Frame {
 
     fn tail(&self) -> &[u8] {
         self.json.get(self.at..).unwrap_or_default()
-    }
-}
-
-#[derive(Default)]
-struct Pieces {
-    closed: Vec<Vec<u8>>,
-    open: Vec<u8>,
-}
-
-impl Pieces {
-    fn add(&mut self, bytes: &[u8]) {
-        self.open.extend_from_slice(bytes);
-        if self.open.len() >= PIECE_BYTES {
-            self.end();
-        }
-    }
-
-    fn add_whole(&mut self, bytes: Vec<u8>) {
-        if bytes.len() < PIECE_BYTES {
-            self.add(&bytes);
-        } else {
-            self.end();
-            self.closed.push(bytes);
-        }
-    }
-
-    fn end(&mut self) {
-        if !self.open.is_empty() {
-            self.closed.push(take(&mut self.open));
-        }
     }
 }
 
@@ -210,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_pieces_of_an_answer_are_what_its_types_say() {
-        let long = "a line\n".repeat(PIECE_BYTES);
+        let long = "a line\n".repeat(4 * 1024);
         let mut failed = outcome("");
         failed.commands.clear();
         failed.failure = Some(CommandFailure { code: "auth_rejected", message: "no".to_owned() });
@@ -231,7 +201,7 @@ mod tests {
             written.iter_mut().flat_map(|one| &mut one.commands).for_each(write_command);
             for outcomes in [outcomes, written] {
                 let pieces = answer(outcomes, "r-1".to_owned());
-                assert_eq!(String::from_utf8(pieces.concat()).unwrap(), want);
+                assert_eq!(String::from_utf8(pieces.all().concat()).unwrap(), want);
             }
         }
     }
