@@ -92,9 +92,9 @@ impl Audit {
     }
 
     /// Notes a request that was not let through.
-    pub fn refused(&self, asker: Asker, status: u16) {
+    pub fn refused(&self, asker: impl FnOnce() -> Asker, status: u16) {
         if let Some(lines) = &self.lines {
-            let mut trail = Trail::new(self.clone(), asker);
+            let mut trail = Trail::new(self.clone(), asker());
             trail.finish();
             lines.send(&trail.line("refused", json!({"status": status})));
         }

@@ -159,9 +159,10 @@ impl Metrics {
 
     /// A request was answered. `route` is a pattern of ours, never the path that was asked for.
     pub fn answered(&self, route: &str, status: u16, took: Duration) {
-        let status = status.to_string();
-        self.0.http_requests.with_label_values(&[route, &status]).inc();
-        self.0.http_duration.with_label_values(&[route, &status]).observe(took.as_secs_f64());
+        let mut digits = itoa::Buffer::new();
+        let labels = &[route, digits.format(status)];
+        self.0.http_requests.with_label_values(labels).inc();
+        self.0.http_duration.with_label_values(labels).observe(took.as_secs_f64());
     }
 
     /// Requests whose answer has not been handed over in full.

@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
     pin::Pin,
     task::{Context, Poll},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use actix_web::{
@@ -16,7 +16,12 @@ use actix_web::{
     web::Bytes,
 };
 
-use super::{App, client::Client, request_id, unread::Unread};
+use super::{
+    App,
+    client::Client,
+    request_id::{self, Current},
+    unread::Unread,
+};
 use crate::{metrics::InFlight, traces::RequestSpan};
 
 /// The status of a request whose caller did not wait, as other servers log it.
@@ -58,7 +63,7 @@ where
         && is_audited(response.request().path())
         && let Some(client) = &line.client
     {
-        app.audit.refused(client.asker(), status.as_u16());
+        app.audit.refused(|| client.asker(), status.as_u16());
     }
     Ok(response.map_body(|_, body| Counted {
         body,
@@ -100,7 +105,6 @@ struct AccessLine<'a> {
     method: Method,
     path: String,
     started: Instant,
-    began: SystemTime,
     app: &'a App,
     /// Who sent it, once that is known.
     client: Option<Client>,
@@ -113,7 +117,6 @@ impl<'a> AccessLine<'a> {
             method: request.method().clone(),
             path: request.path().to_owned(),
             started: Instant::now(),
-            began: SystemTime::now(),
             app,
             client: None,
             is_over: false,
@@ -124,10 +127,10 @@ impl<'a> AccessLine<'a> {
         self.is_over = true;
         let took = self.started.elapsed();
         self.app.metrics.answered(route, status, took);
-        let trace = request_id::trace();
+        let Current { id, trace } = &*request_id::request();
         let address = self.client.as_ref().map(|client| short(client.address));
         tracing::info!(
-            request_id = request_id::current(),
+            request_id = id.as_str(),
             trace_id = trace.shown_id(),
             http.method = self.method.as_str(),
             http.path = self.path.as_str(),
@@ -137,7 +140,7 @@ impl<'a> AccessLine<'a> {
             client.key = self.client.as_ref().and_then(|client| client.key().map(|key| &**key)),
             "request answered"
         );
-        self.app.traces.request(&trace, route, status, self.began)
+        self.app.traces.request(trace, route, status, took)
     }
 }
 

@@ -74,6 +74,10 @@ pub(super) async fn read<T: Send + 'static>(
 }
 
 fn is_json(content_type: &HeaderValue) -> bool {
+    // As nearly all send it.
+    if content_type == "application/json" {
+        return true;
+    }
     let text = content_type.to_str().unwrap_or_default();
     let essence = text.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case("application/json")

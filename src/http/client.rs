@@ -11,14 +11,14 @@ use std::{
 use actix_web::{
     HttpMessage as _,
     dev::ServiceRequest,
-    http::header::{self, HeaderMap},
+    http::header::{self, HeaderMap, HeaderName},
 };
 use ipnet::IpNet;
 
 use super::{App, request_id};
 use crate::{access::Admission, audit::Asker};
 
-const API_KEY: &str = "x-api-key";
+static API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Who sent a request.
@@ -71,7 +71,7 @@ impl Client {
 /// The API key that a request shows: `X-API-Key`, or `Authorization: Bearer`. Never one of its path or query, which
 /// are logged by everybody on the way.
 fn shown_key(headers: &HeaderMap) -> Option<&[u8]> {
-    if let Some(key) = headers.get(API_KEY) {
+    if let Some(key) = headers.get(&API_KEY) {
         return Some(key.as_bytes().trim_ascii());
     }
     let (scheme, key) = headers.get(header::AUTHORIZATION)?.as_bytes().split_at_checked(7)?;

@@ -66,8 +66,8 @@ async fn answered<B, F>(
 where
     F: Future<Output = Result<ServiceResponse<B>, Error>>,
 {
-    let (id, mut response) = request_id::identified(request, app, answer).await?;
-    add_headers(&id, response.headers_mut());
+    let (request, mut response) = request_id::identified(request, app, answer).await?;
+    add_headers(&request.id, response.headers_mut());
     Ok(response)
 }
 
@@ -78,6 +78,6 @@ fn add_headers(id: &str, headers: &mut HeaderMap) {
     }
     // The id was checked: it is always a valid header.
     if let Ok(value) = HeaderValue::from_str(id) {
-        headers.insert(HeaderName::from_static(request_id::HEADER), value);
+        headers.insert(request_id::HEADER.clone(), value);
     }
 }

@@ -1,11 +1,12 @@
 //! Every request has an id: the caller's if it is harmless, a new one otherwise. It is in every answer, every log
 //! line of the request, and in the body.
 
-use std::future::Future;
+use std::{future::Future, rc::Rc};
 
 use actix_web::{
     Error,
     dev::{ServiceRequest, ServiceResponse},
+    http::header::HeaderName,
 };
 use tracing::{Span, info_span};
 
@@ -13,35 +14,37 @@ use super::App;
 use crate::traces::TraceContext;
 
 /// Its header, in requests and answers.
-pub(super) const HEADER: &str = "x-request-id";
+pub(super) static HEADER: HeaderName = HeaderName::from_static("x-request-id");
 const MOST_BYTES: usize = 64;
 /// W3C Trace Context: the trace that the caller's request belongs to.
-const TRACE_PARENT: &str = "traceparent";
+static TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What is known of the request that is being answered.
-#[derive(Clone, Default)]
-struct Current {
-    id: String,
-    trace: TraceContext,
+#[derive(Default)]
+pub(super) struct Current {
+    /// Its id; empty outside of a request.
+    pub(super) id: String,
+    /// The trace that it belongs to; nothing where nobody would see it.
+    pub(super) trace: TraceContext,
 }
 
 tokio::task_local! {
-    static CURRENT: Current;
+    static CURRENT: Rc<Current>;
+}
+
+/// The request that is being answered.
+pub(super) fn request() -> Rc<Current> {
+    CURRENT.try_with(Rc::clone).unwrap_or_default()
 }
 
 /// The id of the request that is being answered; empty outside of one.
 pub(super) fn current() -> String {
-    CURRENT.try_with(|current| current.id.clone()).unwrap_or_default()
-}
-
-/// The trace that the request belongs to; nothing where nobody would see it.
-pub(super) fn trace() -> TraceContext {
-    CURRENT.try_with(|current| current.trace.clone()).unwrap_or_default()
+    request().id.clone()
 }
 
 /// What is done for the request. Only for those that come to something: a span costs as much as a refusal.
 pub(super) fn span() -> Span {
-    let (id, trace) = (current(), trace());
+    let Current { id, trace } = &*request();
     info_span!("http.request", request_id = id.as_str(), trace_id = trace.shown_id())
 }
 
@@ -53,26 +56,26 @@ pub(super) async fn identified<B, F>(
     request: ServiceRequest,
     app: &App,
     answer: impl FnOnce(ServiceRequest) -> F,
-) -> Result<(String, ServiceResponse<B>), Error>
+) -> Result<(Rc<Current>, ServiceResponse<B>), Error>
 where
     F: Future<Output = Result<ServiceResponse<B>, Error>>,
 {
     let id = request
         .headers()
-        .get(HEADER)
+        .get(&HEADER)
         .and_then(|value| value.to_str().ok())
         .filter(|id| is_harmless(id))
         .map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned);
-    let parent = request.headers().get(TRACE_PARENT).and_then(|value| value.to_str().ok());
+    let parent = request.headers().get(&TRACE_PARENT).and_then(|value| value.to_str().ok());
     // Ids that nobody would see are not made.
     let trace = if app.traces.are_sent() {
         TraceContext::of(parent)
     } else {
         TraceContext::of_caller(parent).unwrap_or_default()
     };
-    let current = Current { id: id.clone(), trace };
-    let response = CURRENT.scope(current, answer(request)).await?;
-    Ok((id, response))
+    let current = Rc::new(Current { id, trace });
+    let response = CURRENT.scope(Rc::clone(&current), answer(request)).await?;
+    Ok((current, response))
 }
 
 fn is_harmless(id: &str) -> bool {

@@ -50,15 +50,16 @@ pub fn configure_monitoring(service: &mut web::ServiceConfig, with_metrics: bool
 /// All other routes. Whatever is not here is a JSON 404.
 pub fn configure(service: &mut web::ServiceConfig) {
     service
+        // What is asked most stands first: they are looked through in this order.
+        .service(
+            post("/api/v1/execute", web::post().guard(stream::wanted()).to(stream::execute))
+                .route(web::post().to(execute)),
+        )
         .service(get("/", index))
         // Callers of the predecessor may have a slash there.
         .service(web::redirect("/health/", "/health"))
         .service(web::redirect("/api/v1/execute/", "/api/v1/execute"))
         .service(get("/api/v1/platforms", platforms))
-        .service(
-            post("/api/v1/execute", web::post().guard(stream::wanted()).to(stream::execute))
-                .route(web::post().to(execute)),
-        )
         .service(post("/api/v1/validate", web::post().to(validate)))
         .service(post("/api/v1/parse", web::post().to(parsers::parse)))
         .service(get("/api/v1/parsers", parsers::parsers))
@@ -156,7 +157,7 @@ async fn carried_out(
     let admitted = app.executor.admit(plan).inspect_err(|_full| trail.finish());
     let outcomes = admitted.map_err(ApiError::Full)?.outcomes(whole::write_command).await;
     trail.end(&outcomes);
-    app.traces.devices(&request_id::trace(), &outcomes);
+    app.traces.devices(&request_id::request().trace, &outcomes);
     Ok(outcomes)
 }
 

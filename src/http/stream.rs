@@ -76,7 +76,7 @@ impl Answer {
         let admitted = app.executor.admit(plan).inspect_err(|_full| trail.finish());
         let results = admitted.map_err(ApiError::Full)?.results(granularity);
         let heartbeat = Duration::from_secs(app.settings.stream_heartbeat);
-        let traces = app.traces.devices_in_pieces(request_id::trace());
+        let traces = app.traces.devices_in_pieces(request_id::request().trace.clone());
         Ok(Self { framing, heartbeat, under_way: Some((lines, trail)), results, traces })
     }
 

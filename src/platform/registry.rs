@@ -142,6 +142,10 @@ impl Registry {
     /// The platform with this name or alias; capitals, `-` for `_` and netmiko's `_ssh` at the end do not matter.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Arc<Platform>> {
+        // As nearly everybody writes it.
+        if let Some(found) = self.names.get(name) {
+            return Some(found);
+        }
         let name = normal(name);
         // Some names do end so: they come first.
         self.names.get(&name).or_else(|| self.names.get(name.strip_suffix("_ssh")?))

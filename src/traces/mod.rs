@@ -6,7 +6,10 @@
 mod exporter;
 mod spans;
 
-use std::{collections::HashMap, time::SystemTime};
+use std::{
+    collections::HashMap,
+    time::{Duration, SystemTime},
+};
 
 use serde_json::json;
 
@@ -96,18 +99,20 @@ impl Traces {
         self.0.is_some()
     }
 
-    /// A request is being answered; it ends when what is given back is dropped.
+    /// A request has been answered, which took so long; its span ends when what is given back is dropped.
     #[must_use]
     pub fn request(
         &self,
         trace: &TraceContext,
         route: &str,
         status: u16,
-        began: SystemTime,
+        took: Duration,
     ) -> RequestSpan {
         let exporter = self.0.as_ref().filter(|_| trace.is_sampled);
         RequestSpan(exporter.map(|exporter| {
             let attributes = json!({"http.route": route, "http.response.status_code": status});
+            let now = SystemTime::now();
+            let began = now.checked_sub(took).unwrap_or(now);
             let span = Span {
                 trace_id: trace.trace_id.clone(),
                 id: trace.span_id.clone(),

@@ -2,6 +2,8 @@
 //!
 //! Made of the one table in `codes`; not here: the errors themselves.
 
+use std::fmt;
+
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
@@ -13,9 +15,16 @@ use crate::codes::{self, ErrorCode};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct CodeLink(pub &'static str);
 
+impl fmt::Display for CodeLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("/api/v1/errors/")?;
+        f.write_str(self.0)
+    }
+}
+
 impl Serialize for CodeLink {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("/api/v1/errors/{}", self.0))
+        serializer.collect_str(self)
     }
 }
 

@@ -8,7 +8,7 @@ use std::{borrow::Cow, fmt::Write as _};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::json::Json;
+use super::{escape::quote, json::Json};
 use crate::command::Rule;
 
 /// Unknown names are repeated in the answer, but no more of them than this.
@@ -76,6 +76,27 @@ pub struct FieldError {
     #[serde(skip)]
     #[schema(ignore)]
     pub rule: Option<Rule>,
+}
+
+impl FieldError {
+    /// Adds the fault as JSON, as the library writes it but sooner.
+    pub fn write(&self, json: &mut Vec<u8>) {
+        json.extend_from_slice(b"{\"loc\":[");
+        for (index, step) in self.loc.iter().enumerate() {
+            json.extend_from_slice(if index == 0 { b"" } else { b"," });
+            match step {
+                Step::Name(name) => quote(name, json),
+                Step::Index(index) => {
+                    json.extend_from_slice(itoa::Buffer::new().format(*index).as_bytes());
+                }
+            }
+        }
+        json.extend_from_slice(b"],\"msg\":");
+        quote(&self.msg, json);
+        json.extend_from_slice(b",\"type\":");
+        quote(self.kind, json);
+        json.push(b'}');
+    }
 }
 
 /// The faults found so far, the first thousand of them.

@@ -3,6 +3,7 @@
 //! Not here: HTTP itself (`http`). What these types mean is decided below, in `request`, `plan` and `outcome`.
 
 pub mod errors;
+pub mod escape;
 pub mod field;
 pub mod json;
 pub mod jump;
