@@ -78,7 +78,7 @@ fn refusing() {
     assert!(refused.starts_with("HTTP/1.1 422"), "{refused}");
     let ports = [service.port, quiet.port, echo_port];
     let mut rates = ports.map(|_| Vec::new());
-    for _ in 0..5 {
+    for _ in 0..11 {
         for (rates, port) in rates.iter_mut().zip(ports) {
             rates.push(rate(&wrk, &script, port));
         }
@@ -94,7 +94,7 @@ fn refusing() {
 
 fn rate(wrk: &Path, script: &Path, port: u16) -> f64 {
     let mut command = on_core(OTHERS, wrk);
-    command.args(["-t1", "-c32", "-d2s", "-s"]).arg(script);
+    command.args(["-t1", "-c32", "-d1s", "-s"]).arg(script);
     let output = command.arg(format!("http://127.0.0.1:{port}/api/v1/execute")).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().find_map(|line| line.strip_prefix("Requests/sec:"));

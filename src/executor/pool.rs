@@ -15,6 +15,9 @@ use std::{
 const STACK_BYTES: usize = 512 * 1024;
 /// How long a thread without work is kept.
 const IDLE: Duration = Duration::from_secs(10);
+/// How many steps of niceness these threads stand behind those that answer callers, where processors are full: hundreds
+/// that log in at once would else keep a health check waiting.
+const STEPS_BEHIND: i32 = 10;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -104,6 +107,10 @@ impl Shared {
     }
 
     fn work(&self) {
+        // Of this thread alone on Linux, of the whole process elsewhere.
+        if cfg!(target_os = "linux") {
+            let _ = rustix::process::nice(STEPS_BEHIND);
+        }
         let mut state = self.lock();
         loop {
             if let Some(job) = state.jobs.pop_front() {
@@ -141,6 +148,15 @@ mod tests {
         assert_ne!(one.unwrap(), two.unwrap());
         assert_eq!(pool.run(|| 3).await, Some(3));
         assert!(pool.threads() <= 2);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn its_threads_stand_behind_the_callers_own() {
+        let niceness = || rustix::process::getpriority_process(None).unwrap();
+        let own = niceness();
+        assert_eq!(Pool::new(1).run(niceness).await, Some((own + STEPS_BEHIND).min(19)));
+        assert_eq!(niceness(), own);
     }
 
     #[tokio::test]
