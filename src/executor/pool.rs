@@ -31,6 +31,7 @@ struct Shared {
     state: Mutex<State>,
     work: Condvar,
     most: usize,
+    niceness: i32,
 }
 
 #[derive(Default)]
@@ -44,8 +45,9 @@ impl Pool {
     /// An empty pool: no thread exists before the first job.
     #[must_use]
     pub fn new(most: usize) -> Self {
-        let shared = Shared { state: Mutex::default(), work: Condvar::new(), most: most.max(1) };
-        Self { shared: Arc::new(shared) }
+        let niceness = niceness() + STEPS_BEHIND;
+        let (state, work) = (Mutex::default(), Condvar::new());
+        Self { shared: Arc::new(Shared { state, work, most: most.max(1), niceness }) }
     }
 
     /// Runs `job` on a thread of the pool and gives what it returns; `None` if it panicked or no thread could be made.
@@ -109,7 +111,7 @@ impl Shared {
     fn work(&self) {
         // Of this thread alone on Linux, of the whole process elsewhere.
         if cfg!(target_os = "linux") {
-            let _ = rustix::process::nice(STEPS_BEHIND);
+            let _ = rustix::process::setpriority_process(None, self.niceness);
         }
         let mut state = self.lock();
         loop {
@@ -130,6 +132,11 @@ impl Shared {
             }
         }
     }
+}
+
+/// Of this thread.
+fn niceness() -> i32 {
+    rustix::process::getpriority_process(None).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -153,7 +160,6 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn its_threads_stand_behind_the_callers_own() {
-        let niceness = || rustix::process::getpriority_process(None).unwrap();
         let own = niceness();
         assert_eq!(Pool::new(1).run(niceness).await, Some((own + STEPS_BEHIND).min(19)));
         assert_eq!(niceness(), own);
