@@ -66,8 +66,8 @@ async fn answered<B, F>(
 where
     F: Future<Output = Result<ServiceResponse<B>, Error>>,
 {
-    let (request, mut response) = request_id::identified(request, app, answer).await?;
-    add_headers(&request.id, response.headers_mut());
+    let (current, mut response) = request_id::identified(request, app, answer).await?;
+    add_headers(&current.id, response.headers_mut());
     Ok(response)
 }
 

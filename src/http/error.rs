@@ -187,7 +187,7 @@ pub(super) struct InvalidBody<'a> {
 }
 
 impl InvalidBody<'_> {
-    /// The same JSON as the library's, sooner: it is most of what is done for a request that is refused.
+    /// The same JSON as the library's, sooner: refusals can be many.
     fn written(&self) -> Vec<u8> {
         let mut json = Vec::with_capacity(USUAL_BYTES);
         json.extend_from_slice(b"{\"detail\":[");

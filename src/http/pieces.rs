@@ -74,10 +74,10 @@ mod tests {
     use actix_web::body::to_bytes;
 
     use super::*;
+    use crate::wire::pieces::PIECE_BYTES;
 
     #[actix_web::test]
     async fn what_is_written_comes_out_whole_and_in_order() {
-        const PIECE_BYTES: usize = 64 * 1024;
         for n_bytes in [0, 1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 5 * PIECE_BYTES + 7] {
             let written: Vec<u8> = (0..=255).cycle().take(n_bytes).collect();
             for cut in [1000, PIECE_BYTES, 10 * PIECE_BYTES] {

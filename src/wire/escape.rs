@@ -1,5 +1,4 @@
-//! Texts as they stand in JSON, written faster than the library does it: outputs are long, and a request that is
-//! refused is little else.
+//! Texts as they stand in JSON, written faster than the library does it: outputs are long, and refusals can be many.
 
 /// Writes a text with its quotes.
 pub fn quote(text: &str, out: &mut Vec<u8>) {

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Bytes of a piece that is written into: the system's allocator keeps what is no larger at hand.
-const PIECE_BYTES: usize = 64 * 1024;
+pub const PIECE_BYTES: usize = 64 * 1024;
 /// A part that is as large is a piece of its own and not moved again.
 const LARGE_BYTES: usize = 4 * 1024;
 
