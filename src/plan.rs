@@ -33,7 +33,7 @@ pub struct DevicePlan {
     /// Where and who.
     pub device: Device,
     /// What to run, in order, on one session.
-    pub commands: Vec<PlannedCommand>,
+    pub commands: Arc<[PlannedCommand]>,
     /// With which algorithms.
     pub profile: SshProfile,
     /// Which key the device must show.

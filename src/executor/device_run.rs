@@ -7,9 +7,11 @@ use std::{
 };
 
 use tokio::time::{sleep, sleep_until, timeout, timeout_at};
-use tracing::{Instrument as _, Span, field::Empty, info_span};
+use tracing::{Instrument as _, Span, info_span};
 
-use super::{Finish, Reader, RequestBounds, Shared, admission::Place, retry::chance};
+use super::{
+    Finish, Reader, RequestBounds, Shared, admission::Place, retry::chance, stopping::Stage,
+};
 use crate::{
     allowance::Allowance,
     catalog::Os,
@@ -41,30 +43,27 @@ struct Turn<'r> {
 }
 
 impl Shared {
-    pub(super) async fn run_device(
+    pub(super) fn run_device(
         &self,
         plan: DevicePlan,
         place: Place,
         request: &RequestBounds,
         sink: Option<CommandSink>,
-    ) -> DeviceOutcome {
+    ) -> impl Future<Output = DeviceOutcome> {
         let span = info_span!(
             "device.session",
             device.host = %plan.device.host,
             device.port = plan.device.port,
             device.os = plan.device.platform.name(),
             n_commands = plan.commands.len(),
-            attempts = Empty,
-            error_code = Empty,
-            output_bytes = Empty,
-            duration_ms = Empty,
         );
-        self.run_in_span(plan, place, request, sink).instrument(span).await
+        self.run_in_span(Box::new(plan), place, request, sink).instrument(span)
     }
 
+    /// The plan comes boxed: a future has room for each of its arguments twice, and a thousand of them wait at a time.
     async fn run_in_span(
         &self,
-        plan: DevicePlan,
+        plan: Box<DevicePlan>,
         place: Place,
         request: &RequestBounds,
         sink: Option<CommandSink>,
@@ -104,7 +103,7 @@ impl Shared {
     /// Waits for the turn, finds the device, and talks to it: again, if it could not be connected to.
     async fn attempts(
         &self,
-        plan: DevicePlan,
+        plan: Box<DevicePlan>,
         turn: &mut Turn<'_>,
         timing: &mut Timing,
         sink: Option<CommandSink>,
@@ -123,8 +122,7 @@ impl Shared {
         let Some(first) = addresses.first().map(PeerAddr::key) else {
             return Ok(SessionReport::default());
         };
-        let DevicePlan { device, commands, profile, host_key, connect_timeout, .. } = plan;
-        let commands: Arc<[PlannedCommand]> = commands.into();
+        let DevicePlan { device, commands, profile, host_key, connect_timeout, .. } = *plan;
         let records = Arc::new(Records {
             reader: self.reader.clone(),
             metrics: self.metrics.clone(),
@@ -358,7 +356,7 @@ impl Shared {
         lifeline: &Lifeline,
     ) -> Option<T> {
         tokio::pin!(running);
-        let mut is_told = false;
+        let mut stage = Stage::default();
         loop {
             // Between steps nothing is due: look again soon.
             let due = lifeline.deadline().map_or_else(
@@ -367,17 +365,17 @@ impl Shared {
             );
             tokio::select! {
                 report = &mut running => return report,
-                () = self.stopping.winding_down(), if !is_told => {
+                entered = self.stopping.after(stage) => {
+                    stage = entered;
                     lifeline.wind_down();
-                    is_told = true;
-                }
-                () = self.stopping.is_cut_off() => {
-                    lifeline.part();
-                    if let Ok(report) = timeout(PARTING, &mut running).await {
-                        return report;
+                    if stage == Stage::CutOff {
+                        lifeline.part();
+                        if let Ok(report) = timeout(PARTING, &mut running).await {
+                            return report;
+                        }
+                        lifeline.cut(Cut::Cancelled);
+                        return running.await;
                     }
-                    lifeline.cut(Cut::Cancelled);
-                    return running.await;
                 }
                 () = sleep_until(due.into()) => {
                     let late = lifeline.deadline().is_some_and(|deadline| {
@@ -454,14 +452,18 @@ fn reason(error: &std::io::Error) -> String {
 }
 
 fn log(outcome: &DeviceOutcome, output_bytes: usize) {
-    let span = Span::current();
-    span.record("attempts", outcome.attempts);
-    span.record("output_bytes", output_bytes);
-    span.record("duration_ms", u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX));
-    if let Some(failure) = &outcome.failure {
-        span.record("error_code", failure.code);
-        tracing::warn!(error = failure.message, "device session failed");
+    let attempts = outcome.attempts;
+    let duration_ms = u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX);
+    if let Some(CommandFailure { code, message }) = &outcome.failure {
+        tracing::warn!(
+            attempts,
+            output_bytes,
+            duration_ms,
+            error_code = code,
+            error = message,
+            "device session failed"
+        );
     } else {
-        tracing::info!("device session done");
+        tracing::info!(attempts, output_bytes, duration_ms, "device session done");
     }
 }

@@ -2,8 +2,10 @@
 
 use tokio::sync::watch;
 
+/// How far the service is on its way to its end.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
-enum Stage {
+pub(super) enum Stage {
+    /// It is not on it.
     #[default]
     Running,
     /// Nothing new begins; sessions log out at their next prompt.
@@ -27,21 +29,17 @@ impl Stopping {
 
     /// Over when nothing new may begin.
     pub(super) async fn winding_down(&self) {
-        self.reached(Stage::WindingDown).await;
+        self.after(Stage::Running).await;
     }
 
-    /// Over when what still runs is cut off.
-    pub(super) async fn is_cut_off(&self) {
-        self.reached(Stage::CutOff).await;
+    /// The stage that follows `stage`, or one behind that, as soon as it is entered.
+    pub(super) async fn after(&self, stage: Stage) -> Stage {
+        // The sender lives as long as this.
+        self.0.subscribe().wait_for(|now| *now > stage).await.map_or(stage, |now| *now)
     }
 
     fn enter(&self, stage: Stage) {
         // Never back.
         self.0.send_modify(|now| *now = stage.max(*now));
-    }
-
-    async fn reached(&self, stage: Stage) {
-        // The sender lives as long as this.
-        let _ = self.0.subscribe().wait_for(|now| *now >= stage).await;
     }
 }

@@ -19,6 +19,8 @@ use tracing_subscriber::{
 
 /// Most lines have room in it.
 const USUAL_BYTES: usize = 384;
+/// Most spans' fields have room in it.
+const USUAL_FIELDS_BYTES: usize = 128;
 
 /// Writes events as lines of text.
 pub(super) struct PlainText;
@@ -76,7 +78,7 @@ fn level(level: Level, colour: bool) -> &'static str {
 
 impl<'w> FormatFields<'w> for PlainFields {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
-        let mut text = String::new();
+        let mut text = String::with_capacity(USUAL_FIELDS_BYTES);
         fields.record(&mut Line { text: &mut text, is_first: true });
         writer.write_str(&text)
     }

@@ -299,7 +299,7 @@ fn read_plan(body: Json<'_>, rules: &RequestRules<'_>, faults: &mut Faults) -> O
         }
     }
     // The shared commands go through the gate once a platform, and are reported once.
-    let mut shared_of: Vec<(Arc<Platform>, Vec<PlannedCommand>)> = Vec::new();
+    let mut shared_of: Vec<(Arc<Platform>, Arc<[PlannedCommand]>)> = Vec::new();
     let mut plans = Vec::with_capacity(drafts.len());
     for draft in drafts {
         let Some(platform) = draft.platform else { continue };
@@ -307,10 +307,10 @@ fn read_plan(body: Json<'_>, rules: &RequestRules<'_>, faults: &mut Faults) -> O
         let commands = if let Some(own) = &draft.commands {
             check_all(own, &platform, output, timeout, rules, faults)
         } else if let Some((_, checked)) = checked {
-            checked.clone()
+            Arc::clone(checked)
         } else {
             let checked = check_all(&shared, &platform, output, timeout, rules, faults);
-            shared_of.push((platform, checked.clone()));
+            shared_of.push((platform, Arc::clone(&checked)));
             checked
         };
         if let Some(device) = draft.device {
@@ -578,7 +578,7 @@ fn check_all(
     timeout: Duration,
     rules: &RequestRules<'_>,
     faults: &mut Faults,
-) -> Vec<PlannedCommand> {
+) -> Arc<[PlannedCommand]> {
     let mut planned = Vec::with_capacity(drafts.len());
     for draft in drafts.iter().flatten() {
         if let Some(command) = check_one(draft, platform, output, rules, |_| true, faults) {
@@ -586,7 +586,7 @@ fn check_all(
             planned.push(PlannedCommand { command, timeout, parse: output.parse });
         }
     }
-    planned
+    planned.into()
 }
 
 /// Puts one command through the gate; of refusals only those that `reported` wants become faults.
