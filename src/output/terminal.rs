@@ -5,7 +5,7 @@
 //!
 //! Not here: what a prompt is (`platform`) and which lines belong to which command (`ssh::dialogue`).
 
-use std::mem::take;
+use std::{borrow::Cow, mem::take};
 
 /// A cell that a device blanked out after writing it. NUL never comes in as text, so it is free to mean this.
 const BLANKED: u8 = 0;
@@ -107,13 +107,14 @@ impl Terminal {
 
     /// The line that is not finished yet, as it would stand on the screen.
     #[must_use]
-    pub fn tail(&self) -> String {
-        String::from_utf8_lossy(visible(&self.line)).replace('\0', " ")
+    pub fn tail(&self) -> Cow<'_, str> {
+        let text = String::from_utf8_lossy(visible(&self.line));
+        if text.contains('\0') { text.replace('\0', " ").into() } else { text }
     }
 
     /// The tail if it is short enough to be a prompt, a pager or a question.
     #[must_use]
-    pub fn short_tail(&self) -> Option<String> {
+    pub fn short_tail(&self) -> Option<Cow<'_, str>> {
         (self.line.len() <= MAX_PROMPT_BYTES).then(|| self.tail())
     }
 
@@ -390,7 +391,7 @@ mod tests {
         let mut terminal = Terminal::new(1 << 20);
         let mut lines = Vec::new();
         terminal.feed(bytes, |line| lines.push(String::from_utf8_lossy(line).into_owned()));
-        (lines, terminal.tail())
+        (lines, terminal.tail().into_owned())
     }
 
     #[test]
@@ -467,7 +468,7 @@ mod tests {
                 for chunk in bytes.chunks(cut) {
                     terminal.feed(chunk, |line| lines.push(String::from_utf8_lossy(line).into_owned()));
                 }
-                (lines, terminal.tail())
+                (lines, terminal.tail().into_owned())
             };
             prop_assert_eq!(screen(cut), screen(200));
         }

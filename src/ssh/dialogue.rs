@@ -11,6 +11,7 @@
 
 use std::{
     collections::VecDeque,
+    rc::Rc,
     time::{Duration, Instant},
 };
 
@@ -48,7 +49,9 @@ const MORE_LOGOUTS: usize = 1;
 const MOST_ANSWERS: usize = 8;
 /// A wrapped echo fills its line; shorter lines are output.
 const LEAST_WRAPPED_BYTES: usize = 30;
-const READ_BYTES: usize = 32 * 1024;
+const MOST_READ_BYTES: usize = 32 * 1024;
+/// A session of short outputs needs no more, and need not fill the rest with zeros.
+const LEAST_READ_BYTES: usize = 4 * 1024;
 /// Most prompts, banners and short outputs.
 const USUAL_BYTES: usize = 1024;
 /// Outputs that take no more are copied out of where they gathered, and the next one has room there.
@@ -141,11 +144,11 @@ pub struct Dialogue<'p, T> {
     prompts: KnownPrompts<'p>,
     terminal: Terminal,
     most_bytes: usize,
-    buffer: Box<[u8]>,
+    buffer: Vec<u8>,
     /// What stays the same in this device's prompts.
-    name: Option<String>,
+    name: Option<Rc<str>>,
     /// The last prompt that was confirmed.
-    prompt: String,
+    prompt: Rc<str>,
     mode: Mode,
     echo: Echo,
     /// A pager may be waiting in an output: what is typed ahead would be a key for it.
@@ -201,8 +204,8 @@ enum OnQuiet<'r> {
     AnswerPager { start: usize, key: &'r str },
     AnswerPassword,
     AnswerUsername,
-    BelievePrompt { mode: Mode, name: String },
-    EndWithoutEcho { mode: Mode, name: String },
+    BelievePrompt { mode: Mode, name: Rc<str> },
+    EndWithoutEcho { mode: Mode, name: Rc<str> },
     LogOutAgain,
     Nudge,
     NudgeBehindLog,
@@ -235,9 +238,9 @@ struct Step<'s> {
 struct Sent {
     at: usize,
     n_lines: usize,
-    prompt: String,
+    prompt: Rc<str>,
     mode: Mode,
-    name: String,
+    name: Rc<str>,
     /// How much of the echo the lines before have shown, blanks left out, and where they began.
     wrapped: Option<(usize, usize)>,
 }
@@ -257,9 +260,9 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             prompts: KnownPrompts::new(platform.prompts()),
             terminal: Terminal::new(most_bytes),
             most_bytes,
-            buffer: vec![0; READ_BYTES].into_boxed_slice(),
+            buffer: vec![0; LEAST_READ_BYTES],
             name: None,
-            prompt: String::new(),
+            prompt: Rc::default(),
             mode: Mode::Privileged,
             echo: Echo::Unknown,
             may_page: platform.pager().is_some() && platform.session().prepare.is_empty(),
@@ -420,7 +423,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         step.sent = Some(Sent {
             at: 0,
             n_lines: 0,
-            prompt: self.prompt.clone(),
+            prompt: Rc::clone(&self.prompt),
             mode: self.mode,
             name: self.name.clone().unwrap_or_default(),
             wrapped: None,
@@ -434,6 +437,9 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         step.lines.reserve(length);
         let mut fed = Fed { step, prompts, name: name.as_deref(), most_bytes: *most_bytes, ahead };
         terminal.feed(bytes, |line| fed.line(line));
+        if length == buffer.len() {
+            buffer.resize(MOST_READ_BYTES, 0);
+        }
     }
 
     fn fed<'f, 's>(&'f mut self, step: &'f mut Step<'s>) -> Fed<'f, 's> {
@@ -470,7 +476,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
                 }
                 // The line that asks for it was sent and not echoed.
                 Some(sent) if step.next_if_user.is_some() && step.n_lines > sent.n_lines => {
-                    let (mode, name) = (sent.mode, sent.name.clone());
+                    let (mode, name) = (sent.mode, Rc::clone(&sent.name));
                     return Some((QUIET_WITHOUT_ECHO, OnQuiet::EndWithoutEcho { mode, name }));
                 }
                 _ => {}
@@ -499,7 +505,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         name: &str,
     ) -> Option<(Duration, OnQuiet<'p>)> {
         let known = self.name.as_deref().is_none_or(|known| known == name);
-        let name = name.to_owned();
+        let name = again(self.name.as_ref(), name);
         match &step.sent {
             // Still the prompt that this step's own line was typed at.
             None if step.preamble.owed_echo.is_some() && step.n_lines == 0 => None,
@@ -635,7 +641,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         &mut self,
         step: &mut Step<'_>,
         mode: Mode,
-        name: String,
+        name: Rc<str>,
         until: Deadline,
     ) -> Result<(), Stopped> {
         if mode == Mode::User && step.next_if_user.is_some() {
@@ -643,19 +649,24 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             step.behind_next = &[];
         }
         let Some(next) = step.next else { return Ok(()) };
-        let prompt = self.terminal.tail().trim_end().to_owned();
+        let prompt = again(Some(&self.prompt), self.terminal.tail().trim_end());
         let at = step.lines.len();
         let n_lines = step.n_lines;
-        step.sent = Some(Sent { at, n_lines, prompt, mode, name: name.clone(), wrapped: None });
-        // Several lines leave in one packet.
-        let mut text = next.as_str().to_owned();
-        for line in std::mem::take(&mut step.behind_next) {
+        step.sent = Some(Sent { at, n_lines, prompt, mode, name: Rc::clone(&name), wrapped: None });
+        let behind = std::mem::take(&mut step.behind_next);
+        if behind.is_empty() {
+            self.write_line(step, next.as_str(), until)?;
+        } else {
+            // Several lines leave in one packet.
+            let mut text = next.as_str().to_owned();
+            for line in behind {
+                self.ahead_of_echo.push_back(line.as_str().to_owned());
+                text.push_str(self.platform.session().line_end);
+                text.push_str(line.as_str());
+            }
             self.typed_ahead = TypedAhead::Yes;
-            self.ahead_of_echo.push_back(line.as_str().to_owned());
-            text.push_str(self.platform.session().line_end);
-            text.push_str(line.as_str());
+            self.write_line(step, &text, until)?;
         }
-        self.write_line(step, &text, until)?;
         if self.echo == Echo::Missing {
             // Nothing will confirm the end, and the silence at the prompt has.
             self.name = Some(name);
@@ -666,7 +677,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
     }
 
     /// The device has run the next line without echoing it: parts its output from this step's.
-    fn end_without_echo(&mut self, step: &mut Step<'_>, mode: Mode, name: String) {
+    fn end_without_echo(&mut self, step: &mut Step<'_>, mode: Mode, name: Rc<str>) {
         let Some(sent) = &step.sent else { return };
         let mut behind = step.lines.split_off(sent.at);
         // The first line behind is the prompt's own, with what the device printed on it.
@@ -758,7 +769,8 @@ impl<'p, T: Transport> Dialogue<'p, T> {
     }
 
     fn stop(&mut self, step: &mut Step<'_>, why: Why) -> Stopped {
-        let last_line = if self.hidden_typed { String::new() } else { self.terminal.tail() };
+        let last_line =
+            if self.hidden_typed { String::new() } else { self.terminal.tail().into_owned() };
         let mut lines = std::mem::take(&mut step.lines);
         // What stands on the unfinished line was printed too, unless it is what the session stopped for.
         if matches!(why, Why::Late | Why::Closed) && step.next.is_some() && !self.hidden_typed {
@@ -906,7 +918,7 @@ impl Fed<'_, '_> {
             }
             // Before the first prompt is confirmed any name will do.
             Tail::Operational { mode, name } if self.name.is_none() => {
-                name.clone_into(&mut sent.name);
+                sent.name = name.into();
                 Some(mode)
             }
             _ => None,
@@ -920,7 +932,7 @@ impl Fed<'_, '_> {
                 let before = self.step.lines.get(sent.at..).unwrap_or_default();
                 let before = String::from_utf8_lossy(before);
                 let is_logged = log_lines::begin(before.as_bytes(), &sent.prompt) == Some(0);
-                if before.trim() == sent.prompt || is_logged {
+                if before.trim() == &*sent.prompt || is_logged {
                     return Some(End { at: sent.at, mode: sent.mode });
                 }
             }
@@ -938,7 +950,7 @@ impl Fed<'_, '_> {
             }
             return None;
         }
-        let echo = line.strip_prefix(sent.prompt.as_str())?.trim();
+        let echo = line.strip_prefix(&*sent.prompt)?.trim();
         if let Some(shown) = echo.strip_prefix('$') {
             // A device that scrolls long lines shows their end behind a `$`.
             let shown = shown.trim();
@@ -954,6 +966,11 @@ impl Fed<'_, '_> {
         }
         None
     }
+}
+
+/// A text that was mostly seen before, and lies in memory once then.
+fn again(known: Option<&Rc<str>>, text: &str) -> Rc<str> {
+    known.filter(|known| known.as_ref() == text).map_or_else(|| text.into(), Rc::clone)
 }
 
 /// Adds a line; false if there is no room for it.

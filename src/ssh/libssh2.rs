@@ -7,10 +7,12 @@
 use std::{
     cell::Cell,
     io::{self, Read, Write},
+    mem::MaybeUninit,
     sync::Arc,
 };
 
 use rustix::{
+    buffer::Buffer,
     event::{PollFd, PollFlags, Timespec, poll},
     net::{RecvFlags, Shutdown},
 };
@@ -207,10 +209,9 @@ impl Connection {
         if self.offer.is_some() {
             return Ok(());
         }
-        let mut bytes = [0; OFFER_BYTES];
-        let length = self.path.peek(&mut bytes).unwrap_or_default();
-        let bytes = bytes.get(..length).unwrap_or_default();
-        self.arrived += length as u64;
+        let mut room = [MaybeUninit::uninit(); OFFER_BYTES];
+        let bytes: &[u8] = self.path.peek(&mut room).map_or(&[], |(bytes, _)| bytes);
+        self.arrived += bytes.len() as u64;
         if self.greeting.is_empty() {
             // Bytes that libssh2 has taken already are no longer to be seen; then it goes by them.
             self.greeting.extend_from_slice(bytes.get(..GREETING_BYTES).unwrap_or(bytes));
@@ -405,7 +406,7 @@ impl Connection {
     /// The device refused, was late or is gone.
     pub fn open_terminal(mut self, until: Deadline) -> Result<Terminal, Fault> {
         match self.ask_for_terminal(until) {
-            Ok(channel) => Ok(Terminal { channel, connection: self }),
+            Ok(channel) => Ok(Terminal { channel, connection: self, is_read_empty: false }),
             // libssh2 does not tell a hang-up from an answer that it cannot read.
             Err(Fault::Failed { code: PROTOCOL, .. }) if self.has_ended() => Err(Fault::Closed),
             Err(fault) => Err(fault),
@@ -514,6 +515,8 @@ pub struct Terminal {
     // Dropped before the connection that carries it.
     channel: ssh2::Channel,
     connection: Connection,
+    /// The last read took all that the socket had, and nothing was done since.
+    is_read_empty: bool,
 }
 
 impl Terminal {
@@ -533,10 +536,18 @@ impl Drop for Terminal {
 
 impl Transport for Terminal {
     fn read(&mut self, buffer: &mut [u8], until: Option<Deadline>) -> Result<Arrived, Broken> {
+        if std::mem::take(&mut self.is_read_empty) && until.is_none() {
+            return Ok(Arrived::Nothing);
+        }
         loop {
             match self.channel.read(buffer) {
                 Ok(0) => return Ok(Arrived::End),
-                Ok(length) => return Ok(Arrived::Bytes(length)),
+                Ok(length) => {
+                    // libssh2 reads until the socket has nothing, and then gives what there is room for.
+                    self.is_read_empty =
+                        length < buffer.len() && self.connection.path.tunnel.is_none();
+                    return Ok(Arrived::Bytes(length));
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let Connection { session, path, .. } = &mut self.connection;
                     let Some(until) = until else {
@@ -559,6 +570,7 @@ impl Transport for Terminal {
     }
 
     fn write_all(&mut self, bytes: &[u8], until: Deadline) -> Result<(), Broken> {
+        self.is_read_empty = false;
         let mut rest = bytes;
         while !rest.is_empty() {
             match self.channel.write(rest) {
@@ -628,9 +640,9 @@ impl Path {
         }
     }
 
-    fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let (_, length) = rustix::net::recv(&self.socket, buffer, RecvFlags::PEEK)?;
-        Ok(length)
+    fn peek<B: Buffer<u8>>(&self, buffer: B) -> io::Result<B::Output> {
+        let (read, _) = rustix::net::recv(&self.socket, buffer, RecvFlags::PEEK)?;
+        Ok(read)
     }
 
     fn lost_hop(&self) -> Option<usize> {
