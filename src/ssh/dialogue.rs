@@ -166,7 +166,18 @@ pub struct Dialogue<'p, T> {
     logouts: usize,
     answers: usize,
     hidden_typed: bool,
-    closed: bool,
+    wire: Wire,
+}
+
+/// What the last read showed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Wire {
+    /// There may be more.
+    Open,
+    /// There was nothing behind what it gave.
+    Emptied,
+    /// The device has closed the session.
+    Closed,
 }
 
 /// What became of lines that were typed ahead.
@@ -275,7 +286,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             logouts: 0,
             answers: 0,
             hidden_typed: false,
-            closed: false,
+            wire: Wire::Open,
         }
     }
 
@@ -333,7 +344,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
 
     /// Waits until the device has hung up after its logout line, answering what it asks on the way out.
     pub fn farewell(&mut self, until: Deadline) {
-        if !self.closed {
+        if self.wire != Wire::Closed {
             let _ = self.run(Step::new(None), until);
         }
     }
@@ -387,7 +398,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             }
             let now = Instant::now();
             let (wait, on_quiet) = match self.next_move(&step) {
-                // A look at the socket costs nothing and may show that the output goes on.
+                // A look at the socket may show that the output goes on; the read before may have been one.
                 Some((quiet, action)) if quiet.is_zero() => (None, Some(action)),
                 Some((quiet, action)) => (Some(Deadline::after(now, quiet)), Some(action)),
                 None => (Some(until), None),
@@ -396,7 +407,20 @@ impl<'p, T: Transport> Dialogue<'p, T> {
                 return self.late(step);
             }
             let wait = wait.map(|wait| wait.or_earlier(until));
-            match self.transport.read(&mut self.buffer, wait) {
+            // A prompt that is believed too early does no harm: the echo behind it confirms it.
+            let has_looked = std::mem::replace(&mut self.wire, Wire::Open) == Wire::Emptied
+                && wait.is_none()
+                && matches!(on_quiet, Some(OnQuiet::BelievePrompt { .. }));
+            let arrived = if has_looked {
+                Ok(Arrived::Nothing)
+            } else {
+                self.transport.read(&mut self.buffer, wait)
+            };
+            match arrived {
+                Ok(Arrived::All(length)) => {
+                    self.take_in(&mut step, length);
+                    self.wire = Wire::Emptied;
+                }
                 Ok(Arrived::Bytes(length)) => self.take_in(&mut step, length),
                 Ok(Arrived::Nothing) => match on_quiet {
                     Some(action) if until.left(Instant::now()).is_some() => {
@@ -405,7 +429,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
                     _ => return self.late(step),
                 },
                 Ok(Arrived::End) | Err(_) => {
-                    self.closed = true;
+                    self.wire = Wire::Closed;
                     return self.hung_up(step);
                 }
             }

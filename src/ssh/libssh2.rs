@@ -406,7 +406,7 @@ impl Connection {
     /// The device refused, was late or is gone.
     pub fn open_terminal(mut self, until: Deadline) -> Result<Terminal, Fault> {
         match self.ask_for_terminal(until) {
-            Ok(channel) => Ok(Terminal { channel, connection: self, is_read_empty: false }),
+            Ok(channel) => Ok(Terminal { channel, connection: self }),
             // libssh2 does not tell a hang-up from an answer that it cannot read.
             Err(Fault::Failed { code: PROTOCOL, .. }) if self.has_ended() => Err(Fault::Closed),
             Err(fault) => Err(fault),
@@ -515,8 +515,6 @@ pub struct Terminal {
     // Dropped before the connection that carries it.
     channel: ssh2::Channel,
     connection: Connection,
-    /// The last read took all that the socket had, and nothing was done since.
-    is_read_empty: bool,
 }
 
 impl Terminal {
@@ -536,17 +534,15 @@ impl Drop for Terminal {
 
 impl Transport for Terminal {
     fn read(&mut self, buffer: &mut [u8], until: Option<Deadline>) -> Result<Arrived, Broken> {
-        if std::mem::take(&mut self.is_read_empty) && until.is_none() {
-            return Ok(Arrived::Nothing);
-        }
         loop {
             match self.channel.read(buffer) {
                 Ok(0) => return Ok(Arrived::End),
                 Ok(length) => {
                     // libssh2 reads until the socket has nothing, and then gives what there is room for.
-                    self.is_read_empty =
-                        length < buffer.len() && self.connection.path.tunnel.is_none();
-                    return Ok(Arrived::Bytes(length));
+                    let is_all = length < buffer.len()
+                        && self.connection.path.tunnel.is_none()
+                        && !self.channel.eof();
+                    return Ok(if is_all { Arrived::All(length) } else { Arrived::Bytes(length) });
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let Connection { session, path, .. } = &mut self.connection;
@@ -570,7 +566,6 @@ impl Transport for Terminal {
     }
 
     fn write_all(&mut self, bytes: &[u8], until: Deadline) -> Result<(), Broken> {
-        self.is_read_empty = false;
         let mut rest = bytes;
         while !rest.is_empty() {
             match self.channel.write(rest) {

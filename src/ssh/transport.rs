@@ -5,6 +5,8 @@ use crate::deadline::Deadline;
 /// What came of a read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Arrived {
+    /// This many bytes, and nothing behind them yet: the device has not closed its side either.
+    All(usize),
     /// This many bytes.
     Bytes(usize),
     /// Nothing by the deadline.
