@@ -12,7 +12,7 @@ use crate::{
     device::Login,
     executor::Delivered,
     metrics::Metrics,
-    outcome::{CommandOutcome, DeviceOutcome},
+    outcome::{CommandOutcome, DeviceOutcome, millis},
     plan::{DevicePlan, Jump, Plan},
     settings::Settings,
     telemetry::{self, lines::Lines, rolling::RollingFile},
@@ -224,6 +224,6 @@ fn came_of(outcome: &DeviceOutcome, commands: &Map<String, Value>) -> Value {
         "port": outcome.port,
         "outcome": outcome.failure.as_ref().map_or("ok", |failure| failure.code),
         "commands": commands,
-        "duration_ms": u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX),
+        "duration_ms": millis(outcome.duration),
     })
 }

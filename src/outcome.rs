@@ -45,6 +45,12 @@ impl CommandOutcome {
     }
 }
 
+/// Whole milliseconds, as answers, logs and the audit stream have them.
+#[must_use]
+pub fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Why a command failed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CommandFailure {

@@ -9,9 +9,7 @@ use std::{
 use tokio::time::{sleep, sleep_until, timeout, timeout_at};
 use tracing::{Instrument as _, Span, info_span};
 
-use super::{
-    Finish, Reader, RequestBounds, Shared, admission::Place, retry::chance, stopping::Stage,
-};
+use super::{Reader, RequestBounds, Shared, admission::Place, retry::chance, stopping::Stage};
 use crate::{
     allowance::Allowance,
     catalog::Os,
@@ -19,13 +17,15 @@ use crate::{
     device::{Device, Host, PeerAddr},
     jump::Hop,
     metrics::{DeviceSession, Metrics},
-    outcome::{CommandFailure, CommandOutcome, DeviceOutcome, Timing},
+    outcome::{CommandFailure, CommandOutcome, DeviceOutcome, Timing, millis},
     plan::{DevicePlan, Jump, PlannedCommand},
     platform::Platform,
     ssh::{
         error::SessionError,
         lifeline::{Cut, Lifeline},
-        session::{self, Clock, CommandSink, DEADLINE_SLACK, Leg, SessionJob, SessionReport},
+        session::{
+            self, Clock, CommandSink, DEADLINE_SLACK, Finish, Leg, SessionJob, SessionReport,
+        },
     },
     target::TargetPolicy,
 };
@@ -147,6 +147,7 @@ impl Shared {
             clock,
             allowance: Arc::clone(&turn.request.allowance),
             sink,
+            finish: turn.request.finish,
         });
         let addresses: Arc<[PeerAddr]> = addresses.into();
         loop {
@@ -159,7 +160,7 @@ impl Shared {
             let Some(pause) = pause else { return Ok(report) };
             tracing::info!(
                 attempt = turn.attempts,
-                pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+                pause_ms = millis(pause),
                 error_code = report.error.as_ref().map(SessionError::code),
                 "connection failed, trying again"
             );
@@ -422,7 +423,7 @@ impl Records {
             self.reader.read(os, planned, outcome, &self.allowance);
         }
         self.metrics.command(self.platform.name(), outcome);
-        if let Some(finish) = self.finish {
+        if let Some(finish) = self.finish.filter(|_| outcome.written.is_none()) {
             finish(outcome);
         }
     }
@@ -453,7 +454,7 @@ fn reason(error: &std::io::Error) -> String {
 
 fn log(outcome: &DeviceOutcome, output_bytes: usize) {
     let attempts = outcome.attempts;
-    let duration_ms = u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX);
+    let duration_ms = millis(outcome.duration);
     if let Some(CommandFailure { code, message }) = &outcome.failure {
         tracing::warn!(
             attempts,

@@ -39,12 +39,12 @@ use crate::{
     allowance::Allowance,
     deadline::Deadline,
     metrics::Metrics,
-    outcome::{CommandOutcome, DeviceOutcome},
+    outcome::DeviceOutcome,
     plan::{DevicePlan, Plan},
     ssh::{
         acquaintance::{Acquaintances, RefusalLimits},
         gate::Gates,
-        session::SessionLimits,
+        session::{Finish, SessionLimits},
     },
 };
 
@@ -113,9 +113,6 @@ struct RequestBounds {
     allowance: Arc<Allowance>,
     finish: Option<Finish>,
 }
-
-/// Takes a last step with a command that has its records, on the session's thread.
-pub type Finish = fn(&mut CommandOutcome);
 
 impl Executor {
     /// An executor with no thread yet; what its sessions come to is counted in `metrics`.

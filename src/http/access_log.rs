@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
     pin::Pin,
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use actix_web::{
@@ -22,7 +22,7 @@ use super::{
     request_id::{self, Current},
     unread::Unread,
 };
-use crate::{metrics::InFlight, traces::RequestSpan};
+use crate::{metrics::InFlight, outcome::millis, traces::RequestSpan};
 
 /// The status of a request whose caller did not wait, as other servers log it.
 const CLIENT_CLOSED: u16 = 499;
@@ -161,10 +161,6 @@ fn short(address: IpAddr) -> String {
         text.push_str(itoa::Buffer::new().format(octet));
     }
     text
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ const MOST_READ_BYTES: usize = 32 * 1024;
 const LEAST_READ_BYTES: usize = 4 * 1024;
 /// Most prompts, banners and short outputs.
 const USUAL_BYTES: usize = 1024;
-/// Outputs that take no more are copied out of where they gathered, and the next one has room there.
+/// The room of larger outputs is not kept for the next one.
 const MOST_ROOM_BYTES: usize = 32 * 1024;
 /// The questions no reading session answers.
 const QUESTIONS: [&str; 9] = [
@@ -342,6 +342,14 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         self.run(step, until)
     }
 
+    /// Takes the room of a text that is not needed any more, for the next one.
+    pub fn reuse(&mut self, text: String) {
+        if text.capacity() <= MOST_ROOM_BYTES {
+            self.room = text.into_bytes();
+            self.room.clear();
+        }
+    }
+
     /// Waits until the device has hung up after its logout line, answering what it asks on the way out.
     pub fn farewell(&mut self, until: Deadline) {
         if self.wire != Wire::Closed {
@@ -381,12 +389,12 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         let mut ahead = std::mem::take(&mut self.ahead);
         let mut fed = self.fed(&mut step);
         let mut from = 0;
-        for end in memchr::memchr_iter(b'\n', &ahead) {
-            if fed.take_all(ahead.get(from..).unwrap_or_default()) {
-                break;
-            }
-            fed.line(ahead.get(from..end).unwrap_or_default());
-            from = end + 1;
+        while let Some(rest) = ahead.get(from..)
+            && let Some(length) = memchr::memchr(b'\n', rest)
+            && !fed.take_all(&mut ahead, from)
+        {
+            fed.line(ahead.get(from..from + length).unwrap_or_default());
+            from += length + 1;
         }
         if self.ahead.is_empty() && ahead.capacity() <= MOST_ROOM_BYTES {
             ahead.clear();
@@ -408,7 +416,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             }
             let wait = wait.map(|wait| wait.or_earlier(until));
             // A prompt that is believed too early does no harm: the echo behind it confirms it.
-            let has_looked = std::mem::replace(&mut self.wire, Wire::Open) == Wire::Emptied
+            let has_looked = self.wire == Wire::Emptied
                 && wait.is_none()
                 && matches!(on_quiet, Some(OnQuiet::BelievePrompt { .. }));
             let arrived = if has_looked {
@@ -416,22 +424,22 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             } else {
                 self.transport.read(&mut self.buffer, wait)
             };
+            self.wire = match arrived {
+                Ok(Arrived::All(_)) => Wire::Emptied,
+                Ok(Arrived::Bytes(_) | Arrived::Nothing) => Wire::Open,
+                Ok(Arrived::End) | Err(_) => Wire::Closed,
+            };
             match arrived {
-                Ok(Arrived::All(length)) => {
+                Ok(Arrived::All(length) | Arrived::Bytes(length)) => {
                     self.take_in(&mut step, length);
-                    self.wire = Wire::Emptied;
                 }
-                Ok(Arrived::Bytes(length)) => self.take_in(&mut step, length),
                 Ok(Arrived::Nothing) => match on_quiet {
                     Some(action) if until.left(Instant::now()).is_some() => {
                         self.act(&mut step, action, until)?;
                     }
                     _ => return self.late(step),
                 },
-                Ok(Arrived::End) | Err(_) => {
-                    self.wire = Wire::Closed;
-                    return self.hung_up(step);
-                }
+                Ok(Arrived::End) | Err(_) => return self.hung_up(step),
             }
         }
     }
@@ -458,7 +466,9 @@ impl<'p, T: Transport> Dialogue<'p, T> {
     fn take_in(&mut self, step: &mut Step<'_>, length: usize) {
         let Self { terminal, prompts, buffer, ahead, name, most_bytes, .. } = self;
         let Some(bytes) = buffer.get(..length) else { return };
-        step.lines.reserve(length);
+        // Behind a line that was sent comes what that line prints.
+        let lines = if step.sent.is_some() { &mut *ahead } else { &mut step.lines };
+        lines.reserve(length);
         let mut fed = Fed { step, prompts, name: name.as_deref(), most_bytes: *most_bytes, ahead };
         terminal.feed(bytes, |line| fed.line(line));
         if length == buffer.len() {
@@ -482,7 +492,10 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         }
         let tail = self.terminal.short_tail()?;
         let line = tail.trim_end();
-        if let Some(pager) = self.platform.pager()
+        // The prompt that was confirmed last is no pager and asks for no password.
+        let is_known = *line == *self.prompt;
+        if !is_known
+            && let Some(pager) = self.platform.pager()
             && let Some(hit) = pager.matches(line)
         {
             return Some((Duration::ZERO, OnQuiet::AnswerPager { start: hit.start, key: hit.key }));
@@ -490,7 +503,8 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         if step.next.is_none() {
             return self.logout_move(line);
         }
-        if self.platform.enable().is_some_and(|enable| enable.password_prompt.is_match(line)) {
+        let enable = self.platform.enable().filter(|_| !is_known);
+        if enable.is_some_and(|enable| enable.password_prompt.is_match(line)) {
             match &step.sent {
                 None if step.enable_secret.is_some() && step.secret_sent => {
                     return Some((QUIET_AT_A_LOGIN, OnQuiet::Stop(Why::EnableRejected)));
@@ -745,16 +759,9 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         Printed { logged, ..self.printed(step.lines, step.truncated) }
     }
 
-    fn printed(&mut self, mut lines: Vec<u8>, truncated: bool) -> Printed {
-        let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let text = if lines.capacity() <= MOST_ROOM_BYTES {
-            let text = str::from_utf8(&lines).map_or_else(|_| lossy(&lines), str::to_owned);
-            lines.clear();
-            self.room = lines;
-            text
-        } else {
-            String::from_utf8(lines).unwrap_or_else(|error| lossy(error.as_bytes()))
-        };
+    fn printed(&self, lines: Vec<u8>, truncated: bool) -> Printed {
+        let text = String::from_utf8(lines)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
         let text = self.platform.output().strip(text);
         Printed { text, truncated, logged: String::new() }
     }
@@ -885,16 +892,23 @@ impl Fed<'_, '_> {
         }
     }
 
-    /// Takes lines as they are, if nothing is to be looked for in them: they are in the middle of an output.
-    fn take_all(&mut self, lines: &[u8]) -> bool {
-        let Step { preamble, sent, end, n_lines, truncated, .. } = &*self.step;
+    /// Takes the lines of `ahead` from byte `from` on as they are, if nothing is to be looked for in them: they are in
+    /// the middle of an output.
+    fn take_all(&mut self, ahead: &mut Vec<u8>, from: usize) -> bool {
+        let Step { lines, preamble, sent, end, n_lines, truncated, .. } = &mut *self.step;
         let looks = sent.is_some() || end.is_some() || preamble.owed_echo.is_some();
-        let room = self.most_bytes.saturating_sub(self.step.lines.len());
-        if looks || *n_lines == 0 || *truncated || lines.len() >= room {
+        let rest = ahead.get(from..).unwrap_or_default();
+        let room = self.most_bytes.saturating_sub(lines.len());
+        if looks || *n_lines == 0 || *truncated || rest.len() >= room {
             return false;
         }
-        self.step.n_lines += memchr::memchr_iter(b'\n', lines).count();
-        self.step.lines.extend_from_slice(lines);
+        *n_lines += memchr::memchr_iter(b'\n', rest).count();
+        if lines.len() == from {
+            // Those before were all taken too.
+            std::mem::swap(lines, ahead);
+        } else {
+            lines.extend_from_slice(rest);
+        }
         true
     }
 

@@ -154,7 +154,9 @@ fn talk_ahead(
     dialogue.first_prompt(login, lines[0], &lines[1..=behind], None, until)?;
     let mut printed = Vec::new();
     for line in &lines[1..] {
-        printed.push(dialogue.output(*line, until)?);
+        let one = dialogue.output(*line, until)?;
+        printed.push(one.clone());
+        dialogue.reuse(one.text);
     }
     dialogue.farewell(until);
     printed.drain(..prepared);

@@ -56,6 +56,10 @@ pub struct SessionLimits {
 /// Takes a finished command and its index, on the session's thread.
 pub type CommandSink = Arc<dyn Fn(usize, CommandOutcome) + Send + Sync>;
 
+/// Takes a last step with a command that is complete, on the session's thread, and gives its output if nobody else
+/// needs it any more.
+pub type Finish = fn(&mut CommandOutcome) -> String;
+
 /// By when a session must be over, whatever its phases may take.
 #[derive(Clone, Debug)]
 pub struct Clock {
@@ -105,6 +109,8 @@ pub struct SessionJob {
     pub allowance: Arc<Allowance>,
     /// Takes each command when it is done; without it they are in the report.
     pub sink: Option<CommandSink>,
+    /// Taken with each command whose output is not parsed, before the next one is read.
+    pub finish: Option<Finish>,
 }
 
 /// A host on the way, with its addresses, each allowed.
@@ -313,7 +319,7 @@ impl Session<'_> {
             }
             let (mut done, end) = self.command_outcome(planned, outcome, addr, lost_hop);
             done.duration = sent.elapsed();
-            self.finished(index, done);
+            dialogue.reuse(self.finished(index, planned, done));
             if let Err(broken) = end {
                 self.skip_from(index + 1);
                 result = broken.map_or(Ok(false), Err);
@@ -419,18 +425,31 @@ impl Session<'_> {
                 }),
                 ..CommandOutcome::default()
             };
-            self.finished(index, outcome);
+            self.finished(index, planned, outcome);
         }
     }
 
-    /// Hands a command in, with as much of its output as the request may hold.
-    fn finished(&mut self, index: usize, mut outcome: CommandOutcome) {
+    /// Hands a command in, with as much of its output as the request may hold. Gives the output's room if it is not
+    /// needed any more.
+    fn finished(
+        &mut self,
+        index: usize,
+        planned: &PlannedCommand,
+        mut outcome: CommandOutcome,
+    ) -> String {
         outcome.truncated |= !self.job.allowance.keep(&mut outcome.output);
         self.report.output_bytes += outcome.output.len();
+        let mut room = String::new();
+        if let Some(finish) = self.job.finish.filter(|_| planned.parse.is_none()) {
+            room = finish(&mut outcome);
+        } else {
+            outcome.output.shrink_to_fit();
+        }
         match &self.job.sink {
             Some(sink) => sink(index, outcome),
             None => self.report.commands.push(outcome),
         }
+        room
     }
 
     /// Why there was no prompt to type the first command at.

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::errors::CodeLink;
 use crate::{
     catalog::Parser,
-    outcome::{CommandOutcome, DeviceOutcome, Timing},
+    outcome::{CommandOutcome, DeviceOutcome, Timing, millis},
 };
 
 /// What came of a request: one result for each device, in the request's order.
@@ -277,8 +277,4 @@ impl From<Timing> for TimingResult {
             logout_ms: timing.logout.map(millis),
         }
     }
-}
-
-fn millis(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::response::{CommandResult, DeviceResult};
-use crate::{executor::Delivered, plan::Plan};
+use crate::{executor::Delivered, outcome::millis, plan::Plan};
 
 /// One line of a streamed answer.
 #[derive(Serialize, ToSchema)]
@@ -144,7 +144,7 @@ impl Lines {
             total_devices: self.devices.len(),
             successful_devices: self.n_successful,
             failed_devices: self.devices.len() - self.n_successful,
-            duration_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            duration_ms: millis(self.started.elapsed()),
             request_id: self.request_id,
         })
     }

@@ -17,8 +17,8 @@ use crate::outcome::{CommandOutcome, DeviceOutcome};
 /// What a device's part has beside its commands, about.
 const FRAME_BYTES: usize = 1024;
 
-/// Writes a command's part of the answer, and lets go of its texts.
-pub fn write_command(outcome: &mut CommandOutcome) {
+/// Writes a command's part of the answer, and lets go of its texts; gives the output.
+pub fn write_command(outcome: &mut CommandOutcome) -> String {
     let (output, parsed) = (take(&mut outcome.output), outcome.parsed.take());
     let result = CommandResult::from(CommandOutcome { parsed, ..outcome.clone() });
     let frame = Frame::of(&result, b"\"output\":\"");
@@ -29,6 +29,7 @@ pub fn write_command(outcome: &mut CommandOutcome) {
     escape(&output, &mut written);
     written.extend_from_slice(frame.tail());
     outcome.written = Some(written);
+    output
 }
 
 /// The answer to a request that was carried out.
@@ -147,7 +148,9 @@ mod tests {
             };
             let want = serde_json::to_string(&want).unwrap();
             let mut written = outcomes.clone();
-            written.iter_mut().flat_map(|one| &mut one.commands).for_each(write_command);
+            written.iter_mut().flat_map(|one| &mut one.commands).for_each(|one| {
+                write_command(one);
+            });
             for outcomes in [outcomes, written] {
                 let pieces = answer(outcomes, "r-1".to_owned());
                 assert_eq!(String::from_utf8(pieces.all().concat()).unwrap(), want);
