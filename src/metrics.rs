@@ -210,7 +210,7 @@ impl Metrics {
         if code != "not_run" {
             self.0.command_duration.observe(command.duration.as_secs_f64());
         }
-        self.0.output_bytes.inc_by(u64::try_from(command.output.len()).unwrap_or(0));
+        self.0.output_bytes.inc_by(u64::try_from(command.output_bytes).unwrap_or(0));
         if let Some(took) = command.parse_duration {
             self.parsed(command.parsed.is_some(), took);
         }

@@ -13,6 +13,8 @@ pub struct CommandOutcome {
     pub command: String,
     /// The text the device printed, cleaned and filtered; kept even if the command failed.
     pub output: String,
+    /// How long that text is, also when it has been written.
+    pub output_bytes: usize,
     /// The text before the service filtered it, until it has been read.
     pub whole: Option<String>,
     /// Why the command failed, if it did.

@@ -9,6 +9,7 @@ use std::{
     io::{self, Read, Write},
     mem::MaybeUninit,
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use rustix::{
@@ -48,6 +49,8 @@ const GREETING_BYTES: usize = 64;
 const PROTOCOL: i32 = -14;
 /// The peer refused to open a channel.
 const CHANNEL_FAILURE: i32 = -21;
+/// Waited for the socket before libssh2 is asked whether it has something itself.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
 const TERMINAL_COLUMNS: u32 = 511;
 const TERMINAL_ROWS: u32 = 1000;
 
@@ -406,7 +409,7 @@ impl Connection {
     /// The device refused, was late or is gone.
     pub fn open_terminal(mut self, until: Deadline) -> Result<Terminal, Fault> {
         match self.ask_for_terminal(until) {
-            Ok(channel) => Ok(Terminal { channel, connection: self }),
+            Ok(channel) => Ok(Terminal { channel, connection: self, is_emptied: false }),
             // libssh2 does not tell a hang-up from an answer that it cannot read.
             Err(Fault::Failed { code: PROTOCOL, .. }) if self.has_ended() => Err(Fault::Closed),
             Err(fault) => Err(fault),
@@ -515,9 +518,28 @@ pub struct Terminal {
     // Dropped before the connection that carries it.
     channel: ssh2::Channel,
     connection: Connection,
+    /// The last read left nothing, neither with libssh2 nor in the socket.
+    is_emptied: bool,
 }
 
 impl Terminal {
+    /// Waits for the socket before libssh2 is asked, which would have nothing yet and says so at some cost. Not for
+    /// long, so that nothing hangs on what libssh2 may have taken in meanwhile.
+    fn wait_first(&mut self, until: Deadline) -> Result<(), Fault> {
+        let has_nothing = self.connection.path.tunnel.is_none()
+            && !self.channel.eof()
+            && self.channel.read_window().available == 0;
+        if !has_nothing {
+            return Ok(());
+        }
+        let soon = Deadline::after(Instant::now(), FIRST_WAIT).or_earlier(until);
+        let Connection { session, path, .. } = &mut self.connection;
+        match path.wait(session, soon) {
+            Err(Fault::Late) => Ok(()),
+            waited => waited,
+        }
+    }
+
     /// As [`Connection::lost_hop`].
     #[must_use]
     pub fn lost_hop(&self) -> Option<usize> {
@@ -534,15 +556,25 @@ impl Drop for Terminal {
 
 impl Transport for Terminal {
     fn read(&mut self, buffer: &mut [u8], until: Option<Deadline>) -> Result<Arrived, Broken> {
+        if std::mem::take(&mut self.is_emptied)
+            && let Some(until) = until
+            && let Err(fault) = self.wait_first(until)
+        {
+            return without(fault);
+        }
         loop {
             match self.channel.read(buffer) {
                 Ok(0) => return Ok(Arrived::End),
                 Ok(length) => {
                     // libssh2 reads until the socket has nothing, and then gives what there is room for.
-                    let is_all = length < buffer.len()
+                    self.is_emptied = length < buffer.len()
                         && self.connection.path.tunnel.is_none()
                         && !self.channel.eof();
-                    return Ok(if is_all { Arrived::All(length) } else { Arrived::Bytes(length) });
+                    return Ok(if self.is_emptied {
+                        Arrived::All(length)
+                    } else {
+                        Arrived::Bytes(length)
+                    });
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let Connection { session, path, .. } = &mut self.connection;
@@ -551,13 +583,11 @@ impl Transport for Terminal {
                         if path.tunnel.as_mut().is_some_and(|tunnel| tunnel.turn()) {
                             continue;
                         }
+                        self.is_emptied = true;
                         return Ok(Arrived::Nothing);
                     };
-                    match path.wait(session, until) {
-                        Ok(()) => {}
-                        Err(Fault::Late) => return Ok(Arrived::Nothing),
-                        Err(Fault::Closed) => return Ok(Arrived::End),
-                        Err(Fault::Failed { reason, .. }) => return Err(Broken { reason }),
+                    if let Err(fault) = path.wait(session, until) {
+                        return without(fault);
                     }
                 }
                 Err(error) => return Err(Broken { reason: error.to_string() }),
@@ -584,6 +614,15 @@ impl Transport for Terminal {
             }
         }
         Ok(())
+    }
+}
+
+/// What a read comes to whose wait ended so.
+fn without(fault: Fault) -> Result<Arrived, Broken> {
+    match fault {
+        Fault::Late => Ok(Arrived::Nothing),
+        Fault::Closed => Ok(Arrived::End),
+        Fault::Failed { reason, .. } => Err(Broken { reason }),
     }
 }
 

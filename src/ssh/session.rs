@@ -300,8 +300,8 @@ impl Session<'_> {
     ) -> Result<bool, SessionError> {
         let started = Instant::now();
         let mut result = Ok(true);
+        let mut sent = started;
         for (index, planned) in self.job.commands.iter().enumerate() {
-            let sent = Instant::now();
             let until = self.step(planned.timeout);
             // The line behind a command is typed as soon as the prompt seems to be back: it is chosen before.
             let is_last = self.lifeline.is_winding_down();
@@ -318,7 +318,11 @@ impl Session<'_> {
                 ));
             }
             let (mut done, end) = self.command_outcome(planned, outcome, addr, lost_hop);
-            done.duration = sent.elapsed();
+            let returned = Instant::now();
+            done.duration = returned - sent;
+            sent = returned;
+            // What is done with the output is not the device's time.
+            self.lifeline.expect_by(self.job.clock.until);
             dialogue.reuse(self.finished(index, planned, done));
             if let Err(broken) = end {
                 self.skip_from(index + 1);
@@ -438,12 +442,14 @@ impl Session<'_> {
         mut outcome: CommandOutcome,
     ) -> String {
         outcome.truncated |= !self.job.allowance.keep(&mut outcome.output);
-        self.report.output_bytes += outcome.output.len();
+        outcome.output_bytes = outcome.output.len();
+        self.report.output_bytes += outcome.output_bytes;
         let mut room = String::new();
         if let Some(finish) = self.job.finish.filter(|_| planned.parse.is_none()) {
             room = finish(&mut outcome);
         } else {
             outcome.output.shrink_to_fit();
+            outcome.whole.iter_mut().for_each(String::shrink_to_fit);
         }
         match &self.job.sink {
             Some(sink) => sink(index, outcome),

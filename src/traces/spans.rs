@@ -96,7 +96,7 @@ impl Step {
         };
         Self {
             command: outcome.command.clone(),
-            output_bytes: outcome.output.len(),
+            output_bytes: outcome.output_bytes,
             duration: outcome.duration,
             error: outcome.failure.as_ref().map(|failure| failure.code),
             parse: outcome.parse_duration.map(parsed),

@@ -64,6 +64,25 @@ async fn requests_sessions_and_refusals_are_counted_without_a_word_of_the_caller
 }
 
 #[tokio::test]
+async fn outputs_are_counted_with_the_bytes_that_were_answered() {
+    let service = Service::start();
+    let device = faulty("cisco_ios", &[]).await;
+    let mut body =
+        json!({"devices": [entry(&device, "ios")], "commands": ["show version", "show clock"]});
+    let mut answered = 0;
+    for format in ["raw", "parsed"] {
+        body["output_format"] = json!(format);
+        let (status, answer) = service.execute(&body).await;
+        assert_eq!(status, 200, "{answer}");
+        let commands = answer["results"][0]["commands"].as_array().unwrap();
+        answered += commands.iter().map(|one| one["output"].as_str().unwrap().len()).sum::<usize>();
+    }
+    let text = metrics(&service, &service.url).await;
+    let line = format!("showrunner_output_bytes_total {answered}");
+    assert!(answered > 0 && text.lines().any(|found| found == line), "{line} is not in\n{text}");
+}
+
+#[tokio::test]
 async fn metrics_can_have_a_port_of_their_own_or_be_off() {
     let service = Service::start_with(&[("SHOWRUNNER_METRICS_PORT", "0")]);
     let log = service.log();

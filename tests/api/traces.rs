@@ -67,10 +67,15 @@ async fn a_request_its_devices_and_their_phases_are_spans_of_the_callers_trace()
         "devices": [entry(&good, "ios"), entry(&bad, "ios")],
         "commands": ["show version", "show nonsense"]
     });
+    let mut outputs = [0; 2];
     for flags in ["01", "00"] {
         let request = service.client.post(format!("{}/api/v1/execute", service.url)).json(&body);
         let request = request.header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-{flags}"));
-        assert_eq!(request.send().await.unwrap().status().as_u16(), 200);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 200);
+        let answer: Value = answer.json().await.unwrap();
+        outputs = [0, 1]
+            .map(|index| answer["results"][0]["commands"][index]["output"].as_str().unwrap().len());
     }
     service.signal(Signal::TERM);
     assert_eq!(service.exit_code().await, Some(0));
@@ -112,6 +117,9 @@ async fn a_request_its_devices_and_their_phases_are_spans_of_the_callers_trace()
     let commands = named("device.command");
     assert_eq!(commands.len(), 2);
     assert_eq!(attribute(commands[0], "command"), "show version");
+    for (command, bytes) in commands.iter().zip(outputs) {
+        assert_eq!(attribute(command, "output_bytes"), &json!(bytes.to_string()));
+    }
     assert_eq!(commands[1]["status"]["message"], "cli_error");
     for (phase, count) in [
         ("device.queue", 2),
