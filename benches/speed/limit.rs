@@ -10,9 +10,9 @@ use crate::{
 };
 
 /// Rounds of a cell, at the least.
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 15;
 /// Sessions of a cell without a round trip, at the least: one round of ten lasts a few milliseconds.
-const SESSIONS: usize = 7500;
+const SESSIONS: usize = 2000;
 /// Devices, at once, milliseconds of a round trip.
 const CELLS: [(usize, usize, u64); 6] =
     [(10, 10, 0), (100, 50, 0), (500, 50, 0), (10, 10, 20), (100, 50, 20), (500, 500, 20)];

@@ -1,5 +1,8 @@
 //! Texts as they stand in JSON, written faster than the library does it: outputs are long, and refusals can be many.
 
+/// Shorter texts are no outputs, or are not worth a second look.
+const LONG_BYTES: usize = 256;
+
 /// Writes a text with its quotes.
 pub fn quote(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
@@ -11,7 +14,7 @@ pub fn quote(text: &str, out: &mut Vec<u8>) {
 pub fn escape(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     let is_other = |b: &u8| *b < b' ' && *b != b'\n';
-    if bytes.iter().fold(false, |any, b| any | is_other(b)) {
+    if bytes.len() < LONG_BYTES || bytes.iter().fold(false, |any, b| any | is_other(b)) {
         escape_any(bytes, out);
     } else {
         escape_lines(bytes, out);
@@ -79,7 +82,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_text_is_escaped_as_the_library_does_it(
-            text in "(.|[\x00-\x1f\x7f\"\\\\]){0,80}|([^\x00-\x1f]|[\n\"\\\\]){0,80}",
+            text in "(.|[\x00-\x1f\x7f\"\\\\]){0,80}|([^\x00-\x1f]|[\n\"\\\\]){250,400}",
         ) {
             let mut written = Vec::new();
             quote(&text, &mut written);
