@@ -155,14 +155,7 @@ impl Acquaintances {
     }
 
     /// Remembers how the user was let in: `methods` if the device has listed any.
-    pub fn let_in(
-        &self,
-        who: &Who,
-        credentials: &Credentials,
-        host_key: &str,
-        methods: Option<Methods>,
-    ) {
-        let tag = self.tag(credentials);
+    pub fn let_in(&self, who: &Who, host_key: &str, methods: Option<Methods>) {
         let mut generations = self.lock();
         let known = generations.of(who);
         if known.host_key != host_key {
@@ -170,10 +163,15 @@ impl Acquaintances {
             known.reads_ahead = None;
         }
         known.methods = methods;
-        if let Some(tag) = tag {
-            known.refusals.retain(|refusal| !refusal.is_of(&tag));
-            known.let_in = Some(tag);
-        }
+    }
+
+    /// Remembers that the user was let in by these credentials, and no more that they were refused.
+    pub fn believed(&self, who: &Who, credentials: &Credentials) {
+        let Some(tag) = self.tag(credentials) else { return };
+        let mut generations = self.lock();
+        let known = generations.of(who);
+        known.refusals.retain(|refusal| !refusal.is_of(&tag));
+        known.let_in = Some(tag);
     }
 
     /// Forgets how the user was let in: it did not go so this time.
@@ -339,7 +337,7 @@ mod tests {
         let now = Instant::now();
         let known = Acquaintances::new(LIMITS);
         let right = user("ops", "right");
-        known.let_in(&device(22, "ops"), &right, "SHA256:a", None);
+        known.believed(&device(22, "ops"), &right);
         for guess in 0..4 {
             let guess = user("ops", &guess.to_string());
             assert_eq!(known.check(&device(22, "ops"), &guess, now), Ok(()));
@@ -370,7 +368,7 @@ mod tests {
         assert_eq!(known.check(&device(22, "ops"), &ops, now + LIMITS.pause), Ok(()));
         let known = Acquaintances::new(LIMITS);
         known.refused(&device(22, "ops"), &ops, true, now);
-        known.let_in(&device(22, "ops"), &ops, "SHA256:a", None);
+        known.believed(&device(22, "ops"), &ops);
         known.refused(&device(22, "ops"), &ops, true, now);
         assert_eq!(known.check(&device(22, "ops"), &ops, now), Ok(()));
         let off = Acquaintances::new(RefusalLimits { most: 0, ..LIMITS });
@@ -385,7 +383,7 @@ mod tests {
         let ops = user("ops", "x");
         let methods = Methods::listed("publickey,keyboard-interactive");
         assert_eq!((methods.public_key, methods.password), (true, false));
-        known.let_in(&device(22, "ops"), &ops, "SHA256:a", Some(methods));
+        known.let_in(&device(22, "ops"), "SHA256:a", Some(methods));
         known.has_echoed(&device(22, "ops"), true);
         assert_eq!(known.methods(&device(22, "ops"), "SHA256:a"), Some(methods));
         assert_eq!(known.methods(&device(22, "ops"), "SHA256:b"), None);
@@ -396,7 +394,7 @@ mod tests {
         assert_eq!(known.reads_ahead(&device(22, "ops")), Some(false));
         known.refused(&device(22, "ops"), &ops, true, now);
         assert_eq!(known.methods(&device(22, "ops"), "SHA256:a"), None);
-        known.let_in(&device(22, "ops"), &ops, "SHA256:b", Some(methods));
+        known.let_in(&device(22, "ops"), "SHA256:b", Some(methods));
         assert_eq!(known.reads_ahead(&device(22, "ops")), None, "another device");
     }
 
@@ -404,8 +402,7 @@ mod tests {
     fn no_more_are_remembered_than_may_be_and_those_in_use_stay() {
         let now = Instant::now();
         let known = Acquaintances::new(LIMITS);
-        let keep = user("keep", "x");
-        known.let_in(&device(1, "keep"), &keep, "SHA256:a", Some(Methods::default()));
+        known.let_in(&device(1, "keep"), "SHA256:a", Some(Methods::default()));
         for n in 0..5 * MOST_YOUNG {
             let name = n.to_string();
             known.refused(&device(1, &name), &user(&name, "x"), true, now);

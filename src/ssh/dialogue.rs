@@ -133,6 +133,10 @@ pub enum Why {
     Late,
     /// The device did not take the lines that were typed ahead, or not yet.
     LinesLost,
+    /// The login in the terminal asks again, after the password.
+    LoginRejected,
+    /// The login in the terminal asks for a password, and there is none.
+    NoPassword,
     /// A question stands there that is not answered.
     Question,
 }
@@ -367,6 +371,11 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         self.echo == Echo::Seen
     }
 
+    /// True once a password was typed.
+    pub fn has_typed_password(&self) -> bool {
+        self.hidden_typed
+    }
+
     /// What became of the lines that were typed ahead.
     pub fn typed_ahead(&self) -> TypedAhead {
         self.typed_ahead
@@ -580,11 +589,22 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             if let Some(dialog) = rules.dialogs.iter().find(|dialog| dialog.expect.is_match(line)) {
                 return Some((QUIET_AT_A_LOGIN, OnQuiet::Answer(&dialog.answer)));
             }
-            if asks(&rules.username_prompt) {
+            let (asks_name, asks_password) =
+                (asks(&rules.username_prompt), asks(&rules.password_prompt));
+            if (asks_name || asks_password) && self.hidden_typed {
+                // Once more might lock the account.
+                return Some((QUIET_AT_A_QUESTION, OnQuiet::Stop(Why::LoginRejected)));
+            }
+            if asks_name {
                 return Some((QUIET_AT_A_LOGIN, OnQuiet::AnswerUsername));
             }
-            if asks(&rules.password_prompt) {
-                return Some((QUIET_AT_A_LOGIN, OnQuiet::AnswerPassword));
+            if asks_password {
+                let has_one = step.login.is_some_and(|login| login.password.is_some());
+                return Some(if has_one {
+                    (QUIET_AT_A_LOGIN, OnQuiet::AnswerPassword)
+                } else {
+                    (QUIET_AT_A_QUESTION, OnQuiet::Stop(Why::NoPassword))
+                });
             }
         }
         let end = line.to_ascii_lowercase();

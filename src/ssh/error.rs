@@ -41,7 +41,7 @@ pub enum SessionError {
         addr: PeerAddr,
         /// `password`, `keyboard-interactive password`, `private key` or `certificate`.
         method: &'static str,
-        /// What is known of the certificate, in brackets, or nothing.
+        /// Where it asked, or what is known of the certificate, in brackets; or nothing.
         hint: String,
     },
     /// No answer to the login in time.

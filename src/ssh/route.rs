@@ -348,7 +348,12 @@ impl Session<'_> {
         let result = connection.login(credentials, methods, self.step(limit));
         self.report.timing.authenticate = Some(started.elapsed());
         match &result {
-            Ok((Login::Done, methods)) => known.let_in(who, credentials, host_key, *methods),
+            Ok((Login::Done, methods)) => {
+                known.let_in(who, host_key, *methods);
+                if connection.has_sent_proof() {
+                    known.believed(who, credentials);
+                }
+            }
             Ok((Login::Rejected(method), _)) => {
                 known.refused(who, credentials, method.ends_with("password"), Instant::now());
             }
@@ -476,7 +481,7 @@ fn first(addresses: &[PeerAddr]) -> PeerAddr {
     addresses.first().cloned().unwrap_or(unknown.into())
 }
 
-fn given(credentials: &Credentials) -> &'static str {
+pub(super) fn given(credentials: &Credentials) -> &'static str {
     match (&credentials.private_key, &credentials.password) {
         (Some(_), Some(_)) => "a private key and a password",
         (Some(_), None) => "a private key",

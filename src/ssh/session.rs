@@ -16,6 +16,7 @@ use super::{
     gate::Gates,
     libssh2::{self, Fault, Terminal},
     lifeline::{Cut, Lifeline},
+    route::given,
 };
 use crate::{
     allowance::Allowance,
@@ -250,9 +251,13 @@ impl Session<'_> {
             password: credentials.password.as_ref(),
         };
         let enable_line = enable.map(|(rules, _)| Line::Prepared(&rules.command));
-        dialogue
+        let reached = dialogue
             .first_prompt(login, *first, behind, enable_line, until)
-            .map_err(|stopped| self.no_prompt(addr, &stopped, dialogue.transport().lost_hop()))?;
+            .map_err(|stopped| self.no_prompt(addr, &stopped, dialogue.transport().lost_hop()));
+        if dialogue.has_typed_password() {
+            self.learn_of_login(who, &reached);
+        }
+        reached?;
         if let Some((_, secret)) = enable.filter(|_| dialogue.mode() == Mode::User) {
             dialogue.enable(secret, *first, behind, until).map_err(|stopped| {
                 self.no_prompt(addr, &stopped, dialogue.transport().lost_hop())
@@ -275,6 +280,21 @@ impl Session<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Remembers what a login in the terminal came to.
+    fn learn_of_login(&self, who: &Who, reached: &Result<(), SessionError>) {
+        let (known, credentials) = (&self.job.acquaintances, &self.job.credentials);
+        match reached {
+            Ok(()) => known.believed(who, credentials),
+            // Some devices say no by hanging up.
+            Err(SessionError::AuthRejected { .. } | SessionError::Disconnected { .. })
+                if self.lifeline.was_cut().is_none() =>
+            {
+                known.refused(who, credentials, true, Instant::now());
+            }
+            Err(_) => {}
+        }
     }
 
     /// How many of `lines`, the preparation and the first command, are typed behind the first: to a platform that reads
@@ -495,6 +515,16 @@ impl Session<'_> {
                 SessionError::ShellPrompt { addr: addr.clone(), platform: platform() }
             }
             Why::Question => SessionError::UnexpectedQuestion { addr: addr.clone() },
+            Why::LoginRejected => SessionError::AuthRejected {
+                addr: addr.clone(),
+                method: "password",
+                hint: " at the login in its terminal".to_owned(),
+            },
+            Why::NoPassword => SessionError::AuthMethod {
+                addr: addr.clone(),
+                offered: "a login by password in its terminal".to_owned(),
+                given: given(&self.job.credentials),
+            },
             Why::Closed | Why::Late if lost_hop.is_some() => {
                 let is_running = self.report.timing.prompt.is_some();
                 let phase = if is_running { Phase::Command } else { Phase::Login };

@@ -181,3 +181,47 @@ async fn a_pause_ends_and_the_operator_sets_how_long_or_none() {
     let result = service.read(wrong, &["show clock"]).await;
     assert_eq!(result["error_code"], "auth_rejected", "{result}");
 }
+
+/// How often a line was typed at a device.
+fn times(device: &FakeDevice, line: &str) -> usize {
+    device.received_lines().iter().filter(|typed| *typed == line).count()
+}
+
+#[tokio::test]
+async fn a_password_that_a_terminals_own_login_refuses_is_typed_once_and_counted() {
+    for persona in ["cisco_ios", "cisco_wlc"] {
+        let service = Service::start();
+        let options = DeviceOptions { auth: AuthKind::None, ..DeviceOptions::default() };
+        let asks = device(persona, options).await;
+        let target = entry(&asks, persona);
+        let wrong = with(target.clone(), "password", "hunter2");
+        for n_typed in [1, 2] {
+            let result = service.read(wrong.clone(), &["show clock"]).await;
+            assert_eq!(result["error_code"], "auth_rejected", "{persona}: {result}");
+            let error = result["error"].as_str().unwrap();
+            assert!(error.contains("at the login in its terminal"), "{error}");
+            assert_eq!(times(&asks, "hunter2"), n_typed, "{persona}");
+        }
+        let result = service.read(wrong, &["show clock"]).await;
+        assert_eq!(result["error_code"], "auth_paused", "{persona}: {result}");
+        // Who has the right one is let in, and his word stands from then on.
+        let result = service.read(target, &["show clock"]).await;
+        assert_eq!(result["success"], true, "{persona}: {result}");
+        assert_eq!(times(&asks, "hunter2"), 2, "{persona}");
+    }
+}
+
+#[tokio::test]
+async fn a_terminals_own_login_is_not_answered_with_nothing_where_there_is_no_password() {
+    let service = Service::start();
+    let options = DeviceOptions { auth: AuthKind::None, ..DeviceOptions::default() };
+    let asks = device("cisco_ios", options).await;
+    let key = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n";
+    let mut target = with(entry(&asks, "ios"), "private_key", key);
+    target.as_object_mut().unwrap().remove("password");
+    let result = service.read(target, &["show clock"]).await;
+    assert_eq!(result["error_code"], "auth_method_unsupported", "{result}");
+    let error = result["error"].as_str().unwrap();
+    assert!(error.contains("a login by password in its terminal"), "{error}");
+    assert_eq!(asks.received_lines(), ["demo"]);
+}
