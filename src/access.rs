@@ -16,6 +16,7 @@ use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
 
 use crate::{
     command::{CommandPolicy, PolicyError},
+    platform::Registry,
     settings::Settings,
     target::{TargetLists, TargetPolicy, network},
 };
@@ -73,16 +74,18 @@ pub enum AccessError {
 }
 
 impl Access {
-    /// Reads the lists and keys of the settings.
+    /// Reads the lists and keys of the settings, whose commands may name the platforms of `registry`. Without one, as where
+    /// definitions are broken, only their other faults are found.
     ///
     /// # Errors
     /// Says what is wrong and where.
-    pub fn load(settings: &Settings) -> Result<Self, AccessError> {
-        let commands = CommandPolicy::parse(&settings.commands_deny, &settings.commands_allow)?;
+    pub fn load(settings: &Settings, registry: Option<&Registry>) -> Result<Self, AccessError> {
+        let (deny, allow) = (&settings.commands_deny, &settings.commands_allow);
+        let commands = CommandPolicy::parse(deny, allow, registry)?;
         let targets = Arc::new(settings.targets());
         let everybody = Arc::new(Grant { key: None, commands, targets });
         let file = settings.api_keys_file.as_deref().filter(|_| settings.wants_api_keys());
-        let keys = file.map(|path| read_keys(path, settings, &everybody)).transpose()?;
+        let keys = file.map(|path| read_keys(path, settings, &everybody, registry)).transpose()?;
         Ok(Self { everybody, keys })
     }
 
@@ -175,7 +178,12 @@ struct KeyEntry {
     commands_deny: Vec<String>,
 }
 
-fn read_keys(path: &Path, settings: &Settings, everybody: &Grant) -> Result<Vec<Key>, AccessError> {
+fn read_keys(
+    path: &Path,
+    settings: &Settings,
+    everybody: &Grant,
+    registry: Option<&Registry>,
+) -> Result<Vec<Key>, AccessError> {
     let fault = |reason: String| AccessError::File { path: path.to_owned(), reason };
     let text = std::fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
     let file: KeysFile = toml::from_str(&text).map_err(|error| {
@@ -200,8 +208,8 @@ fn read_keys(path: &Path, settings: &Settings, everybody: &Grant) -> Result<Vec<
         let no_network = |text: &str| fault(&format!("`{}` is no network", text.escape_debug()));
         let deny = [settings.commands_deny.as_slice(), &entry.commands_deny].concat();
         // The settings' own lists have been read before: what is wrong now is the key's.
-        let commands = CommandPolicy::parse(&deny, &settings.commands_allow)
-            .and_then(|commands| commands.with_only(&entry.commands_only))
+        let commands = CommandPolicy::parse(&deny, &settings.commands_allow, registry)
+            .and_then(|commands| commands.with_only(&entry.commands_only, registry))
             .map_err(|error| fault(&error.to_string()))?;
         let targets = everybody.targets.and(TargetLists {
             allow: networks(&entry.targets_allow).map_err(|text| no_network(&text))?,
@@ -259,7 +267,7 @@ mod tests {
         let path = folder.path().join("keys.toml");
         std::fs::write(&path, file).unwrap();
         let settings = Settings { api_keys_file: Some(path), ..Settings::default() };
-        Access::load(&settings).map_err(|error| error.to_string())
+        Access::load(&settings, None).map_err(|error| error.to_string())
     }
 
     fn name(admission: &Admission) -> String {
@@ -288,7 +296,7 @@ mod tests {
         }
         assert_eq!(name(&access.admit(Some(b""))), "unknown");
         assert_eq!(name(&access.admit(None)), "missing");
-        let open = Access::load(&Settings::default()).unwrap();
+        let open = Access::load(&Settings::default(), None).unwrap();
         assert_eq!(name(&open.admit(Some(b"whatever"))), "everybody");
     }
 

@@ -29,6 +29,20 @@ pub struct Credentials {
     pub enable_password: Option<Secret>,
 }
 
+impl Credentials {
+    /// What the same user asks for more rights with.
+    #[must_use]
+    pub fn enabling(&self, secret: &Secret) -> Self {
+        Self {
+            username: self.username.clone(),
+            password: Some(secret.clone()),
+            private_key: None,
+            more_keys: Vec::new(),
+            enable_password: None,
+        }
+    }
+}
+
 /// A private key in OpenSSH or PEM form.
 #[derive(Clone, Debug)]
 pub struct PrivateKey {

@@ -260,19 +260,25 @@ fn second_opinion(os: &str, command: &str) -> bool {
         "hp_comware" => ("disp?l?a?y?", vec!["(i|include|e|exclude|b|begin) .+|by-linenum".to_owned()], false),
         "fortinet" => ("get|show", vec![r"grep (-[fivnc] |-[ABC] ?\d+ )*[^ |-][^ |]*".to_owned()], true),
         "paloalto_panos" => ("sho?w?", vec!["(match|except) [^ |]+".to_owned()], true),
-        "nokia_sros" => ("/?show|sho?", vec![r"match ((expression|invert-match) )?[^ |]+( (ignore-case|invert-match|(post|pre)-lines \d+))*|count|no-more".to_owned()], true),
+        "nokia_sros" => ("/?show|sho?", vec![r"match ((expression|invert-match) )?[^ |]+( (expression|ignore-case|invert-match|(post|pre)-lines \d+))*|count|no-more".to_owned()], true),
         "vyos" => ("sho?w?", vec!["(match|no-match) [^ |]+|count|no-more|strip-private".to_owned()], true),
         "frr" => ("sho?w?", vec!["include .+".to_owned()], false),
         "dell_os10" => ("sho?w?", vec!["(except|find) [^ |]+|no-more".to_owned(), format!("grep {grep}")], true),
         "extreme_exos" => ("sho?w?", vec!["(include|exclude|begin) .+".to_owned()], false),
         "aruba_aoscx" => ("sho?w?", vec!["(include|exclude|begin|count) .+|count".to_owned()], false),
         "mikrotik_routeros" => {
-            let path = r"/?[a-z0-9-]+( [a-z0-9-]+)* print( (brief|detail|terse|without-paging|where [^ ]+))*";
-            return is(path, line) && !is(r".*[\[\]{}$!\\].*", line) && !is(r".*\b(set|add|rem(ove)?|dis(able)?|reset\S*) .*", line);
+            let path = r#"/?[a-z0-9-]+( [a-z0-9-]+)* print( (brief|detail|terse|without-paging|where ([^ "]|"[^"]*")+))*"#;
+            return is(path, line) && !is(r".*[\[\]{}$!\\].*", line) && !is(r".*\b(set|add|rem(ove)?|dis(able)?|reset\S*) .*", line)
+                && !is(r".*\b(save|load|telnet|fetch|sign|undo|redo|ping|quit|reboot|shutdown|import|export|\S+-(test|traffic)) .*", line)
+                && !is("/?system ssh .*", line);
         }
         "linux" => return is("ip address show|ip route show|arp -a|uname -a|df -h", line),
         _ => return false,
     };
+    if quotes && os != "vyos" && hides_a_bar(line) {
+        return false;
+    }
+    let Some(unquoted) = without_quotes(line) else { return false };
     let mut masked = line.to_owned();
     if quotes {
         masked = Regex::new(r#""[^"]*"|'[^']*'"#).unwrap().replace_all(&masked, "Q").into_owned();
@@ -280,15 +286,14 @@ fn second_opinion(os: &str, command: &str) -> bool {
             return false;
         }
     }
-    let expression = Regex::new(r"(?i)(regexp|aspath-regex) \S+$").unwrap();
+    let expression = Regex::new(r#"(?i)(regexp|aspath-regex) "?[\d_^$.*+()\[\]|,-]+"?$"#).unwrap();
     let masked = expression.replace(&masked, "regexp R");
     if os == "vyos" && masked.contains(['$', '~', '{', '*', '\\', '!', '(']) {
         return false;
     }
     let (base, rest) =
         masked.split_once('|').map_or((&*masked, None), |(base, rest)| (base, Some(rest)));
-    let writes =
-        r".* (cle|clea|clear|clear_drop|clear-on-read|to-f(i|il|ile)?|logto|local-file)( .*)?";
+    let writes = r".* -*(cle|clea|clear|clear_drop|clear-on-read|to-(f|fi|fil|file)?|logto|local-file)( .*)?|\S+ +\S+ +(.* )?cl|.* to? [a-z]+:.*";
     let fetches = r".* (file \S*[:/.]\S*|\S*://\S*|(tftp|ftp|scp|sftp|https?):\S*)( .*)?";
     let heavy = match os {
         "huawei_vrp" | "hp_comware" => r"\S+ +(tec\S*|diag\S*)( .*)?",
@@ -298,9 +303,17 @@ fn second_opinion(os: &str, command: &str) -> bool {
     if is(r".*\|(red\S*|app\S*|tee|sav\S*|fil\S*) \S*[:/].*", &masked) {
         return false;
     }
+    let never = match os {
+        "arista_eos" => r"\S+ +ev\S* +sq\S* .*",
+        "cisco_ios" | "cisco_iosxe" => r".* to( .*)?|\S+ +pla\S* .*\bcl?( .*)?",
+        "fortinet" => r"get +(tes|test)( .*)?",
+        "juniper_junos" => r"\S+ +(hos|host)( .*)?",
+        "paloalto_panos" => r".* (opt\S* fi\S*|d\S* y\S*)( .*)?",
+        _ => "never",
+    };
     let alone = os == "fortinet" && base.trim_end() == "show";
     let reads = is(&format!("({verb})( +[^ !#{{}}]+)+ *"), base) || alone;
-    if !reads || is(writes, base) || is(fetches, base) || is(heavy, base) {
+    if !reads || [writes, fetches, heavy, never].iter().any(|pattern| is(pattern, &unquoted)) {
         return false;
     }
     let Some(rest) = rest else { return true };
@@ -309,6 +322,29 @@ fn second_opinion(os: &str, command: &str) -> bool {
         stages.iter().any(|pattern| is(pattern, stage)) && !is(r"(r|t|a)\w* .*", stage)
             || (os == "juniper_junos" && is("trim \\d+", stage))
     })
+}
+
+/// True if a CLI that knows only double quotes, or a backslash before them, would see other bars.
+fn hides_a_bar(line: &str) -> bool {
+    let found = |pattern: &str, text: &str| Regex::new(pattern).unwrap().is_match(text);
+    let without_double = Regex::new(r#""[^"']*""#).unwrap().replace_all(line, "D").into_owned();
+    let hides = [
+        r#"'[^'"]*"[^'"]*'"#,
+        r"^[^'|]*'[^']*\|[^']*'",
+        r"-[ABC] ?\d+ '[^']*\|",
+        r"'[^']*\| *(?i:red\w*|app\w*|tee|sav\w*|fil\w*|vsh|bash) [^']+'",
+    ];
+    found(r#"\\["']"#, line) || hides.iter().any(|pattern| found(pattern, &without_double))
+}
+
+/// What stands before the first bar, as a device reads it: nothing if quotes or backslashes stand inside a word.
+fn without_quotes(line: &str) -> Option<String> {
+    let letter = r#"(?:[^"'\\ |]|\\[^\w"' -])"#;
+    let quoted = r#"(?:"[^"]*[^" ][^"]*"|'[^']*[^' ][^']*')"#;
+    let word = format!("(?:(?:{letter}*[=~])?{quoted}|{letter}+)");
+    let base = Regex::new(&format!("^{word}(?: +{word})*(?: *$| *\\|)")).unwrap();
+    let found = base.find(line)?.as_str().trim_end_matches([' ', '|']);
+    Some(found.replace(['"', '\'', '\\'], ""))
 }
 
 #[test]

@@ -15,7 +15,7 @@ mod sheet;
 mod supported;
 
 use std::{
-    io::{Read as _, Write as _, stdin, stdout},
+    io::{ErrorKind, Read as _, Write as _, stdin, stdout},
     net::IpAddr,
     path::Path,
     process::ExitCode,
@@ -185,8 +185,9 @@ pub fn run() -> ExitCode {
     match arguments.command.unwrap_or(Command::Serve) {
         // What needs no settings works whatever they are.
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut whole_command(), "showrunner", &mut stdout());
-            ExitCode::SUCCESS
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut whole_command(), "showrunner", &mut script);
+            print(&String::from_utf8_lossy(&script))
         }
         Command::Explain { codes } => supported::explain(&codes),
         Command::NewKey { name } => new_key(&name),
@@ -266,12 +267,25 @@ fn settings_of(matches: &ArgMatches) -> Vec<(String, String)> {
 
 /// Prints a text with one line end behind it; nothing of an empty one.
 fn print(text: &str) -> ExitCode {
+    finish(write_out(text))
+}
+
+/// Writes what `print` prints.
+///
+/// # Errors
+/// Says that it is lost, and why.
+fn write_out(text: &str) -> Result<(), String> {
     let text = text.trim_end_matches('\n');
-    if !text.is_empty() {
-        // Whoever reads this may have read enough (`| head`): that is no failure.
-        let _ = writeln!(stdout(), "{text}");
+    if text.is_empty() {
+        return Ok(());
     }
-    ExitCode::SUCCESS
+    match writeln!(stdout(), "{text}").and_then(|()| stdout().flush()) {
+        // Whoever reads this may have read enough (`| head`): that is no failure.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(format!("standard output cannot be written: {error}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn refuse(reason: &str) -> ExitCode {

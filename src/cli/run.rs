@@ -14,7 +14,7 @@ use super::{
     answer::{Answer, Form},
     devices,
     faults::{said, unquoted},
-    print, refuse, secrets,
+    finish, print, refuse, secrets, write_out,
 };
 use crate::{
     access::{Access, Grant},
@@ -107,11 +107,11 @@ pub(super) fn run(loaded: Loaded, what: &What) -> ExitCode {
         Err(error) => return refuse(&error.to_string()),
     };
     match runtime.block_on(carry_out(plan, &settings, what.output)) {
-        Ok((answer, last_words)) => {
+        Ok(Done { answer, last_words, written }) => {
             let code = if answer.is_good() { ExitCode::SUCCESS } else { ExitCode::from(3) };
-            print(&answer.rest());
+            let written = written.and_then(|()| write_out(&answer.rest()));
             eprint!("{last_words}");
-            code
+            if written.is_ok() { code } else { finish(written) }
         }
         Err(reason) => refuse(&reason),
     }
@@ -216,6 +216,9 @@ fn body(what: &What, is_meant: bool) -> Result<Value, String> {
     };
     let enable =
         if what.enable { Some(secret("Enable password", None, ENABLE_PASSWORD)?) } else { None };
+    if enable.as_ref().is_some_and(String::is_empty) {
+        return Err("the enable password is empty; leave out --enable to do without".to_owned());
+    }
     let passphrase = private_key.as_ref().and_then(|_key| std::env::var(KEY_PASSPHRASE).ok());
     for device in devices {
         let (has_own, has_set) = (has_own(device), known(device, "credential"));
@@ -260,12 +263,17 @@ fn body(what: &What, is_meant: bool) -> Result<Value, String> {
     Ok(body)
 }
 
-/// Runs a plan; results are printed as they come where their form allows that. The text is for a person, to be read last.
-async fn carry_out(
-    plan: Plan,
-    settings: &Settings,
-    form: Form,
-) -> Result<(Answer, String), String> {
+/// What came of a plan.
+struct Done {
+    answer: Answer,
+    /// For a person, to be read last.
+    last_words: String,
+    /// Whether what was printed on the way could be.
+    written: Result<(), String>,
+}
+
+/// Runs a plan; results are printed as they come where their form allows that.
+async fn carry_out(plan: Plan, settings: &Settings, form: Form) -> Result<Done, String> {
     let metrics = Metrics::new();
     let reader = Reader::new(startup::templates(settings).map_err(|error| error.to_string())?);
     let executor = Executor::new(settings.executor_limits(), metrics.clone(), reader);
@@ -279,6 +287,7 @@ async fn carry_out(
     let admitted = executor.admit(plan).map_err(|full| full.to_string())?;
     let mut results = admitted.results(Granularity::Device);
     let mut answer = Answer::new(form);
+    let mut written = Ok(());
     let progress = Progress::new(n_devices);
     for n_done in 1.. {
         let Some(delivered) = results.next().await else { break };
@@ -286,7 +295,7 @@ async fn carry_out(
         if let StreamLine::Device(line) = lines.line(delivered) {
             let text = answer.take(*line);
             progress.show(n_done);
-            print(&text);
+            written = written.and_then(|()| write_out(&text));
         }
     }
     progress.end();
@@ -296,7 +305,7 @@ async fn carry_out(
         StreamLine::Summary(summary) => answer.end(summary),
         _ => String::new(),
     };
-    Ok((answer, last_words))
+    Ok(Done { answer, last_words, written })
 }
 
 /// How many devices are done, on a terminal.

@@ -21,14 +21,18 @@ impl Sheet {
         }
     }
 
-    /// Adds a record: fields that were not known before become columns.
+    /// Adds a record: fields that were not known before become columns, one with a first column's name as `record_…`.
     fn add_record(&mut self, first: Vec<String>, record: &Value) {
+        let n_first = first.len();
         let mut row = first;
         row.resize(self.names.len().max(row.len()), String::new());
         let fields = record.as_object().into_iter().flatten();
         for (name, value) in fields {
-            let at = self.names.iter().position(|known| known == name).unwrap_or_else(|| {
-                self.names.push(name.clone());
+            // Whose row it is stays to be seen.
+            let is_taken = self.names.iter().take(n_first).any(|first| first == name);
+            let name = if is_taken { format!("record_{name}") } else { name.clone() };
+            let at = self.names.iter().position(|known| *known == name).unwrap_or_else(|| {
+                self.names.push(name);
                 self.names.len() - 1
             });
             row.resize(self.names.len().max(row.len()), String::new());
@@ -106,5 +110,20 @@ mod tests {
         let table =
             "HOSTNAME  A  B     C\nr1        1  x; y\nr2                 say \"hi\", then go\n";
         assert_eq!(sheet.table(), table);
+    }
+
+    #[test]
+    fn a_field_with_a_first_columns_name_does_not_overwrite_whose_row_it_is() {
+        let mut sheet = Sheet::new(["hostname", "port"]);
+        for (device, port) in [("10.0.0.1", "eth0"), ("10.0.0.2", "eth1")] {
+            let record = json!({"port": port, "hostname": "edge", "status": "up"});
+            sheet.add_records(&[device.to_owned(), "22".to_owned()], &[record]);
+        }
+        let want = "hostname,port,record_port,record_hostname,status\n\
+                    10.0.0.1,22,eth0,edge,up\n10.0.0.2,22,eth1,edge,up\n";
+        assert_eq!(sheet.csv(), want);
+        let mut alone = Sheet::default();
+        alone.add_records(&[], &[json!({"hostname": "edge"})]);
+        assert_eq!(alone.csv(), "hostname\nedge\n");
     }
 }

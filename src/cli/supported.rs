@@ -15,6 +15,7 @@ use super::{faults::said, print, read_text, refuse, sheet::Sheet};
 use crate::{
     catalog::{Catalog, Os},
     codes,
+    executor::read_line,
     platform::Registry,
     settings::Settings,
     startup,
@@ -103,16 +104,18 @@ pub(super) fn parse(settings: &Settings, what: &ParseWhat) -> ExitCode {
         Ok(answer) => answer,
         Err(reason) => return refuse(&reason),
     };
-    if what.explain {
+    let printed = if what.explain {
         // Our own types always serialise.
-        print(&serde_json::to_string_pretty(&answer).unwrap_or_default());
-    } else if let Some(Value::Array(records)) = &answer.parsed {
-        print_rows(records, what.output);
-    } else if let Some(tree) = &answer.parsed {
-        print(&tree.to_string());
-    }
+        print(&serde_json::to_string_pretty(&answer).unwrap_or_default())
+    } else {
+        match &answer.parsed {
+            Some(Value::Array(records)) => print_rows(records, what.output),
+            Some(tree) => print(&tree.to_string()),
+            None => ExitCode::SUCCESS,
+        }
+    };
     match answer.parse_error {
-        None => ExitCode::SUCCESS,
+        None => printed,
         Some(reason) => {
             eprintln!("showrunner: {reason}");
             ExitCode::from(3)
@@ -150,7 +153,7 @@ fn parsed(settings: &Settings, what: &ParseWhat) -> Result<ParseResponse, String
         catalog.read_with(template, &job.output, job.explain, &is_late)?
     } else {
         let os = os_of(&registry, &job.os);
-        catalog.read_line(&os, &job.command, &job.output, job.explain, &is_late)
+        read_line(&catalog, &os, &job.command, &job.output, job.explain, &is_late)
     };
     Ok(ParseResponse::new(reading, job.explain, uuid::Uuid::now_v7().to_string()))
 }

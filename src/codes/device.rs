@@ -167,6 +167,12 @@ pub const DEVICES: &[ErrorCode] = &[
         "authentication: the private key cannot be used (it is encrypted, and there is no passphrase); give an OpenSSH or PEM key and its passphrase",
     ),
     of_device(
+        "late_echo",
+        "The device showed its prompt again before it echoed what was typed there, seconds later: the service took it for one that does not echo, and cannot tell its outputs apart any more. Outputs since its login may be empty.",
+        "Try again when the device or the way to it is less busy. If it happens always, report it with the platform and what the device shows at login.",
+        "session: 192.0.2.1:22 seemed not to echo what is typed and then did, seconds late: which output belongs to which command was not certain any more, and the session was ended; the device is very slow, try again when it is less busy",
+    ),
+    of_device(
         "no_common_algorithm",
         "The device's SSH is too old, or too new, for the algorithms that were offered.",
         "Give `\"ssh_profile\": \"legacy\"` for that device, and think about new software for it: what it offers is broken cryptography.",

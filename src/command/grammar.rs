@@ -1,7 +1,7 @@
 //! The first half of the gate: the bytes of a line, its verb, and arguments that do more than read.
 
 use super::{
-    MOST_BYTES, MOST_PATTERN_BYTES,
+    MOST_BYTES, MOST_PATTERN_BYTES, path, quotes,
     refusal::{Refusal, Rule},
 };
 use crate::platform::{ReadRules, Shape};
@@ -18,30 +18,50 @@ const WRITING_ARGUMENTS: [(&str, usize); 8] = [
     ("clear_drop", 6),
     ("clear-on-read", 6),
     ("clear-counters", 6),
-    ("to-file", 4),
+    ("to-file", 3),
     ("logto", 4),
     ("local-file", 6),
     ("output-file", 7),
 ];
 /// Places from which or to which a device would fetch or send something.
 const REMOTE: [&str; 8] = ["tftp", "ftp", "sftp", "scp", "rcp", "http", "https", "smb"];
-/// On `RouterOS`: what may follow `print`, by the word before a `=`.
-const PRINT_ARGUMENTS: [&str; 12] = [
-    "brief",
-    "detail",
-    "terse",
-    "without-paging",
-    "count-only",
-    "value-list",
-    "as-value",
-    "proplist",
-    "stats",
-    "stats-detail",
-    "show-ids",
-    "where",
+/// Where the verb stands behind the object: commands, which take a `show` for an argument or a host's name.
+const OBJECT_COMMANDS: [&str; 32] = [
+    "activate",
+    "clear",
+    "copy",
+    "create",
+    "delete",
+    "dns-lookup",
+    "exec",
+    "exit",
+    "flap",
+    "flush",
+    "ftp",
+    "install",
+    "kill",
+    "load",
+    "logout",
+    "ping",
+    "quit",
+    "reload",
+    "rename",
+    "rollback",
+    "save",
+    "scp",
+    "sftp",
+    "shell",
+    "ssh",
+    "start",
+    "stop",
+    "swap",
+    "telnet",
+    "tftp",
+    "traceroute",
+    "write",
 ];
 /// On `RouterOS`: words that act, wherever they stand in a path or a condition.
-const ACTING_WORDS: [&str; 26] = [
+pub(super) const ACTING_WORDS: [&str; 26] = [
     "add",
     "set",
     "remove",
@@ -135,7 +155,7 @@ pub(super) fn check_pattern(pattern: &str, at: usize) -> Result<(), Refusal> {
 /// The command without its filters: a read verb and arguments that only read.
 pub(super) fn check_base(base: &str, reads: &ReadRules) -> Result<(), Refusal> {
     let lower = base.to_ascii_lowercase();
-    let words: Vec<(usize, &str)> = words(&lower);
+    let words = words(&lower);
     if words.is_empty() {
         return Err(Refusal::new(Rule::Empty, 0));
     }
@@ -143,15 +163,31 @@ pub(super) fn check_base(base: &str, reads: &ReadRules) -> Result<(), Refusal> {
     if reads.listed.iter().any(|listed| listed.split(' ').eq(plain.iter().copied())) {
         return Ok(());
     }
+    quotes::check_words(base)?;
     let arguments = match reads.shape {
         Shape::VerbFirst => behind_verb(&words, reads)?,
         Shape::ObjectFirst => behind_object(&words, reads)?,
-        Shape::Path => return check_path(base, &words, reads),
+        Shape::Path => return path::check(base, &words, reads),
     };
     if arguments.is_empty() && !reads.bare && reads.shape == Shape::VerbFirst {
         return Err(Refusal::new(Rule::ReadVerb, base.len()).hint("say what to show"));
     }
-    check_arguments(base, arguments, reads)
+    let verb = words.len() - arguments.len();
+    let as_read: Vec<(usize, String)> =
+        words.iter().map(|(at, word)| (*at, quotes::taken_out(word))).collect();
+    let as_read: Vec<(usize, &str)> = as_read
+        .iter()
+        .enumerate()
+        // A quote with blanks round it is no word.
+        .filter(|(index, (_, word))| *index < verb || !word.is_empty())
+        .map(|(_, (at, word))| (*at, word.as_str()))
+        .collect();
+    check_never(&as_read, reads)?;
+    check_arguments(as_read.get(verb..).unwrap_or_default(), reads)?;
+    match base.find(NEVER_IN_A_COMMAND) {
+        Some(at) => Err(Refusal::new(Rule::ForbiddenCharacter, at)),
+        None => Ok(()),
+    }
 }
 
 fn behind_verb<'w>(
@@ -180,14 +216,20 @@ fn behind_object<'w>(
     let verb = verb.ok_or_else(|| no_read_verb(reads))?;
     let names = words.get(..verb).unwrap_or_default();
     let plain = |word: &str| word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    let acts = |word: &str| acts(word) || ["delete", "create", "configuration"].contains(&word);
+    let begins = |whole: &str, word: &str| word.len() >= 2 && whole.starts_with(word);
+    // `configuration show` reads; what else may stand between the two is not known to.
+    let acts = |word: &str| {
+        acts(word)
+            || OBJECT_COMMANDS.iter().any(|command| begins(command, word))
+            || (names.len() > 1 && begins("configuration", word))
+    };
     match names.iter().find(|(_, word)| !plain(word) || acts(word)) {
         Some((at, _)) => Err(Refusal::new(Rule::ReadVerb, *at)),
         None => Ok(words.get(verb + 1..).unwrap_or_default()),
     }
 }
 
-fn no_read_verb(reads: &ReadRules) -> Refusal {
+pub(super) fn no_read_verb(reads: &ReadRules) -> Refusal {
     let refusal = Refusal::new(Rule::ReadVerb, 0);
     if let Some((first, others)) = reads.verbs.split_first() {
         let mut hint = String::with_capacity(64);
@@ -203,85 +245,82 @@ fn no_read_verb(reads: &ReadRules) -> Refusal {
     refusal.hint(format!("allowed are: {}", reads.listed.join(", ")))
 }
 
-fn check_arguments(
-    base: &str,
-    arguments: &[(usize, &str)],
-    reads: &ReadRules,
-) -> Result<(), Refusal> {
-    if let Some((at, first)) = arguments.first() {
-        let heavy = reads.off.iter().any(|off| first.len() >= 3 && off.starts_with(first))
-            || reads.off.iter().any(|off| first.starts_with(&format!("{off}-")));
-        if heavy {
-            return Err(Refusal::new(Rule::OffByDefault, *at)
-                .hint("the operator can allow it by its exact text"));
-        }
-    }
-    let mut after_file = false;
-    for (at, word) in arguments {
-        let (at, word) = (*at, word.trim_matches(['"', '\'']));
-        let shortens =
-            |(whole, least): &(&str, usize)| word.len() >= *least && whole.starts_with(word);
-        if WRITING_ARGUMENTS.iter().any(shortens) || reads.never.iter().any(|never| never == word) {
-            return Err(Refusal::new(Rule::ArgumentWrites, at));
-        }
-        let remote = word.split_once(':').is_some_and(|(scheme, _)| REMOTE.contains(&scheme));
-        if remote || word.contains("://") || (after_file && word.contains([':', '/', '.'])) {
-            return Err(Refusal::new(Rule::FileOrUrl, at));
-        }
-        after_file = word == "file";
-    }
-    match base.find(NEVER_IN_A_COMMAND) {
-        Some(at) => Err(Refusal::new(Rule::ForbiddenCharacter, at)),
-        None => Ok(()),
-    }
-}
-
-/// `RouterOS`: `[/]path print [arguments]`. Its language runs inside brackets and braces.
-fn check_path(base: &str, words: &[(usize, &str)], reads: &ReadRules) -> Result<(), Refusal> {
-    if let Some(at) = base.find(['[', ']', '{', '}', '$', '!', '\\', '(', ')']) {
-        return Err(Refusal::new(Rule::ForbiddenCharacter, at));
-    }
-    // A colon begins a command of the language, but in a condition it belongs to an address or a time.
-    let condition =
-        words.iter().find(|(_, word)| *word == "where").map_or(base.len(), |(at, _)| *at);
-    if let Some(at) = base.find(':').filter(|at| *at < condition) {
-        return Err(Refusal::new(Rule::ForbiddenCharacter, at));
-    }
-    let verb = words.iter().position(|(_, word)| reads.verbs.iter().any(|verb| verb.is(word)));
-    let verb = verb.filter(|verb| *verb > 0).ok_or_else(|| no_read_verb(reads))?;
-    for (index, (at, word)) in words.iter().enumerate() {
-        let name = word.split(['=', '~', '"']).next().unwrap_or_default();
-        let name = if index == 0 { name.trim_start_matches('/') } else { name };
-        let steps: Vec<&str> = name.split('/').collect();
-        if index < verb {
-            let plain = |step: &&str| {
-                !step.is_empty()
-                    && step
-                        .bytes()
-                        .all(|b| b.is_ascii_alphabetic() || b == b'-' || b.is_ascii_digit())
+/// Words of the platform that do more than read. One of several words means them one behind the other, however short
+/// they are; a last `!a|b` is any word but these.
+fn check_never(words: &[(usize, &str)], reads: &ReadRules) -> Result<(), Refusal> {
+    for entry in &reads.never {
+        let wanted: Vec<&str> = entry.split(' ').collect();
+        let [_, .., last] = wanted.as_slice() else { continue };
+        let fits = |(wanted, (_, word)): (&&str, &(usize, &str))| match wanted.strip_prefix('!') {
+            Some(others) => !others.split('|').any(|other| other.starts_with(word)),
+            None => wanted.starts_with(word),
+        };
+        let mut runs = words.windows(wanted.len());
+        if let Some([.., (at, _)]) = runs.find(|run| wanted.iter().zip(*run).all(fits)) {
+            let hint = match last.strip_prefix('!') {
+                Some(others) => format!("here stands only {}", others.replace('|', " or ")),
+                None => format!("`{entry}` does more than read"),
             };
-            let whole = index == 0 || name == *word;
-            if !whole || !steps.iter().all(plain) || steps.iter().any(|step| acts(step)) {
-                return Err(Refusal::new(Rule::ReadVerb, *at));
-            }
-        }
-    }
-    let arguments = words.get(verb + 1..).unwrap_or_default();
-    for (index, (at, word)) in arguments.iter().enumerate() {
-        let name = word.split(['=', '~']).next().unwrap_or_default();
-        let conditional = arguments.iter().take(index).any(|(_, before)| *before == "where");
-        if (acts(name) && !PRINT_ARGUMENTS.contains(&name))
-            || !(conditional || PRINT_ARGUMENTS.contains(&name))
-        {
-            return Err(Refusal::new(Rule::ArgumentWrites, *at)
-                .hint(format!("after `print` come only {}", PRINT_ARGUMENTS.join(", "))));
+            return Err(Refusal::new(Rule::ArgumentWrites, *at).hint(hint));
         }
     }
     Ok(())
 }
 
+fn check_arguments(arguments: &[(usize, &str)], reads: &ReadRules) -> Result<(), Refusal> {
+    let Some((at, first)) = arguments.first().copied() else { return Ok(()) };
+    let heavy = reads.off.iter().any(|off| first.len() >= 3 && off.starts_with(first))
+        || reads.off.iter().any(|off| first.starts_with(&format!("{off}-")));
+    if heavy {
+        return Err(Refusal::new(Rule::OffByDefault, at)
+            .hint("the operator can allow it by its exact text"));
+    }
+    let of_platform = first.len() >= 2 && "platform".starts_with(first);
+    let mut before = "";
+    for (index, (at, word)) in arguments.iter().copied().enumerate() {
+        let name = word.trim_start_matches('-').split('=').next().unwrap_or_default();
+        let shortens =
+            |(whole, least): &(&str, usize)| name.len() >= *least && whole.starts_with(name);
+        let is_last = index + 1 == arguments.len();
+        // Shorter ones could be `client` or `class`, but not at the end, and there is no `c` of a platform.
+        let clears = index > 0
+            && "clear".starts_with(name)
+            && match name.len() {
+                0 => false,
+                1 => of_platform && is_last,
+                _ => of_platform || is_last,
+            };
+        let never = reads.never.iter().any(|never| is_never(never, word, name));
+        if clears || never || WRITING_ARGUMENTS.iter().any(shortens) {
+            return Err(Refusal::new(Rule::ArgumentWrites, at));
+        }
+        let remote = word.split_once(':').is_some_and(|(scheme, _)| REMOTE.contains(&scheme));
+        let written = (before == "file" && word.contains([':', '/', '.']))
+            || (["t", "to"].contains(&before) && is_on_a_disk(word));
+        if remote || written || word.contains("://") {
+            return Err(Refusal::new(Rule::FileOrUrl, at));
+        }
+        before = word;
+    }
+    Ok(())
+}
+
+/// An option is taken however short it is, a word from three letters on.
+fn is_never(never: &str, word: &str, name: &str) -> bool {
+    let least = if never.starts_with('-') && word.starts_with('-') { 1 } else { 3 };
+    let never = never.trim_start_matches('-');
+    never == name || (!never.contains(' ') && name.len() >= least && never.starts_with(name))
+}
+
+/// True of a path, and of a name behind that of a file system, which no time and no address begins like.
+fn is_on_a_disk(word: &str) -> bool {
+    let system = word.split_once(':').map(|(system, _)| system);
+    word.starts_with('/')
+        || system.is_some_and(|name| name.bytes().any(|b| !b.is_ascii_hexdigit() && b != b'.'))
+}
+
 /// True if the device could take the word for one that acts: it takes them shortened.
-fn acts(word: &str) -> bool {
+pub(super) fn acts(word: &str) -> bool {
     word.len() >= 2 && ACTING_WORDS.iter().any(|acting| acting.starts_with(word))
 }
 

@@ -5,8 +5,10 @@
 //! not know it refuses, and nothing is repaired. `docs/security.md` tells operators what passes.
 
 mod grammar;
+mod path;
 mod pipe;
 mod policy;
+mod quotes;
 mod refusal;
 
 use std::borrow::Cow;
@@ -193,6 +195,7 @@ pub fn check(
     let reads = platform.reads();
     let text = input.text.trim_matches(' ');
     grammar::check_bytes(text, reads)?;
+    quotes::check_line(text, platform)?;
     let (base, stages) = pipe::split(text, reads.quotes)?;
     policy.check(platform, base)?;
     if !policy.allows(platform, text) {

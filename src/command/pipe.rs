@@ -14,6 +14,9 @@ const WRITING: [&str; 9] =
 /// Behind these an argument of the command is a regular expression, in brackets with bars of its own.
 const REGULAR: [&str; 4] = ["regexp", "quote-regexp", "aspath-regex", "regular-expression"];
 
+/// What an expression with a bar consists of besides digits, where no quotes keep the bar from being read as a filter's.
+const AS_PATH: &str = "_^$.*+[]()|,-";
+
 /// What stands between two bars.
 pub(super) struct Stage<'t> {
     /// Where it begins.
@@ -35,34 +38,51 @@ pub(super) enum Read {
 /// Parts a command from its filters.
 ///
 /// The first bar ends the command. Behind it a bar with blanks begins another stage; one without stands in a
-/// pattern. `quotes`: bars inside quotes are letters, and quotes must end.
+/// pattern. `quotes`: bars inside quotes are letters, and quotes must end. Bars in the brackets of an expression are
+/// letters if it is one of an AS path and cannot be read as a filter; any other is refused.
 pub(super) fn split(text: &str, quotes: bool) -> Result<(&str, Vec<Stage<'_>>), Refusal> {
     let mut cuts: Vec<usize> = Vec::new();
     let mut quote: Option<(char, usize)> = None;
-    let (mut depth, mut regular, mut in_text) = (0_usize, false, false);
+    let (mut depth, mut opened, mut regular) = (0_usize, 0, false);
+    let mut in_text: Option<usize> = None;
     let bytes = text.as_bytes();
     let mut word = 0;
     for (at, c) in text.char_indices() {
         match (c, quote) {
             (_, Some((open, _))) if c == open => quote = None,
             ('"' | '\'', None) if quotes => quote = Some((c, at)),
-            ('"', None) if regular => in_text = !in_text,
+            ('"', None) if regular => in_text = if in_text.is_some() { None } else { Some(at) },
             (' ', None) => {
                 let name = text.get(word..at).unwrap_or_default().to_ascii_lowercase();
                 regular |= cuts.is_empty()
                     && REGULAR.iter().any(|one| name.len() >= 3 && one.starts_with(&name));
                 word = at + 1;
             }
-            ('(', None) => depth += 1,
+            ('(', None) => {
+                if depth == 0 {
+                    opened = at;
+                }
+                depth += 1;
+            }
             (')', None) => depth = depth.saturating_sub(1),
             ('|', None) => {
                 let blank =
                     |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_none_or(|b| *b == b' ');
                 let apart = blank(at.checked_sub(1)) || blank(Some(at + 1));
                 let in_command = cuts.is_empty();
-                let in_expression = regular && (depth > 0 || in_text);
-                if apart || (in_command && !in_expression) {
-                    cuts.push(at);
+                let as_path = match in_text {
+                    _ if apart || !in_command || !regular => None,
+                    Some(quote) => Some(is_as_path_text(text, quote)),
+                    None => (depth > 0).then(|| is_as_path_group(text, opened)),
+                };
+                match as_path {
+                    Some(false) => {
+                        return Err(Refusal::new(Rule::Filter, at).hint(format!(
+                            "a bar inside an expression stands only among digits and {AS_PATH}"
+                        )));
+                    }
+                    None if apart || in_command => cuts.push(at),
+                    Some(true) | None => {}
                 }
             }
             _ => {}
@@ -80,6 +100,36 @@ pub(super) fn split(text: &str, quotes: bool) -> Result<(&str, Vec<Stage<'_>>), 
         Stage { at, text: inside.trim_matches(' ') }
     });
     Ok((base.trim_end_matches(' '), stages.collect()))
+}
+
+/// True if what the bracket at `from` opens also ends, and is of an AS path throughout.
+fn is_as_path_group(text: &str, from: usize) -> bool {
+    let mut open = Vec::new();
+    for c in text.get(from..).unwrap_or_default().chars() {
+        let fits = match c {
+            '(' | '[' => {
+                open.push(c);
+                true
+            }
+            ')' => open.pop() == Some('('),
+            ']' => open.pop() == Some('['),
+            _ => is_as_path(c),
+        };
+        if !fits || open.is_empty() {
+            return fits;
+        }
+    }
+    false
+}
+
+/// True if the quote at `from` ends, and holds nothing but AS paths.
+fn is_as_path_text(text: &str, from: usize) -> bool {
+    let inside = text.get(from + 1..).and_then(|rest| rest.split_once('"'));
+    inside.is_some_and(|(inside, _)| inside.chars().all(|c| c == ' ' || is_as_path(c)))
+}
+
+fn is_as_path(c: char) -> bool {
+    c.is_ascii_digit() || AS_PATH.contains(c)
 }
 
 /// Says what a stage is.
@@ -151,7 +201,11 @@ fn read_known(
     let drops = filter.meaning.is_some();
     let known = |pattern: &str| {
         let meaning = filter.meaning.filter(|meaning| *meaning != Meaning::Other)?;
-        Some((meaning, unquoted(pattern, platform)))
+        let value = unquoted(pattern, platform);
+        match filter.takes {
+            Takes::Pattern => Some((meaning, value)),
+            _ => in_the_services_words(meaning, &arguments, value),
+        }
     };
     let pattern = match filter.takes {
         Takes::Nothing if arguments.is_empty() => return Ok(Read::Device { drops, meaning: None }),
@@ -196,18 +250,31 @@ fn read_known(
     {
         return wrong("quote a value with brackets or bars: a shell reads it");
     }
-    // A bar that the device could take for the next stage's: this stage is the service's.
-    if reads.quotes && !is_quoted(pattern) && pattern.contains('|') {
-        let simple = arguments.len() == 1 || filter.takes != Takes::Grep;
-        return match known(pattern).filter(|_| simple) {
+    // A bar that the device could take for the next stage's: this stage is the service's. Only shells are known to read
+    // single quotes as the gate does.
+    let is_kept = is_quoted(pattern) && (reads.shell || pattern.starts_with('"'));
+    if reads.quotes && !is_kept && pattern.contains('|') {
+        return match known(pattern) {
             Some((meaning, pattern)) => Ok(Read::Service { meaning, pattern }),
-            None => wrong("quote a value with bars"),
+            None => wrong("put a value with bars into double quotes"),
         };
     }
-    // With options a grep means more than the service's filters do.
-    let meaning =
-        if arguments.len() == 1 || filter.takes == Takes::Pattern { known(pattern) } else { None };
-    Ok(Read::Device { drops, meaning })
+    Ok(Read::Device { drops, meaning: known(pattern) })
+}
+
+/// A filter with its options as one of the service, which knows no others than these.
+fn in_the_services_words(
+    meaning: Meaning,
+    arguments: &[&str],
+    value: String,
+) -> Option<(Meaning, String)> {
+    let (_, options) = arguments.split_last()?;
+    match (options, meaning) {
+        ([], _) => Some((meaning, value)),
+        (["-i"], _) => Some((meaning, format!("(?i){value}"))),
+        (["-v"], Meaning::Include) => Some((Meaning::Exclude, value)),
+        _ => None,
+    }
 }
 
 /// The one operand among the options that a filter may have.
@@ -244,13 +311,16 @@ fn operand<'t>(
     operand
 }
 
-/// A pattern that hides a filter that writes behind a bar without blanks.
+/// A pattern that hides a filter that writes behind a bar: one without blanks, or one in quotes.
 fn check_disguised(pattern: &str, at: usize) -> Result<(), Refusal> {
     for alternative in pattern.split('|').skip(1) {
+        let alternative = alternative.trim_matches(' ');
         let (word, rest) = alternative.split_once(' ').unwrap_or((alternative, ""));
         let word = word.to_ascii_lowercase();
         let writes = WRITING.iter().any(|one| word.len() >= 3 && one.starts_with(&word));
-        if writes && rest.contains([':', '/']) {
+        let somewhere =
+            rest.contains([':', '/']) || (pattern.starts_with('\'') && !rest.is_empty());
+        if writes && somewhere {
             return Err(Refusal::new(Rule::Filter, at).hint("this reads like a filter that writes"));
         }
     }
@@ -266,6 +336,9 @@ pub(super) fn in_words_of(platform: &Platform, meaning: Meaning, value: &str) ->
                 Takes::Pattern | Takes::Operand | Takes::Grep | Takes::OptionalPattern
             )
     })?;
+    if means_another(filter, value) {
+        return None;
+    }
     let reads = platform.reads();
     let odd = value.contains(['"', '\'']);
     if check_disguised(value, 0).is_err() {
@@ -279,7 +352,8 @@ pub(super) fn in_words_of(platform: &Platform, meaning: Meaning, value: &str) ->
             || value.ends_with('|');
         return (!apart).then(|| format!("{} {value}", filter.word));
     }
-    if odd || (value.starts_with('-') && filter.takes == Takes::Grep) {
+    // A backslash before the quote that ends the value could keep it from ending.
+    if odd || value.ends_with('\\') || (value.starts_with('-') && filter.takes == Takes::Grep) {
         return None;
     }
     if reads.shell && value.contains(['(', ')', '[', ']', '|', ' ']) {
@@ -291,6 +365,22 @@ pub(super) fn in_words_of(platform: &Platform, meaning: Meaning, value: &str) ->
     } else {
         format!("{} \"{value}\"", filter.word)
     })
+}
+
+/// True if the device would take the value for another pattern than the service does, which knows one kind of them.
+fn means_another(filter: &FilterRules, value: &str) -> bool {
+    match filter.takes {
+        // A basic expression: these are letters there, and operators behind a backslash.
+        Takes::Grep => {
+            !filter.word.ends_with("egrep")
+                && value.contains(['|', '+', '?', '(', ')', '{', '}', '\\'])
+        }
+        // SR OS: a plain text, unless `expression` stands by it, which not every release is known to take.
+        Takes::Operand if filter.choices.iter().any(|choice| choice == "expression") => {
+            value.contains(['\\', '^', '$', '.', '|', '?', '*', '+', '(', ')', '[', ']', '{', '}'])
+        }
+        _ => false,
+    }
 }
 
 fn is_quoted(text: &str) -> bool {

@@ -106,6 +106,229 @@ fn a_neutral_filter_is_put_into_the_devices_words_or_left_to_the_service() {
 }
 
 #[test]
+fn a_pattern_that_the_device_would_read_in_another_way_is_the_services() {
+    use PipeOption::{Begin, Exclude, Include};
+    let cases = [
+        ("nokia_sros", Include, "Up", "show x | match Up"),
+        ("nokia_sros", Include, "Oper State", "show x | match \"Oper State\""),
+        ("nokia_sros", Include, "Up|Down", "show x"),
+        ("nokia_sros", Include, "^1/1", "show x"),
+        ("nokia_sros", Include, "1/1/.", "show x"),
+        ("fortinet", Include, "^port1", "show x | grep ^port1"),
+        ("fortinet", Include, "port1|port2", "show x"),
+        ("fortinet", Include, "port[0-9]+", "show x"),
+        ("nokia_srl", Include, "(up|down)", "show x"),
+        ("nokia_srl", Include, "10.0.0.*up", "show x | grep 10.0.0.*up"),
+        ("dell_os10", Include, r"1\.1", "show x"),
+        ("dell_os10", Exclude, "up|down", "show x"),
+        ("dell_os10", Begin, "(a)", "show x"),
+    ];
+    for (os, option, value, line) in cases {
+        let checked = with_option(os, "show x", option, value).unwrap();
+        assert_eq!(checked.line().as_str(), line, "{os} {value}");
+        assert_eq!(checked.is_filtered_here(), line == "show x", "{os} {value}");
+        let inline = gate(os, &format!("show x | {} {value}", option.word())).unwrap();
+        assert_eq!(inline.line(), checked.line(), "{os} {value}");
+    }
+    let typed = "show port | match \"Up|Down\" expression";
+    assert_eq!(gate("nokia_sros", typed).unwrap().line().as_str(), typed);
+    // The service has no such option: without it the lines would be the others.
+    let refused = gate("nokia_sros", "show port | match invert-match Up|Down").unwrap_err();
+    assert_eq!(refused.rule(), Rule::FilterArgument);
+}
+
+#[test]
+fn a_bar_inside_an_expression_is_of_an_as_path_or_is_refused() {
+    let platforms = ["ios", "xe", "nxos", "eos", "xr", "junos", "asa"];
+    for expression in [
+        "^65000_(65001|65002)$",
+        "_(100|200)_",
+        "^(65000|65001)_[0-9]+$",
+        "(_100_|_(200|30[0-9])_)",
+        "(64496|64497)(1|2)",
+        "(65000.1|65001.2)+",
+    ] {
+        for command in ["show ip bgp regexp", "show route aspath-regex", "show bgp reg"] {
+            for os in platforms {
+                let text = format!("{command} {expression}");
+                let checked = gate(os, &text).unwrap_or_else(|no| panic!("{os} {text}: {no}"));
+                assert_eq!((checked.line().as_str(), checked.base()), (&*text, &*text), "{os}");
+                let filtered = format!("{text} | include 1");
+                assert_eq!(gate(os, &filtered).unwrap().base(), text, "{os}");
+            }
+        }
+    }
+    for expression in [
+        "(1|vsh)",
+        "(1|sed -n w x)",
+        "(|reboot",
+        "(1|bash sudo reboot)",
+        "(1|save evil)",
+        "(1|file x)",
+        "(1|redirect x)",
+        "(1|include x)",
+        "((1|2)|vsh)",
+        "(1|2)(3|vsh)",
+        "(1|2)|vsh",
+        "([1|2)]",
+        "(1|2",
+        "(1 (2|3)",
+        "( 1|2 )",
+        "(a(1|2)",
+    ] {
+        for word in ["regexp", "reg", "quo", "asp", "REGEXP"] {
+            for os in platforms {
+                let text = format!("show ip bgp {word} {expression}");
+                assert!(gate(os, &text).is_err(), "{os} {text}");
+            }
+        }
+    }
+    // Where quotes are letters, what stands between them is held to the same.
+    let quoted = "show ip bgp quote-regexp \"^(64496 1|64497)_\"";
+    assert!(gate("ios", quoted).is_ok());
+    for text in ["\"1|redirect x\"", "\"(1|vsh)\"", "\"(1|2)"] {
+        assert!(gate("ios", &format!("show ip bgp quote-regexp {text}")).is_err(), "{text}");
+    }
+    assert!(gate("nxos", "show ip bgp regexp \"(a|b)\"").is_ok());
+}
+
+#[test]
+fn quotes_and_backslashes_hide_no_word_on_any_platform() {
+    for platform in registry().iter() {
+        let reads = platform.reads();
+        let Some(verb) = reads.verbs.first().filter(|verb| verb.word != "print") else { continue };
+        let off = reads.off.iter().map(String::as_str);
+        for word in off.chain(["clear", "to-file", "clear-on-read"]) {
+            let mut spellings =
+                vec![format!("\"{word}\""), format!("'{word}'"), format!("\"{word} x\"")];
+            for at in 0..=word.len() {
+                let (head, tail) = word.split_at(at);
+                for hidden in ["\"\"", "''", "\\", "\"", "'"] {
+                    spellings.push(format!("{head}{hidden}{tail}"));
+                    spellings.push(format!("{hidden} {word}"));
+                }
+                for quote in ['"', '\''] {
+                    spellings.push(format!("{head}{quote}{tail}{quote}"));
+                    spellings.push(format!("{quote}{head}{quote}{tail}"));
+                }
+            }
+            for spelling in spellings {
+                let verb = if reads.shape == crate::platform::Shape::ObjectFirst {
+                    format!("port {}", verb.word)
+                } else {
+                    verb.word.clone()
+                };
+                let text = format!("{verb} {spelling}");
+                assert!(gate(platform.name(), &text).is_err(), "{} {text}", platform.name());
+            }
+        }
+        // What stands in quotes of its own, and is nothing to hide, is sent as it is.
+        let verb = &verb.word;
+        for text in [format!("{verb} x \"foo bar\""), format!("{verb} x name=\"foo bar\" y")] {
+            let checked = gate(platform.name(), &text);
+            let line = checked.as_ref().map(|checked| checked.line().as_str());
+            assert_eq!(line, Ok(&*text), "{}", platform.name());
+        }
+    }
+}
+
+#[test]
+fn a_bar_in_single_quotes_reaches_no_device_that_may_not_know_them() {
+    let cases = [
+        ("nxos", "show x | egrep 'a|b'", "show x"),
+        ("nxos", "show x | egrep -v 'a | b'", "show x"),
+        ("xr", "show x | utility egrep '(a|b)' | utility egrep -v c", "show x"),
+        ("eos", "show x | grep -i 'a|reboot|b' | no-more", "show x"),
+        ("junos", "show x | match b | match 'a | x'", "show x | match b"),
+        ("eos", "show x | grep -A 1 \"a|b\"", "show x | grep -A 1 \"a|b\""),
+        ("eos", "show x | grep -A 1 '\"a\"'", "show x | grep -A 1 '\"a\"'"),
+        ("vyos", "show x | match 'a|b'", "show x | match 'a|b'"),
+    ];
+    for (os, text, line) in cases {
+        let checked = gate(os, text).unwrap_or_else(|no| panic!("{os} {text}: {no}"));
+        assert_eq!(checked.line().as_str(), line, "{os} {text}");
+    }
+    let both = gate("xr", "show x | utility egrep -i '(A|b)' | utility egrep -v c").unwrap();
+    assert_eq!(both.apply_service_filters("a\na c\nB\nd\n"), "a\nB\n");
+    for (os, text, rule, position) in [
+        ("eos", "show x | grep -A 1 'a|b'", Rule::FilterArgument, 14),
+        ("eos", "show 'a|b'", Rule::ForbiddenCharacter, 7),
+        ("generic", "show x \"a | redirect y\"", Rule::ForbiddenCharacter, 10),
+        ("nxos", "show x | match '\"a'", Rule::ForbiddenCharacter, 15),
+        ("nxos", "show x | include \"a\\\" | vsh\"", Rule::ForbiddenCharacter, 19),
+        ("xr", "show x | include 'a | file disk0:x'", Rule::Filter, 17),
+        ("dell_os10", "show x | grep 'a | save b'", Rule::Filter, 14),
+    ] {
+        let refusal = gate(os, text).unwrap_err();
+        assert_eq!((refusal.rule(), refusal.position()), (rule, position), "{os} {text}");
+    }
+    // With a backslash at its end a value would keep the quotes round it from ending.
+    assert!(with_option("nxos", "show x", PipeOption::Include, "a |vsh \\").is_err());
+}
+
+#[test]
+fn a_word_of_the_platform_that_does_more_than_read_is_refused_however_short_it_is() {
+    let beginnings = |word: &str, least: usize| -> Vec<String> {
+        (least..=word.len()).map(|end| word.get(..end).unwrap().to_owned()).collect()
+    };
+    for word in beginnings("test", 1) {
+        assert!(gate("fortinet", &format!("get {word} dnsproxy 1")).is_err(), "{word}");
+    }
+    for word in beginnings("host", 1) {
+        assert!(gate("junos", &format!("show {word} example.net")).is_err(), "{word}");
+    }
+    for word in beginnings("sqlite", 1) {
+        assert!(gate("eos", &format!("show event {word} select 1")).is_err(), "{word}");
+    }
+    for word in beginnings("-clearstats", 2) {
+        for text in [format!("{word} full"), format!("{word}=full"), format!("-{word} full")] {
+            assert!(gate("netscaler", &format!("stat interface {text}")).is_err(), "{text}");
+        }
+    }
+    for word in beginnings("clear", 1) {
+        assert!(gate("xe", &format!("show platform x {word}")).is_err(), "{word}");
+    }
+    for word in beginnings("running-config", 1) {
+        for (rest, passes) in [
+            ("", true),
+            (" all", true),
+            (" al | include x", true),
+            (" interface 0/1", true),
+            (" all interface 0/1", true),
+            (" x.scr", false),
+            (" all x", false),
+            (" a \"x.scr\"", false),
+        ] {
+            for os in ["netgear_prosafe", "ubiquiti_edgeswitch", "dell_os6"] {
+                let text = format!("show {word}{rest}");
+                assert_eq!(gate(os, &text).is_ok(), passes, "{os} {text}");
+            }
+        }
+    }
+    for command in [
+        "ping",
+        "telnet",
+        "ssh",
+        "traceroute",
+        "dns-lookup",
+        "system shell",
+        "configuration save",
+        "configuration x",
+    ] {
+        let whole = command.len();
+        let (_, last) = command.rsplit_once(' ').unwrap_or(("", command));
+        for least in (if last == "x" { 1 } else { 2 })..=last.len() {
+            // Of `shell` the first two letters are the verb's too.
+            let path = command.get(..whole - last.len() + least).unwrap();
+            let is_read = gate("ciena_saos", &format!("{path} show")).is_ok();
+            assert_eq!(is_read, path == "system sh", "{path}");
+        }
+    }
+    let hint = gate("dell_os6", "show run x.scr").unwrap_err().to_string();
+    assert!(hint.contains("here stands only all or interface"), "{hint}");
+}
+
+#[test]
 fn inline_neutral_words_work_on_every_platform_that_shows() {
     for platform in
         registry().iter().filter(|one| one.reads().verbs.iter().any(|verb| verb.word == "show"))
@@ -187,7 +410,7 @@ fn a_refusal_names_rule_place_and_the_allowed_way() {
 fn the_operator_can_deny_more_and_allow_what_is_off_but_never_widen_the_gate() {
     let policy = |deny: &[&str], allow: &[&str]| {
         let owned = |lines: &[&str]| lines.iter().map(|&line| line.to_owned()).collect::<Vec<_>>();
-        CommandPolicy::parse(&owned(deny), &owned(allow))
+        CommandPolicy::parse(&owned(deny), &owned(allow), Some(registry()))
     };
     let verdict = |policy: &CommandPolicy, os: &str, text: &str| {
         let input = CommandInput {

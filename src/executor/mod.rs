@@ -26,7 +26,7 @@ pub use self::{
     delivery::{Delivered, Granularity, Results},
     pool::Pool,
     queue::Load,
-    records::Reader,
+    records::{Reader, read_line},
     retry::RetryPolicy,
 };
 use self::{

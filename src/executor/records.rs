@@ -23,6 +23,31 @@ use crate::{
 /// Longest parse of one output.
 const LIMIT: Duration = Duration::from_secs(2);
 
+/// Reads an output that was read elsewhere; `line` is the command that printed it, filters included. `is_late` is asked
+/// now and then and ends it.
+pub fn read_line(
+    catalog: &Catalog,
+    os: &Os,
+    line: &str,
+    output: &str,
+    explain: bool,
+    is_late: &dyn Fn() -> bool,
+) -> Reading {
+    let (base, filters) = line.split_once('|').unwrap_or((line, ""));
+    let has_template = |line: &str| catalog.parser_of(os, line, None).is_some();
+    structured(catalog, os, line, output).unwrap_or_else(|| {
+        let reading = catalog.read_line(os, line, output, explain, is_late);
+        // Nothing is for this output, but something would be for all of it.
+        let is_cut = reading.parser.is_none() && reading.parsed.is_none() && !filters.is_empty();
+        if is_cut && has_template(base.trim()) {
+            return refused(
+                "Parser not run: the output was filtered; send all of it, with the command without its filter",
+            );
+        }
+        reading
+    })
+}
+
 /// Reads outputs; clones share the threads.
 #[derive(Clone)]
 pub struct Reader {
@@ -98,8 +123,8 @@ impl Reader {
     fn reading(&self, os: &Os, planned: &PlannedCommand, parse: Parse, output: &str) -> Reading {
         let command = &planned.command;
         let line = command.line().as_str();
-        if asks_for_json(line) {
-            return native(output);
+        if let Some(reading) = structured(&self.catalog, os, line, output) {
+            return reading;
         }
         let cut = command.filtered_by() == Some(FilteredBy::Device) && !parse.filtered;
         if cut && (parse.native || self.catalog.parser_of(os, line, None).is_none()) {
@@ -142,12 +167,26 @@ fn clock() -> impl Fn() -> bool {
     move || Instant::now() > until
 }
 
-/// True if the line's last word asks the device for JSON: `| json`, `| display json`, `… json`.
-fn asks_for_json(line: &str) -> bool {
-    let mut words = line.split([' ', '|']).filter(|word| !word.is_empty()).rev();
-    words.find(|word| *word != "no-more").is_some_and(|word| {
-        ["json", "json-pretty"].iter().any(|json| word.eq_ignore_ascii_case(json))
+/// What the device was asked to print for programs: JSON is the records, XML is for templates only that are for just that.
+fn structured(catalog: &Catalog, os: &Os, line: &str, output: &str) -> Option<Reading> {
+    if asks_for(&["json", "json-pretty"], line) {
+        return Some(native(output));
+    }
+    let is_xml = asks_for(&["xml"], line) && catalog.parser_of(os, line, None).is_none();
+    is_xml.then(|| {
+        refused("Parser not run: the device's answer is XML, which is not read; ask for JSON, or for the text")
     })
+}
+
+/// True if the line's last word asks the device for this form: `| json`, `| display json`, `… json`.
+fn asks_for(form: &[&str], line: &str) -> bool {
+    let mut parts =
+        line.split('|').map(str::trim).filter(|part| !["", "no-more"].contains(part)).rev();
+    let last = parts.next().unwrap_or_default();
+    let (before, word) = last.rsplit_once(' ').unwrap_or(("", last));
+    // Behind any other filter the word is what lines are looked through for.
+    let is_form = parts.next().is_none() || "display".starts_with(before.trim());
+    is_form && form.iter().any(|form| word.eq_ignore_ascii_case(form))
 }
 
 /// The device's own JSON.
@@ -208,11 +247,18 @@ mod tests {
             "show version | display json",
             "show x |json",
             "show x | json | no-more",
+            "show x | no-more | display json",
         ] {
-            assert!(asks_for_json(line), "{line}");
+            assert!(asks_for(&["json"], line), "{line}");
         }
-        for line in ["show version", "show version | include json x", "show jsonx", ""] {
-            assert!(!asks_for_json(line), "{line}");
+        for line in [
+            "show version",
+            "show version | include json x",
+            "show log | include json",
+            "show jsonx",
+            "",
+        ] {
+            assert!(!asks_for(&["json"], line), "{line}");
         }
     }
 

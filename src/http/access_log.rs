@@ -1,9 +1,11 @@
-//! One line and one count for each request, whether it is answered or its caller goes away.
+//! One line and one count for each request, whether it is answered or its caller goes away; of an answer in pieces when
+//! the last one has been taken.
 
 use std::{
     future::Future,
     net::IpAddr,
     pin::Pin,
+    rc::Rc,
     task::{Context, Poll},
     time::Instant,
 };
@@ -13,7 +15,7 @@ use actix_web::{
     body::{BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{ConnectionType, Method},
-    web::Bytes,
+    web::{Bytes, Data},
 };
 
 use super::{
@@ -35,7 +37,7 @@ const NO_ROUTE: &str = "none";
 /// Those of `answer`.
 pub(super) async fn logged<F>(
     mut request: ServiceRequest,
-    app: &App,
+    app: &Data<App>,
     answer: impl FnOnce(ServiceRequest) -> F,
 ) -> Result<ServiceResponse<Counted>, Error>
 where
@@ -47,7 +49,7 @@ where
     let mut response = match answer(request).await {
         Ok(response) => response,
         Err(error) => {
-            drop(line.over(NO_ROUTE, error.as_response_error().status_code().as_u16()));
+            drop(line.over(error.as_response_error().status_code().as_u16()));
             return Err(error);
         }
     };
@@ -55,18 +57,21 @@ where
         // Its next request shall find an instance that goes on.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
-    let route = response.request().match_pattern();
+    line.route = response.request().match_pattern();
     line.client = response.request().extensions().get::<Client>().cloned();
-    let status = response.status();
-    let span = line.over(route.as_deref().unwrap_or(NO_ROUTE), status.as_u16());
-    if (status.is_client_error() || status.is_server_error())
+    let (code, status) = (response.status(), response.status().as_u16());
+    if (code.is_client_error() || code.is_server_error())
         && is_audited(response.request().path())
         && let Some(client) = &line.client
     {
-        app.audit.refused(|| client.asker(), status.as_u16());
+        app.audit.refused(|| client.asker(), status);
     }
+    let is_in_pieces = response.response().body().size() == BodySize::Stream;
+    let (span, under_way) =
+        if is_in_pieces { (None, Some((line, status))) } else { (Some(line.over(status)), None) };
     Ok(response.map_body(|_, body| Counted {
         body,
+        under_way,
         _unread: unread,
         _in_flight: in_flight,
         _span: span,
@@ -81,9 +86,11 @@ fn is_audited(path: &str) -> bool {
 /// A body; its request is in flight, and its span goes on, until the last byte has been taken.
 pub(super) struct Counted {
     body: BoxBody,
+    /// Of an answer in pieces: what is not over before the last one.
+    under_way: Option<(AccessLine, u16)>,
     _unread: Option<Unread>,
     _in_flight: InFlight,
-    _span: RequestSpan,
+    _span: Option<RequestSpan>,
 }
 
 impl MessageBody for Counted {
@@ -97,37 +104,49 @@ impl MessageBody for Counted {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        Pin::new(&mut self.body).poll_next(context)
+        let piece = Pin::new(&mut self.body).poll_next(context);
+        if let Poll::Ready(None) = piece
+            && let Some((mut line, status)) = self.under_way.take()
+        {
+            drop(line.over(status));
+        }
+        piece
     }
 }
 
-struct AccessLine<'a> {
+struct AccessLine {
+    current: Rc<Current>,
     method: Method,
     path: String,
     started: Instant,
-    app: &'a App,
+    app: Data<App>,
+    /// The pattern of ours that it was for, once that is known.
+    route: Option<String>,
     /// Who sent it, once that is known.
     client: Option<Client>,
     is_over: bool,
 }
 
-impl<'a> AccessLine<'a> {
-    fn new(request: &ServiceRequest, app: &'a App) -> Self {
+impl AccessLine {
+    fn new(request: &ServiceRequest, app: &Data<App>) -> Self {
         Self {
+            current: request_id::request(),
             method: request.method().clone(),
             path: request.path().to_owned(),
             started: Instant::now(),
-            app,
+            app: app.clone(),
+            route: None,
             client: None,
             is_over: false,
         }
     }
 
-    fn over(&mut self, route: &str, status: u16) -> RequestSpan {
+    fn over(&mut self, status: u16) -> RequestSpan {
         self.is_over = true;
         let took = self.started.elapsed();
+        let route = self.route.as_deref().unwrap_or(NO_ROUTE);
         self.app.metrics.answered(route, status, took);
-        let Current { id, trace } = &*request_id::request();
+        let Current { id, trace } = &*self.current;
         let address = self.client.as_ref().map(|client| short(client.address));
         tracing::info!(
             request_id = id.as_str(),
@@ -144,10 +163,10 @@ impl<'a> AccessLine<'a> {
     }
 }
 
-impl Drop for AccessLine<'_> {
+impl Drop for AccessLine {
     fn drop(&mut self) {
         if !self.is_over {
-            drop(self.over(NO_ROUTE, CLIENT_CLOSED));
+            drop(self.over(CLIENT_CLOSED));
         }
     }
 }

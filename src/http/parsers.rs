@@ -6,12 +6,13 @@ use actix_web::{
     HttpRequest,
     web::{self, Data, Json},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{App, body, error::ApiError, examples, pieces::InPieces, request_id};
 use crate::{
     catalog::Os,
+    executor::read_line,
     wire::{
         self,
         field::{FieldError, Step},
@@ -68,7 +69,7 @@ pub(super) async fn parse(
     let started = Instant::now();
     let reading = app.reader.run(move |catalog, is_late| match &job.template {
         Some(template) => catalog.read_with(template, &job.output, explain, is_late),
-        None => Ok(catalog.read_line(&os, &job.command, &job.output, explain, is_late)),
+        None => Ok(read_line(catalog, &os, &job.command, &job.output, explain, is_late)),
     });
     let reading = reading.await.ok_or(ApiError::Internal)?;
     let reading = reading.map_err(|reason| ApiError::Invalid(parse::broken_template(&reason)))?;
@@ -76,17 +77,30 @@ pub(super) async fn parse(
     Ok(InPieces(ParseResponse::new(reading, explain, request_id::current())))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ParsersQuery {
-    os: Option<String>,
+/// A parameter that is named in an answer, but not with more of it than this.
+const MOST_NAME_CHARS: usize = 64;
+
+/// The one parameter that there is, if it is given.
+fn os_of(query: &str) -> Result<Option<String>, ApiError> {
+    let pairs = web::Query::<Vec<(String, String)>>::from_query(query);
+    let mut given = None;
+    for (name, value) in pairs.map(web::Query::into_inner).unwrap_or_default() {
+        if name != "os" {
+            let shown = name.chars().take(MOST_NAME_CHARS).flat_map(char::escape_debug).collect();
+            return Err(wrong_query(shown, "extra_forbidden", "The one parameter here is `os`"));
+        }
+        if given.replace(value).is_some() {
+            return Err(wrong_query(name, "value_error", "Value error, give `os` once"));
+        }
+    }
+    Ok(given)
 }
 
-fn wrong_query(name: &'static str, msg: &str) -> ApiError {
+fn wrong_query(name: String, kind: &'static str, msg: &str) -> ApiError {
     ApiError::Invalid(vec![FieldError {
-        loc: ["query", name].map(|step| Step::Name(step.into())).to_vec(),
+        loc: vec![Step::Name("query".into()), Step::Name(name.into())],
         msg: msg.to_owned(),
-        kind: "enum",
+        kind,
         rule: None,
     }])
 }
@@ -109,14 +123,11 @@ pub(super) async fn parsers(
     request: HttpRequest,
     app: Data<App>,
 ) -> Result<Json<ParsersResponse>, ApiError> {
-    let query = web::Query::<ParsersQuery>::from_query(request.query_string());
-    let Ok(os) = query.map(|query| query.into_inner().os) else {
-        return Err(wrong_query("query", "The one parameter here is `os`"));
-    };
+    let os = os_of(request.query_string())?;
     app.refresh_templates().await;
     if os.as_ref().is_some_and(|os| !app.knows(os)) {
         let msg = "Input should be the name of a known platform (GET /api/v1/platforms lists all)";
-        return Err(wrong_query("os", msg));
+        return Err(wrong_query("os".to_owned(), "enum", msg));
     }
     let names = os.as_ref().map(|os| app.os(os));
     let response = app.reader.run(move |catalog, _is_late| ParsersResponse::new(catalog, names));

@@ -2,7 +2,8 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header,
+    dev::Service as _,
+    http::{Method, header},
     web::{self, Data, Json},
 };
 use serde::Serialize;
@@ -72,7 +73,17 @@ pub fn configure_documents(service: &mut web::ServiceConfig) {
         .service(get("/openapi.json", openapi_json))
         .service(web::redirect("/docs", "/docs/"))
         .service(web::redirect("/redoc", "/docs/"))
-        .service(SwaggerUi::new("/docs/{_:.*}").config(openapi::swagger_config()));
+        .service(
+            web::scope("/docs")
+                .wrap_fn(|mut request, next| {
+                    // It knows no HEAD; the framework leaves the body away where that was asked for.
+                    if request.method() == Method::HEAD {
+                        request.head_mut().method = Method::GET;
+                    }
+                    next.call(request)
+                })
+                .service(SwaggerUi::new("/{_:.*}").config(openapi::swagger_config())),
+        );
 }
 
 fn get<H, A>(path: &str, handler: H) -> actix_web::Resource

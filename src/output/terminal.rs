@@ -13,7 +13,7 @@ const BLANKED: u8 = 0;
 const MAX_ESCAPE_BYTES: usize = 64;
 /// Bytes looked at together.
 const BLOCK_BYTES: usize = 16;
-/// Longer lines are neither prompts nor questions.
+/// Longer lines are neither prompts nor questions, and are not edited.
 const MAX_PROMPT_BYTES: usize = 4096;
 
 /// The terminal's state between two reads. Feeding the same bytes in any chunks gives the same lines.
@@ -45,6 +45,14 @@ enum Escape {
 struct Pager {
     start: usize,
     marker: Vec<u8>,
+    /// What the key shows if it is echoed.
+    key: Vec<u8>,
+    /// Blanks and the key's echo that came right behind the marker.
+    behind: Vec<u8>,
+    /// How many bytes of the key are among them.
+    echoed: usize,
+    /// A line end right behind the marker is the device's answer to the key.
+    ends_line: bool,
     /// The cursor has been back at the marker's first cell.
     returned: bool,
     /// Blanks were written over the marker, or it was erased.
@@ -82,8 +90,9 @@ impl Terminal {
             }
             rest = after;
             if self.control(byte) {
-                self.close_line();
-                finished(&self.line);
+                if self.close_line() {
+                    finished(&self.line);
+                }
                 self.line.clear();
                 self.cursor = 0;
                 self.pager = None;
@@ -124,11 +133,13 @@ impl Terminal {
         visible(&self.line).is_empty()
     }
 
-    /// Says that the text from byte `start` of the tail is a pager marker that is being answered: it is no output.
+    /// Says that the text from byte `start` of the tail is a pager marker that is being answered with `key`: it is no
+    /// output.
     ///
-    /// The device wipes a marker before it goes on. If the line ends without that, the text was output
-    /// after all and is kept.
-    pub fn pager_answered(&mut self, start: usize) {
+    /// The device wipes a marker before it goes on. If the line ends without that, the text was output after all and
+    /// is kept, unless the key was echoed behind it, or `ends_line` says that this is how the device answers: such a
+    /// line is none of the output.
+    pub fn pager_answered(&mut self, start: usize, key: &str, ends_line: bool) {
         let start = start.min(self.line.len());
         // Blanks before a marker are part of it (` --More-- `), unless text stands before them.
         let start = match self.line.get(..start) {
@@ -139,7 +150,16 @@ impl Terminal {
         for cell in self.line.iter_mut().skip(start) {
             *cell = BLANKED;
         }
-        self.pager = Some(Pager { start, marker, returned: false, wiped: false });
+        self.pager = Some(Pager {
+            start,
+            marker,
+            key: key.trim().into(),
+            behind: Vec::new(),
+            echoed: 0,
+            ends_line,
+            returned: false,
+            wiped: false,
+        });
     }
 
     /// Forgets the current line, as when a new step begins on the same screen line.
@@ -164,13 +184,18 @@ impl Terminal {
     fn print_byte(&mut self, byte: u8) {
         let mut cell = byte;
         if let Some(pager) = &mut self.pager {
-            if byte == b' ' && self.cursor >= pager.start {
+            let at_end = self.line.len()..self.most_line_bytes;
+            let is_behind = at_end.contains(&self.cursor) && !pager.returned && !pager.wiped;
+            if is_behind && pager.takes(byte) {
+                cell = BLANKED;
+            } else if byte == b' ' && self.cursor >= pager.start {
                 pager.wiped = true;
                 cell = BLANKED;
             } else {
                 if !pager.wiped && !pager.returned {
                     // A device that goes on behind its marker: the marker's cells are not output.
                     self.line.truncate(pager.start);
+                    self.line.extend_from_slice(&pager.behind);
                     self.cursor = self.line.len();
                 }
                 self.pager = None;
@@ -248,6 +273,9 @@ impl Terminal {
             std::str::from_utf8(text).ok()?.parse().ok()
         };
         let count = number(0).unwrap_or(1).max(1);
+        if self.is_too_long_to_edit() && action != b'C' {
+            return;
+        }
         match action {
             b'D' => self.move_left(count),
             b'C' => {
@@ -275,12 +303,11 @@ impl Terminal {
                 }
             },
             b'P' => {
+                let mut end = self.cursor;
                 for _ in 0..count.min(self.line.len()) {
-                    if self.cursor < self.line.len() {
-                        let end = self.next_cell(self.cursor);
-                        self.line.drain(self.cursor..end);
-                    }
+                    end = self.next_cell(end);
                 }
+                self.line.drain(self.cursor.min(end)..end);
             }
             // Colours, modes, scrolling, cursor up and down: nothing that stays on the line.
             _ => {}
@@ -318,6 +345,9 @@ impl Terminal {
     }
 
     fn move_to(&mut self, at: usize) {
+        if self.is_too_long_to_edit() {
+            return;
+        }
         self.cursor = at.min(self.line.len());
         if let Some(pager) = &mut self.pager
             && self.cursor <= pager.start
@@ -330,6 +360,11 @@ impl Terminal {
         }
     }
 
+    /// No device edits such a line, and each edit in the middle of it would cost all of it.
+    fn is_too_long_to_edit(&self) -> bool {
+        self.line.len() > MAX_PROMPT_BYTES
+    }
+
     fn next_cell(&self, at: usize) -> usize {
         let mut end = at + 1;
         while self.line.get(end).is_some_and(|b| b & 0xc0 == 0x80) {
@@ -338,13 +373,18 @@ impl Terminal {
         end.min(self.line.len())
     }
 
-    /// Makes `line` what a reader of the screen would copy.
-    fn close_line(&mut self) {
-        if let Some(Pager { start, marker, wiped: false, .. }) = self.pager.take()
-            && visible(&self.line).len() <= start
+    /// Makes `line` what a reader of the screen would copy. False if all of it was the pager's.
+    fn close_line(&mut self) -> bool {
+        if let Some(pager) = self.pager.take().filter(|pager| !pager.wiped)
+            && visible(&self.line).len() <= pager.start
         {
-            self.line.truncate(start);
-            self.line.extend_from_slice(&marker);
+            self.line.truncate(pager.start);
+            if !pager.ends_line && !pager.is_echoed() {
+                self.line.extend_from_slice(&pager.marker);
+                self.line.extend_from_slice(&pager.behind);
+            } else if pager.start == 0 {
+                return false;
+            }
         }
         let end = visible(&self.line).len();
         self.line.truncate(end);
@@ -355,6 +395,24 @@ impl Terminal {
                 }
             }
         }
+        true
+    }
+}
+
+impl Pager {
+    /// Keeps `byte`, right behind the marker, if it may be the marker's own blank or the echo of the key.
+    fn takes(&mut self, byte: u8) -> bool {
+        let is_echo = self.key.get(self.echoed) == Some(&byte);
+        self.echoed += usize::from(is_echo);
+        let takes = is_echo || byte == b' ';
+        if takes {
+            self.behind.push(byte);
+        }
+        takes
+    }
+
+    fn is_echoed(&self) -> bool {
+        !self.key.is_empty() && self.echoed == self.key.len()
     }
 }
 
@@ -446,11 +504,79 @@ mod tests {
             let mut lines = Vec::new();
             terminal.feed(b"first\r\n", |_| {});
             terminal.feed(marker.as_bytes(), |_| {});
-            terminal.pager_answered(marker.find(|c: char| !c.is_whitespace()).unwrap());
+            terminal.pager_answered(marker.find(|c: char| !c.is_whitespace()).unwrap(), " ", false);
             assert!(terminal.tail_is_empty(), "{name}");
             terminal.feed(after, |line| lines.push(String::from_utf8_lossy(line).into_owned()));
             assert_eq!(lines, [want], "{name}");
         }
+    }
+
+    /// The key, and whether the device ends the marker's line.
+    type How = (&'static str, bool);
+    /// Name, marker, how, what comes behind, and the lines of it.
+    type Answered<'a> = (&'a str, &'a str, How, &'a [u8], &'a [&'a str]);
+
+    /// A marker that is answered, then more bytes in pieces of `cut`.
+    fn answered(marker: &str, (key, ends_line): How, after: &[u8], cut: usize) -> Vec<String> {
+        let mut terminal = Terminal::new(1 << 20);
+        let mut lines = Vec::new();
+        terminal.feed(marker.as_bytes(), |_| {});
+        terminal.pager_answered(marker.find(['-', 'P', 'W']).unwrap(), key, ends_line);
+        for piece in after.chunks(cut) {
+            terminal.feed(piece, |line| lines.push(String::from_utf8_lossy(line).into_owned()));
+        }
+        lines
+    }
+
+    #[test]
+    fn a_marker_whose_line_the_device_ends_is_no_line_of_the_output() {
+        let (enter, yes) = ("Press Enter to continue...", "Would you like it? (y/n)");
+        let cases: [Answered<'_>; 14] = [
+            ("Enter is echoed", enter, ("\n", true), b"\r\nnext\r\n", &["next"]),
+            ("a blank line behind it stays", enter, ("\n", true), b"\r\n\r\nx\r\n", &["", "x"]),
+            ("with the marker's blank", enter, ("\n", true), b" \r\nnext\r\n", &["next"]),
+            ("text before it stays", "up Press Enter", ("\n", true), b"\r\nx\n", &["up ", "x"]),
+            (
+                "a device that wipes all the same",
+                "--More--",
+                (" ", true),
+                b"\r        \r x\r\n",
+                &[" x"],
+            ),
+            (
+                "wiped, and a blank line",
+                "--More--",
+                (" ", true),
+                b"\r        \r\r\nx\n",
+                &["", "x"],
+            ),
+            ("a page", "--More-- or (q)uit", (" ", true), b"\r\nnext\r\n", &["next"]),
+            ("a page, and the blank echoed", "--More--", (" ", true), b"  \r\nnext\r\n", &["next"]),
+            ("the key echoed", yes, ("y", false), b" y\r\nnext\r\n", &["next"]),
+            ("the key echoed and wiped", yes, ("y", false), b"y\r\x1b[Knext\r\n", &["next"]),
+            ("text that begins like the key", yes, ("y", false), b"yes\r\n", &["yes"]),
+            ("a line end is no echo", yes, ("y", false), b"\r\nnext\r\n", &[yes, "next"]),
+            ("its blank came late", "--More--", (" ", false), b" \r\nx\r\n", &["--More-- ", "x"]),
+            ("indented text without wiping", "--More--", (" ", false), b"  ip\r\n", &["  ip"]),
+        ];
+        for (name, marker, how, after, want) in cases {
+            for cut in [1, 2, 3, 100] {
+                assert_eq!(answered(marker, how, after, cut), want, "{name}, {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn edits_of_endless_lines_cost_no_more_than_their_bytes() {
+        let line = "x".repeat(4 << 20);
+        for edit in ["\x1b[9999999P", "\x1b[9999999D", "\x1b[1K", "\x1b[9999G\u{e9}", "\r\u{e9}"] {
+            // Each of them would take minutes if it cost the line.
+            let (lines, tail) = screen(format!("{line}\r{}", edit.repeat(100_000)).as_bytes());
+            assert!(lines.is_empty() && tail.len() > 1 << 19, "{edit:?}");
+        }
+        let (lines, _) = screen(b"abcdefgh\r\x1b[3P\x1b[99C\r\x1b[1P\n\xc3\xa9bc\r\x1b[2P\n");
+        assert_eq!(lines[0].trim_end(), "efgh");
+        assert_eq!(lines[1], "c");
     }
 
     proptest! {
@@ -474,12 +600,26 @@ mod tests {
         }
 
         #[test]
+        fn any_split_of_the_bytes_behind_a_marker_gives_the_same_lines(
+            after in prop::collection::vec(
+                prop_oneof![Just(b'\r'), Just(b'\n'), Just(8), Just(0x1b), Just(b'['), Just(b'K'),
+                    Just(b' '), Just(b'y'), b'a'..b'c'], 0..80),
+            how in prop_oneof![Just((" ", false)), Just((" ", true)), Just(("\n", true)), Just(("y", false))],
+            cut in 1_usize..7,
+            marker in prop_oneof![Just("--More--"), Just("  --More-- "), Just("up --More--")],
+        ) {
+            prop_assert_eq!(answered(marker, how, &after, cut), answered(marker, how, &after, 80));
+        }
+
+        #[test]
         fn no_bytes_make_a_line_much_longer_than_it_may_be(
             bytes in prop::collection::vec(
                 prop_oneof![Just(b'\t'), Just(b'\r'), Just(8), Just(0x1b), Just(b'['), Just(b'C'),
                     Just(b'9'), Just(0xa0), b'a'..b'c'], 0..400),
         ) {
             let mut terminal = Terminal::new(8);
+            terminal.feed(b"-More-", |_| {});
+            terminal.pager_answered(0, "a", false);
             terminal.feed(&bytes, |line| assert!(line.len() <= 8, "{line:?}"));
             prop_assert!(terminal.tail().len() <= 8 * 3);
         }

@@ -100,6 +100,11 @@ fn every_fault_is_reported_with_file_line_and_reason() {
         ("\"enable\"", "\"configure\"", "acme_os.toml:20: a line to send begins with a word that"),
         ("'Password:'", "'['", "acme_os.toml:21: the pattern `[` is no regular expression"),
         (
+            "'Password:'",
+            "'Password:'\nusername_prompt = '('",
+            "acme_os.toml:22: the pattern `(` is no regular expression",
+        ),
+        (
             "\"terminal width 511\"",
             "\"conf t\"",
             "acme_os.toml:26: a line to send begins with a word that configures, writes or leaves the CLI: `conf t`",
@@ -128,6 +133,16 @@ fn every_fault_is_reported_with_file_line_and_reason() {
         ),
         ("['--More--']", "['.*']", "acme_os.toml:31: the pattern `.*` matches an empty line"),
         ("key = \" \"", "key = \"\\u001b\"", "acme_os.toml:32: an answer holds more than"),
+        (
+            "key = \" \"",
+            "key = \" \"\n[[pager.dialog]]\nexpect = '.*'\nanswer = \"y\"",
+            "acme_os.toml:34: the pattern `.*` matches an empty line",
+        ),
+        (
+            "key = \" \"",
+            "key = \" \"\n[[pager.dialog]]\nexpect = 'More'\nanswer = \"\"",
+            "acme_os.toml:35: an answer holds more than",
+        ),
         (
             "['% Bad']",
             "['% Bad',\n'(']",

@@ -25,7 +25,8 @@ pub struct ReadRules {
     /// First arguments that are off unless the operator allows the exact command.
     #[serde(default = "heavy")]
     pub off: Vec<String>,
-    /// Arguments that write or change, besides those that do so everywhere.
+    /// Arguments that write or change, besides those that do so everywhere, however shortened: a word, words in a row, an
+    /// `-option`, or `!a|b` at the end of a row for any word but these.
     #[serde(default)]
     pub never: Vec<String>,
     /// The verb alone is a command.

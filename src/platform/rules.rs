@@ -110,6 +110,8 @@ pub struct LoginRules {
 pub struct EnableRules {
     /// The line that asks for it.
     pub command: PreparedLine,
+    /// Asks for a user name first, as some do whose rights come from a server.
+    pub username_prompt: Option<Regex>,
     /// Asks for the enable password.
     pub password_prompt: Regex,
 }
@@ -137,6 +139,8 @@ pub struct PagerRules {
     markers: Option<Regex>,
     key: String,
     end: Option<(Regex, String)>,
+    dialogs: Vec<Dialog>,
+    ends_line: bool,
 }
 
 /// A pager that waits.
@@ -149,14 +153,27 @@ pub struct PagerHit<'r> {
 }
 
 impl PagerRules {
-    pub(super) fn new(markers: Option<Regex>, key: String, end: Option<(Regex, String)>) -> Self {
-        Self { markers, key, end }
+    pub(super) fn new(
+        markers: Option<Regex>,
+        key: String,
+        end: Option<(Regex, String)>,
+        dialogs: Vec<Dialog>,
+        ends_line: bool,
+    ) -> Self {
+        Self { markers, key, end, dialogs, ends_line }
     }
 
     /// The pager that waits at the end of the unfinished `line`, if one does. Trailing blanks do not count.
     #[must_use]
     pub fn matches<'r>(&'r self, line: &str) -> Option<PagerHit<'r>> {
         let line = line.trim_end();
+        let asked = |dialog: &'r Dialog| {
+            let start = dialog.expect.find(line)?.start();
+            Some(PagerHit { start, key: &dialog.answer })
+        };
+        if let Some(hit) = self.dialogs.iter().find_map(asked) {
+            return Some(hit);
+        }
         if let Some((markers, key)) = &self.end
             && let Some(found) = markers.find(line)
         {
@@ -164,6 +181,12 @@ impl PagerRules {
         }
         let found = self.markers.as_ref()?.find(line)?;
         Some(PagerHit { start: found.start(), key: &self.key })
+    }
+
+    /// True if a line end right behind a marker that `key` answers is the device's answer to the key, not output.
+    #[must_use]
+    pub fn ends_line(&self, key: &str) -> bool {
+        self.ends_line || key.ends_with(['\n', '\r'])
     }
 }
 

@@ -99,6 +99,7 @@ pub(super) struct RawDialog {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawEnable {
     command: Text,
+    username_prompt: Option<Text>,
     password_prompt: Text,
 }
 
@@ -137,6 +138,10 @@ pub(super) struct RawPager {
     quit_key: Option<Text>,
     #[serde(default)]
     end_markers: Vec<Text>,
+    #[serde(default)]
+    dialog: Vec<RawDialog>,
+    #[serde(default)]
+    ends_line: bool,
 }
 
 #[derive(Deserialize)]
@@ -192,6 +197,7 @@ impl Raw for RawEnable {
     fn build(&self) -> Found<EnableRules> {
         Ok(EnableRules {
             command: prepared(&self.command)?,
+            username_prompt: self.username_prompt.as_ref().map(at_end).transpose()?,
             password_prompt: at_end(&self.password_prompt)?,
         })
     }
@@ -223,7 +229,9 @@ impl Raw for RawPager {
         let markers = any_of(&self.markers, "(?:", r")\z")?;
         let end = any_of(&self.end_markers, "(?:", r")\z")?;
         let quit = self.quit_key.as_ref().unwrap_or(&self.key);
-        Ok(PagerRules::new(markers, answer(&self.key)?, end.zip(Some(answer(quit)?))))
+        let end = end.zip(Some(answer(quit)?));
+        let dialogs = dialogs(&self.dialog)?;
+        Ok(PagerRules::new(markers, answer(&self.key)?, end, dialogs, self.ends_line))
     }
 }
 

@@ -119,6 +119,12 @@ fn pagers_wait_at_the_end_of_a_line() {
         ("cisco_wlc", "--More-- or (q)uit", Some((0, " "))),
         ("cisco_wlc", "Press Enter to continue...", Some((0, "\n"))),
         ("cisco_wlc", "Press Enter to continue or <ctrl-z> to abort", Some((0, "\n"))),
+        ("cisco_wlc", "Press any key to continue..", Some((0, "\n"))),
+        ("cisco_wlc", "Would you like to display the next 15 entries? (y/n) ", Some((0, "y"))),
+        ("cisco_wlc", "Would you like to display next 15 entries? (y/n)", Some((0, "y"))),
+        ("cisco_wlc", "Would you like to save them now? (y/N) ", None),
+        ("cisco_wlc", "Are you sure you want to continue? (y/n)", None),
+        ("cisco_wlc", "Would you like to display the next 15 entries? (y/n) y", None),
         ("cisco_s300", "More: <space>,  Quit: q or CTRL+Z, One line: <return>", Some((0, " "))),
         ("juniper_junos", "---(more)---", Some((0, " "))),
         ("juniper_junos", "---(more 53%)---", Some((0, " "))),
@@ -169,6 +175,23 @@ fn pagers_wait_at_the_end_of_a_line() {
 }
 
 #[test]
+fn a_line_end_behind_a_marker_is_the_devices_where_it_was_typed_or_the_definition_says_so() {
+    let cases = [
+        ("cisco_ios", " ", false),
+        ("cisco_nxos", "q", false),
+        ("cisco_wlc", " ", true),
+        ("cisco_wlc", "y", true),
+        ("cisco_wlc", "\n", true),
+        ("huawei_smartax", " ", false),
+        ("huawei_smartax", "\n", true),
+    ];
+    for (platform, key, want) in cases {
+        let pager = REGISTRY.find(platform).unwrap().pager().unwrap();
+        assert_eq!(pager.ends_line(key), want, "{platform}: {key:?}");
+    }
+}
+
+#[test]
 fn every_platform_has_a_pager() {
     for platform in REGISTRY.iter() {
         assert!(platform.pager().is_some(), "{}", platform.name());
@@ -198,6 +221,43 @@ fn a_password_is_typed_where_one_is_asked_for_and_never_as_a_new_one() {
         }
         if let Some(prompt) = &platform.login().username_prompt {
             assert!(!prompt.is_match("Last login:"), "{}", platform.name());
+        }
+    }
+}
+
+#[test]
+fn enable_may_ask_for_a_name_of_its_own() {
+    let enable = REGISTRY.find("ruckus_fastiron").unwrap().enable().unwrap();
+    let prompt = enable.username_prompt.as_ref().unwrap();
+    for line in ["User Name:", "Username:", "Login:", "Login Name:", "login :"] {
+        assert!(prompt.is_match(line), "{line}");
+        assert!(!enable.password_prompt.is_match(line), "{line}");
+    }
+    for line in ["Password:", "Last login:", "Error - incorrect username or password.", "SSH@icx1>"]
+    {
+        assert!(!prompt.is_match(line), "{line}");
+    }
+    assert!(REGISTRY.find("cisco_ios").unwrap().enable().unwrap().username_prompt.is_none());
+}
+
+#[test]
+fn a_host_may_be_called_like_a_shell_but_a_shell_is_no_host() {
+    for platform in REGISTRY.iter() {
+        let takes = |line: &str| {
+            let tail = platform.prompts().classify(line);
+            matches!(tail, Tail::Operational { .. }).then(|| verdict(&tail).1.to_owned())
+        };
+        for end in ["#", ">", "$"] {
+            for host in ["sh-01", "bash-2", "sh-2024"] {
+                if takes(&format!("hostname{end}")).as_deref() == Some("hostname") {
+                    let found = takes(&format!("{host}{end}"));
+                    assert_eq!(found.as_deref(), Some(host), "{} {host}{end}", platform.name());
+                }
+            }
+        }
+        for shell in ["sh-4.2#", "bash-4.4$", "bash-5.1#", "sh-5.0.17$"] {
+            let is_one = ["linux", "generic"].contains(&platform.name());
+            assert!(is_one || takes(shell).is_none(), "{} {shell}", platform.name());
         }
     }
 }

@@ -17,6 +17,11 @@ pub(super) enum Conflict {
         "{PREFIX}TLS_CERT_FILE and {PREFIX}TLS_KEY_FILE go together, and {PREFIX}TLS_CLIENT_CA_FILE with them"
     )]
     HalfTls,
+    /// Logins with the keys of a file that is not named.
+    #[error(
+        "{PREFIX}SSH_CONFIG_LOGINS is true, but no {PREFIX}SSH_CONFIG says which file the keys are in"
+    )]
+    LoginsWithoutFile,
     /// A stream that is required and goes nowhere.
     #[error("{PREFIX}AUDIT_REQUIRED is true, but no {PREFIX}AUDIT_FILE says where the stream goes")]
     NoAuditFile,
@@ -70,6 +75,7 @@ impl Conflict {
         match self {
             Self::KeysUnused | Self::NoKeys => &["auth", "api_keys_file"],
             Self::HalfTls => &["tls_cert_file", "tls_key_file", "tls_client_ca_file"],
+            Self::LoginsWithoutFile => &["ssh_config_logins", "ssh_config"],
             Self::NoAuditFile => &["audit_required", "audit_file"],
             Self::OneFile => &["log_file", "audit_file"],
             Self::OnePort { .. } => &["port", "host", "metrics_port", "metrics_host"],
@@ -100,6 +106,9 @@ impl Settings {
         }
         if self.log_file.is_some() && self.log_file == self.audit_file {
             found.push(Conflict::OneFile);
+        }
+        if self.ssh_config_logins && self.ssh_config.is_none() {
+            found.push(Conflict::LoginsWithoutFile);
         }
         let tls = (self.tls_cert_file.is_some(), self.tls_key_file.is_some());
         if tls.0 != tls.1 || (self.tls_client_ca_file.is_some() && !tls.0) {

@@ -143,7 +143,7 @@ settings! {
         /// ntc-templates' form, or files named `platform_command.textfsm`.
         templates_dir: Option<PathBuf> = None;
         /// Commands to refuse besides those that the gate refuses anyway, `platform: text` or `text`; `*` at the end
-        /// makes it a prefix.
+        /// makes it a prefix. Abbreviations and other spellings of them are refused too; `docs/security.md` has the rules.
         commands_deny: Vec<String> = Vec::new(), reloads true;
         /// Commands to allow by their exact text that are off by default, `platform: text` or `text`.
         commands_allow: Vec<String> = Vec::new(), reloads true;

@@ -111,6 +111,14 @@ impl Who {
     }
 }
 
+impl Who {
+    /// The same user when he asks for more rights.
+    #[must_use]
+    pub fn enabled(&self) -> Self {
+        Self { user: format!("{}\0enable", self.user), ..self.clone() }
+    }
+}
+
 impl Methods {
     /// From a server's list, names between commas.
     #[must_use]
@@ -172,6 +180,18 @@ impl Acquaintances {
         let known = generations.of(who);
         known.refusals.retain(|refusal| !refusal.is_of(&tag));
         known.let_in = Some(tag);
+    }
+
+    /// True if these credentials were the last that the user was let in by, and have not been refused since.
+    #[must_use]
+    pub fn is_believed(&self, who: &Who, credentials: &Credentials) -> bool {
+        let tag = self.tag(credentials);
+        let mut generations = self.lock();
+        generations.find(who).is_some_and(|known| {
+            let is_of = |one: &Tag| tag.as_ref().is_some_and(|tag| one.as_ref() == tag.as_ref());
+            known.let_in.as_ref().is_some_and(is_of)
+                && !known.refusals.iter().any(|refusal| is_of(&refusal.tag))
+        })
     }
 
     /// Forgets how the user was let in: it did not go so this time.

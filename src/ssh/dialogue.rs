@@ -12,12 +12,15 @@
 use std::{
     collections::VecDeque,
     rc::Rc,
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
+use regex::Regex;
+
 use super::{
     log_lines,
-    transport::{Arrived, Transport},
+    transport::{Arrived, Broken, Transport},
 };
 use crate::{
     command::ShowCommand,
@@ -27,15 +30,18 @@ use crate::{
     secret::Secret,
 };
 
-/// How long a device that echoed nothing must be silent at its prompt before its output counts as over.
-const QUIET_WITHOUT_ECHO: Duration = Duration::from_millis(300);
-/// The same once it is known that the device never echoes, or that it pages.
+/// How long a device that echoed nothing yet must be silent at another prompt before it counts as one that never does: a slow
+/// one may show its prompt twice before its first echo.
+const QUIET_WITHOUT_ECHO: Duration = Duration::from_millis(1500);
+/// The same where a line end was given to it, which brings a prompt of its own.
+const QUIET_BEHIND_A_NUDGE: Duration = Duration::from_secs(3);
+/// How long a device that never echoes, or that pages, must be silent at its prompt before its output counts as over.
 const QUIET_WHEN_CAREFUL: Duration = Duration::from_millis(100);
 /// How long a prompt that has no business there, or a question, must stand before it is believed.
 const QUIET_AT_A_QUESTION: Duration = Duration::from_millis(700);
 /// How long a device must be silent at its prompt before a line that was typed ahead counts as lost.
 const QUIET_WHEN_LOST: Duration = Duration::from_millis(1500);
-/// How long an in-band login question must stand: `Last login:` is none.
+/// How long an in-band login question must stand where SSH itself asked for nothing: `Last login:` is none.
 const QUIET_AT_A_LOGIN: Duration = Duration::from_millis(30);
 /// How long a device may show nothing at all before it is given a line end to show its prompt.
 const QUIET_BEFORE_A_NUDGE: Duration = Duration::from_secs(3);
@@ -47,6 +53,21 @@ const MOST_NUDGES: usize = 2;
 const MORE_LOGOUTS: usize = 1;
 /// In-band questions answered in one login.
 const MOST_ANSWERS: usize = 8;
+/// Lines whose echo is still looked for after the device has seemed not to echo.
+const MOST_UNECHOED: usize = 4;
+/// Questions that no command of ours is to be answered with, at the end of a line.
+pub(super) static QUESTION: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?ix) (?:
+            \[confirm\]
+            | [\[(] \s* y(?:es)? \s* (?:/|\||,|or) \s* no? \b [^\])]* [\])] \s* (?:[\[(] \w* [\])])?
+            | \[ (?:y|n|yes|no) \]
+            | press \s+ (?:any \s+ key|enter|return) .{0,40}
+            | (?:password|passphrase|passcode|user\ ?name) (?:\s for \s \S+)? \s* :
+        ) \s* [?:.]* \s* $",
+    )
+    .expect("the expression is a constant that a test compiles")
+});
 /// A wrapped echo fills its line; shorter lines are output.
 const LEAST_WRAPPED_BYTES: usize = 30;
 const MOST_READ_BYTES: usize = 32 * 1024;
@@ -56,18 +77,6 @@ const LEAST_READ_BYTES: usize = 4 * 1024;
 const USUAL_BYTES: usize = 1024;
 /// The room of larger outputs is not kept for the next one.
 const MOST_ROOM_BYTES: usize = 32 * 1024;
-/// The questions no reading session answers.
-const QUESTIONS: [&str; 9] = [
-    "[confirm]",
-    "(y/n)",
-    "[y/n]",
-    "(yes/no)",
-    "[yes/no]",
-    "(y/n):",
-    "[y/n]:",
-    "password:",
-    "[yes/no]:",
-];
 
 /// A line that may be written to a device: nothing else can.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +105,17 @@ pub struct InBandLogin<'a> {
     pub username: &'a str,
     /// The request's password.
     pub password: Option<&'a Secret>,
+    /// SSH has asked for nothing, so that the terminal may.
+    pub is_expected: bool,
+}
+
+/// What `enable` may be answered with.
+#[derive(Clone, Copy, Debug)]
+pub struct EnableLogin<'a> {
+    /// The request's user name, where a device asks for one here too.
+    pub username: &'a str,
+    /// The request's enable password.
+    pub secret: &'a Secret,
 }
 
 /// What the device printed between two prompts.
@@ -133,6 +153,8 @@ pub enum Why {
     Late,
     /// The device did not take the lines that were typed ahead, or not yet.
     LinesLost,
+    /// The echo of a line came after the device had counted as one that does not echo.
+    LateEcho,
     /// The login in the terminal asks again, after the password.
     LoginRejected,
     /// The login in the terminal asks for a password, and there is none.
@@ -170,6 +192,7 @@ pub struct Dialogue<'p, T> {
     logouts: usize,
     answers: usize,
     hidden_typed: bool,
+    secret_typed: bool,
     wire: Wire,
 }
 
@@ -211,6 +234,8 @@ struct Preamble {
     repeated_echo: Option<(String, usize)>,
     /// The line end behind a line that was not echoed.
     blank: bool,
+    /// The last lines that were typed and not echoed, this step's own at the end.
+    unechoed: VecDeque<String>,
 }
 
 /// What is to be done if nothing more comes within a time.
@@ -219,7 +244,7 @@ enum OnQuiet<'r> {
     AnswerPager { start: usize, key: &'r str },
     AnswerPassword,
     AnswerUsername,
-    BelievePrompt { mode: Mode, name: Rc<str> },
+    BelievePrompt { mode: Mode, name: Rc<str>, text_bytes: usize },
     EndWithoutEcho { mode: Mode, name: Rc<str> },
     LogOutAgain,
     Nudge,
@@ -243,10 +268,14 @@ struct Step<'s> {
     nudges: usize,
     /// Set once `next` was sent: where in `lines` the prompt's line will stand, and the prompt.
     sent: Option<Sent>,
+    /// The echo of one of the lines that seemed not to be echoed has come: true if it is this step's own.
+    late_echo: Option<bool>,
+    /// What the device told everybody behind its prompt.
+    aside: Vec<u8>,
     /// Where the output ended and in which mode, once that is known.
     end: Option<End>,
     login: Option<InBandLogin<'s>>,
-    enable_secret: Option<&'s Secret>,
+    enable: Option<EnableLogin<'s>>,
     secret_sent: bool,
 }
 
@@ -254,10 +283,14 @@ struct Sent {
     at: usize,
     n_lines: usize,
     prompt: Rc<str>,
+    /// The end of the output at the beginning of the prompt's line.
+    text_bytes: usize,
     mode: Mode,
     name: Rc<str>,
     /// How much of the echo the lines before have shown, blanks left out, and where they began.
     wrapped: Option<(usize, usize)>,
+    /// Where in `lines` the echo stands on a line of its own, with more than a log message between the prompt and it.
+    bare_echo: Option<usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -290,6 +323,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             logouts: 0,
             answers: 0,
             hidden_typed: false,
+            secret_typed: false,
             wire: Wire::Open,
         }
     }
@@ -328,21 +362,21 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         self.run(Step::new(Some(next)), until)
     }
 
-    /// As [`Dialogue::output`], and types `secret` once if the device asks for the enable password; with `next` the lines
+    /// As [`Dialogue::output`], and types the enable password once if the device asks for it; with `next` the lines
     /// `behind` it are sent, as at the first prompt.
     ///
     /// # Errors
     /// As there, and [`Why::EnableRejected`] when the device asks again.
     pub fn enable<'s>(
         &mut self,
-        secret: &'s Secret,
+        login: EnableLogin<'s>,
         next: Line<'s>,
         behind: &'s [Line<'s>],
         until: Deadline,
     ) -> Result<Printed, Stopped> {
         let mut step = Step::new(Some(next));
         step.behind_next = behind;
-        step.enable_secret = Some(secret);
+        step.enable = Some(login);
         self.run(step, until)
     }
 
@@ -371,9 +405,14 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         self.echo == Echo::Seen
     }
 
-    /// True once a password was typed.
+    /// True once a password was typed, for a login or for `enable`.
     pub fn has_typed_password(&self) -> bool {
         self.hidden_typed
+    }
+
+    /// True once the enable password was typed.
+    pub fn has_typed_secret(&self) -> bool {
+        self.secret_typed
     }
 
     /// What became of the lines that were typed ahead.
@@ -410,6 +449,12 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             self.ahead = ahead;
         }
         loop {
+            match step.late_echo.take() {
+                Some(true) => self.echo = Echo::Unknown,
+                // What came since may be the output of another line.
+                Some(false) => return Err(self.stop(&mut step, Why::LateEcho)),
+                None => {}
+            }
             if let Some(end) = step.end {
                 return Ok(self.finish(step, end));
             }
@@ -465,9 +510,11 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             at: 0,
             n_lines: 0,
             prompt: Rc::clone(&self.prompt),
+            text_bytes: 0,
             mode: self.mode,
             name: self.name.clone().unwrap_or_default(),
             wrapped: None,
+            bare_echo: None,
         });
     }
 
@@ -512,19 +559,26 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         if step.next.is_none() {
             return self.logout_move(line);
         }
-        let enable = self.platform.enable().filter(|_| !is_known);
-        if enable.is_some_and(|enable| enable.password_prompt.is_match(line)) {
+        let rules = self.platform.enable().filter(|_| !is_known);
+        let asks_name = rules
+            .and_then(|rules| rules.username_prompt.as_ref())
+            .is_some_and(|prompt| prompt.is_match(line));
+        if asks_name || rules.is_some_and(|rules| rules.password_prompt.is_match(line)) {
             match &step.sent {
-                None if step.enable_secret.is_some() && step.secret_sent => {
+                None if step.enable.is_some() && step.secret_sent => {
                     return Some((QUIET_AT_A_LOGIN, OnQuiet::Stop(Why::EnableRejected)));
                 }
-                None if step.enable_secret.is_some() => {
+                None if step.enable.is_some() && asks_name => {
+                    return (self.answers < MOST_ANSWERS)
+                        .then_some((QUIET_AT_A_LOGIN, OnQuiet::AnswerUsername));
+                }
+                None if step.enable.is_some() => {
                     return Some((Duration::ZERO, OnQuiet::SendSecret));
                 }
                 // The line that asks for it was sent and not echoed.
                 Some(sent) if step.next_if_user.is_some() && step.n_lines > sent.n_lines => {
                     let (mode, name) = (sent.mode, Rc::clone(&sent.name));
-                    return Some((QUIET_WITHOUT_ECHO, OnQuiet::EndWithoutEcho { mode, name }));
+                    return Some((QUIET_AT_A_QUESTION, OnQuiet::EndWithoutEcho { mode, name }));
                 }
                 _ => {}
             }
@@ -534,7 +588,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             Tail::Forbidden(what) => {
                 Some((QUIET_AT_A_QUESTION, OnQuiet::Stop(Why::ForbiddenPrompt(what))))
             }
-            Tail::Text => self.at_a_text(step, line),
+            Tail::Text => self.behind_a_text(step, line).or_else(|| self.at_a_text(step, line)),
         }
     }
 
@@ -558,12 +612,19 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             None if step.preamble.owed_echo.is_some() && step.n_lines == 0 => None,
             None if !known => {
                 // Another host name: output that looks like a prompt, unless it stays.
-                Some((QUIET_AT_A_QUESTION, OnQuiet::BelievePrompt { mode, name }))
+                Some((QUIET_AT_A_QUESTION, OnQuiet::BelievePrompt { mode, name, text_bytes: 0 }))
             }
             None => {
                 let careful = self.echo == Echo::Missing || self.may_page;
-                let quiet = if careful { QUIET_WHEN_CAREFUL } else { Duration::ZERO };
-                Some((quiet, OnQuiet::BelievePrompt { mode, name }))
+                // Nothing yet behind the first line that was not echoed: its echo may still come.
+                let quiet = if step.preamble.unechoed.len() == 1 && step.n_lines == 0 {
+                    QUIET_WITHOUT_ECHO
+                } else if careful {
+                    QUIET_WHEN_CAREFUL
+                } else {
+                    Duration::ZERO
+                };
+                Some((quiet, OnQuiet::BelievePrompt { mode, name, text_bytes: 0 }))
             }
             // What was not lost may still come: no output would be certain any more.
             Some(sent)
@@ -572,18 +633,32 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             {
                 Some((QUIET_WHEN_LOST, OnQuiet::Stop(Why::LinesLost)))
             }
-            // The prompt is back and the line that was sent is nowhere: the device may not echo.
-            Some(sent) if known && step.n_lines > sent.n_lines => {
-                Some((QUIET_WITHOUT_ECHO, OnQuiet::EndWithoutEcho { mode, name }))
+            // The prompt is back and the line that was sent is nowhere: the device may not echo, unless it has before.
+            Some(sent)
+                if known
+                    && step.n_lines > sent.n_lines
+                    && (self.echo == Echo::Unknown || sent.bare_echo.is_some()) =>
+            {
+                let quiet = if self.nudges > 0 { QUIET_BEHIND_A_NUDGE } else { QUIET_WITHOUT_ECHO };
+                Some((quiet, OnQuiet::EndWithoutEcho { mode, name }))
             }
             Some(_) => None,
         }
     }
 
+    /// The known prompt at the end of an output that has no line end; its echo will show whether it is one.
+    fn behind_a_text(&self, step: &Step<'_>, line: &str) -> Option<(Duration, OnQuiet<'p>)> {
+        let certain = step.sent.is_none() && step.login.is_none() && self.echo == Echo::Seen;
+        let text = line.strip_suffix(&*self.prompt).filter(|_| certain && !self.prompt.is_empty());
+        let (text_bytes, name) = (text?.len(), self.name.clone()?);
+        let believe = OnQuiet::BelievePrompt { mode: self.mode, name, text_bytes };
+        Some((QUIET_AT_A_QUESTION, believe))
+    }
+
     fn at_a_text(&self, step: &Step<'_>, line: &str) -> Option<(Duration, OnQuiet<'p>)> {
         if step.login.is_some() && step.sent.is_none() && self.answers < MOST_ANSWERS {
             let rules = self.platform.login();
-            let asks = |prompt: &Option<regex::Regex>| {
+            let asks = |prompt: &Option<Regex>| {
                 prompt.as_ref().is_some_and(|prompt| prompt.is_match(line))
             };
             if let Some(dialog) = rules.dialogs.iter().find(|dialog| dialog.expect.is_match(line)) {
@@ -595,20 +670,21 @@ impl<'p, T: Transport> Dialogue<'p, T> {
                 // Once more might lock the account.
                 return Some((QUIET_AT_A_QUESTION, OnQuiet::Stop(Why::LoginRejected)));
             }
+            let is_expected = step.login.is_some_and(|login| login.is_expected);
+            let quiet = if is_expected { QUIET_AT_A_LOGIN } else { QUIET_AT_A_QUESTION };
             if asks_name {
-                return Some((QUIET_AT_A_LOGIN, OnQuiet::AnswerUsername));
+                return Some((quiet, OnQuiet::AnswerUsername));
             }
             if asks_password {
                 let has_one = step.login.is_some_and(|login| login.password.is_some());
                 return Some(if has_one {
-                    (QUIET_AT_A_LOGIN, OnQuiet::AnswerPassword)
+                    (quiet, OnQuiet::AnswerPassword)
                 } else {
                     (QUIET_AT_A_QUESTION, OnQuiet::Stop(Why::NoPassword))
                 });
             }
         }
-        let end = line.to_ascii_lowercase();
-        let asks = QUESTIONS.iter().any(|question| end.ends_with(question));
+        let asks = QUESTION.is_match(line);
         (asks && step.sent.is_none()).then_some((QUIET_AT_A_QUESTION, OnQuiet::Stop(Why::Question)))
     }
 
@@ -643,7 +719,8 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             }
             OnQuiet::AnswerPager { start, key } => {
                 self.may_page = true;
-                self.terminal.pager_answered(start);
+                let ends_line = self.platform.pager().is_some_and(|pager| pager.ends_line(key));
+                self.terminal.pager_answered(start, key, ends_line);
                 self.write(step, key, until)
             }
             OnQuiet::AnswerPassword => {
@@ -654,12 +731,16 @@ impl<'p, T: Transport> Dialogue<'p, T> {
                 self.write_line(step, password.map_or("", Secret::expose), until)
             }
             OnQuiet::AnswerUsername => {
-                let username = step.login.map_or("", |login| login.username);
+                let of_enable = step.enable.map(|login| login.username);
+                let username =
+                    step.login.map(|login| login.username).or(of_enable).unwrap_or_default();
                 self.answers += 1;
                 self.terminal.clear_line();
                 self.write_line(step, username, until)
             }
-            OnQuiet::BelievePrompt { mode, name } => self.send_next(step, mode, name, until),
+            OnQuiet::BelievePrompt { mode, name, text_bytes } => {
+                self.send_next(step, mode, name, text_bytes, until)
+            }
             OnQuiet::EndWithoutEcho { mode, name } => {
                 self.end_without_echo(step, mode, name);
                 Ok(())
@@ -681,8 +762,9 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             OnQuiet::SendSecret => {
                 step.secret_sent = true;
                 self.hidden_typed = true;
+                self.secret_typed = true;
                 self.terminal.clear_line();
-                let secret = step.enable_secret.map_or("", Secret::expose);
+                let secret = step.enable.map_or("", |login| login.secret.expose());
                 self.write_line(step, secret, until)
             }
             OnQuiet::Stop(why) => {
@@ -700,6 +782,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         step: &mut Step<'_>,
         mode: Mode,
         name: Rc<str>,
+        text_bytes: usize,
         until: Deadline,
     ) -> Result<(), Stopped> {
         if mode == Mode::User && step.next_if_user.is_some() {
@@ -710,7 +793,16 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         let prompt = again(Some(&self.prompt), self.terminal.tail().trim_end());
         let at = step.lines.len();
         let n_lines = step.n_lines;
-        step.sent = Some(Sent { at, n_lines, prompt, mode, name: Rc::clone(&name), wrapped: None });
+        step.sent = Some(Sent {
+            at,
+            n_lines,
+            prompt,
+            text_bytes,
+            mode,
+            name: Rc::clone(&name),
+            wrapped: None,
+            bare_echo: None,
+        });
         let behind = std::mem::take(&mut step.behind_next);
         if behind.is_empty() {
             self.write_line(step, next.as_str(), until)?;
@@ -726,6 +818,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             self.write_line(step, &text, until)?;
         }
         if self.echo == Echo::Missing {
+            self.note_unechoed(step, next.as_str());
             // Nothing will confirm the end, and the silence at the prompt has.
             self.name = Some(name);
             self.terminal.clear_line();
@@ -734,10 +827,19 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         Ok(())
     }
 
-    /// The device has run the next line without echoing it: parts its output from this step's.
+    /// The device has run the next line without echoing it at its prompt: parts its output from this step's.
     fn end_without_echo(&mut self, step: &mut Step<'_>, mode: Mode, name: Rc<str>) {
         let Some(sent) = &step.sent else { return };
         let mut behind = step.lines.split_off(sent.at);
+        if let Some(echo) = sent.bare_echo.and_then(|at| at.checked_sub(sent.at)) {
+            // A message to all who are logged in stands between prompt and echo.
+            let output = behind.split_off(echo);
+            let echo_line = output.iter().position(|b| *b == b'\n').map_or(output.len(), |n| n + 1);
+            self.ahead = output.get(echo_line..).unwrap_or_default().to_vec();
+            step.aside = behind.split_off(sent.prompt.len().min(behind.len()));
+            step.end = Some(End { at: sent.at, mode });
+            return;
+        }
         // The first line behind is the prompt's own, with what the device printed on it.
         let prompt = sent.prompt.as_bytes();
         if behind.starts_with(prompt) {
@@ -754,23 +856,43 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         }
         self.name.get_or_insert(name);
         step.end = Some(End { at: sent.at, mode });
+        if let Some(next) = step.next {
+            self.note_unechoed(step, next.as_str());
+        }
+    }
+
+    /// Remembers a line whose echo would show that the device is only slow.
+    fn note_unechoed(&self, step: &mut Step<'_>, line: &str) {
+        let unechoed = &mut step.preamble.unechoed;
+        if self.platform.session().repeats_echo || line.is_empty() {
+            return;
+        }
+        if unechoed.len() == MOST_UNECHOED {
+            unechoed.pop_front();
+        }
+        unechoed.push_back(line.to_owned());
     }
 
     fn finish(&mut self, mut step: Step<'_>, end: End) -> Printed {
         self.mode = end.mode;
+        step.lines.truncate(end.at);
         if let Some(sent) = step.sent.take() {
             if self.echo == Echo::Unknown {
                 self.echo = Echo::Seen;
             }
             self.name.get_or_insert(sent.name);
-            self.prompt = sent.prompt;
+            let (text, prompt) = sent.prompt.split_at(sent.text_bytes);
+            if !text.is_empty() && end.at == sent.at {
+                step.truncated |= !keep(&mut step.lines, text.as_bytes(), self.most_bytes);
+            }
+            self.prompt = again(Some(&sent.prompt), prompt);
         }
-        step.lines.truncate(end.at);
         let logged = match log_lines::begin(&step.lines, &self.prompt) {
             Some(at) => step.lines.split_off(at),
-            None => Vec::new(),
+            None => step.aside,
         };
         self.preamble.blank = self.echo == Echo::Missing;
+        self.preamble.unechoed = step.preamble.unechoed;
         self.preamble.repeated_echo = step
             .next
             .filter(|_| self.platform.session().repeats_echo)
@@ -856,7 +978,10 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         bytes: &[u8],
         until: Deadline,
     ) -> Result<(), Stopped> {
-        self.transport.write_all(bytes, until).map_err(|_gone| self.stop(step, Why::Closed))
+        self.transport.write_all(bytes, until).map_err(|broken| {
+            let why = if broken == Broken::Late { Why::Late } else { Why::Closed };
+            self.stop(step, why)
+        })
     }
 }
 
@@ -873,9 +998,11 @@ impl<'s> Step<'s> {
             is_typed_ahead: false,
             nudges: 0,
             sent: None,
+            late_echo: None,
+            aside: Vec::new(),
             end: None,
             login: None,
-            enable_secret: None,
+            enable: None,
             secret_sent: false,
         }
     }
@@ -893,7 +1020,9 @@ struct Fed<'f, 's> {
 impl Fed<'_, '_> {
     fn line(&mut self, line: &[u8]) {
         if self.step.end.is_some() {
-            keep(self.ahead, line, self.most_bytes);
+            // No more than one read brings; the next step counts it.
+            self.ahead.extend_from_slice(line);
+            self.ahead.push(b'\n');
             return;
         }
         if self.is_preamble(line) {
@@ -934,7 +1063,7 @@ impl Fed<'_, '_> {
 
     /// True if the line stands before the output without belonging to it.
     fn is_preamble(&mut self, line: &[u8]) -> bool {
-        let Step { preamble, lines, n_lines, .. } = &mut *self.step;
+        let Step { preamble, lines, n_lines, late_echo, .. } = &mut *self.step;
         // The echo alone or behind a prompt; output may well end with the command's text.
         let is_echo = |echo: &str| {
             let line = String::from_utf8_lossy(line);
@@ -952,6 +1081,11 @@ impl Fed<'_, '_> {
             return false;
         }
         if std::mem::take(&mut preamble.blank) && line.is_empty() {
+            return true;
+        }
+        if let Some(at) = preamble.unechoed.iter().rposition(|line| is_echo(line)) {
+            *late_echo = Some(at + 1 == preamble.unechoed.len());
+            preamble.unechoed.clear();
             return true;
         }
         match &mut preamble.repeated_echo {
@@ -992,6 +1126,9 @@ impl Fed<'_, '_> {
                 let is_logged = log_lines::begin(before.as_bytes(), &sent.prompt) == Some(0);
                 if before.trim() == &*sent.prompt || is_logged {
                     return Some(End { at: sent.at, mode: sent.mode });
+                }
+                if before.starts_with(&*sent.prompt) {
+                    sent.bare_echo.get_or_insert(here);
                 }
             }
         }

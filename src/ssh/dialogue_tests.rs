@@ -9,7 +9,7 @@ use std::{
 use proptest::prelude::*;
 
 use super::{
-    dialogue::{Dialogue, InBandLogin, Line, Printed, Stopped, Why},
+    dialogue::{Dialogue, EnableLogin, InBandLogin, Line, Printed, QUESTION, Stopped, Why},
     transport::{Arrived, Broken, Transport},
 };
 use crate::{
@@ -130,6 +130,76 @@ fn command(platform: &Platform, text: &str) -> CheckedCommand {
     check(platform, &CommandPolicy::default(), &input).unwrap()
 }
 
+/// A device far away or busy: what it shows is seen some time after it was asked for.
+struct Slow {
+    prompt: &'static str,
+    /// What comes at login, and when.
+    greeting: Vec<(u64, &'static str)>,
+    /// What comes behind a line's echo; the prompt comes behind that.
+    output: fn(&str) -> String,
+    delay_ms: u64,
+    /// What is still on its way.
+    coming: VecDeque<(Instant, Vec<u8>)>,
+    typed: Vec<u8>,
+}
+
+impl Slow {
+    fn new(
+        prompt: &'static str,
+        greeting: &[(u64, &'static str)],
+        output: fn(&str) -> String,
+        delay_ms: u64,
+    ) -> Self {
+        let (coming, typed) = (VecDeque::new(), Vec::new());
+        Self { prompt, greeting: greeting.to_vec(), output, delay_ms, coming, typed }
+    }
+
+    fn shows(&mut self, after_ms: u64, text: &str) {
+        let mut at = Instant::now() + Duration::from_millis(after_ms);
+        // A pause stands where NUL does.
+        for part in text.split('\0') {
+            self.coming.push_back((at, part.as_bytes().to_vec()));
+            at += Duration::from_millis(30);
+        }
+    }
+}
+
+impl Transport for Slow {
+    fn read(&mut self, buffer: &mut [u8], until: Option<Deadline>) -> Result<Arrived, Broken> {
+        for (after, text) in std::mem::take(&mut self.greeting) {
+            self.shows(after, text);
+        }
+        loop {
+            if let Some((at, bytes)) = self.coming.front_mut()
+                && *at <= Instant::now()
+            {
+                let length = bytes.len().min(buffer.len());
+                let rest = bytes.split_off(length);
+                buffer[..length].copy_from_slice(bytes);
+                *bytes = rest;
+                if bytes.is_empty() {
+                    self.coming.pop_front();
+                }
+                return Ok(Arrived::Bytes(length));
+            }
+            if until.is_none_or(|until| until.left(Instant::now()).is_none()) {
+                return Ok(Arrived::Nothing);
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    fn write_all(&mut self, bytes: &[u8], _until: Deadline) -> Result<(), Broken> {
+        self.typed.extend_from_slice(bytes);
+        for line in String::from_utf8_lossy(bytes).split_inclusive('\n') {
+            let line = line.trim();
+            let shown = format!("{line}\r\n{}{}", (self.output)(line), self.prompt);
+            self.shows(self.delay_ms, &shown);
+        }
+        Ok(())
+    }
+}
+
 /// Logs in, runs `texts` and logs out.
 fn talk(played: Played, platform: &Platform, texts: &[&str]) -> (Vec<Printed>, Vec<u8>) {
     talk_ahead(played, platform, texts, 0).unwrap()
@@ -142,6 +212,18 @@ fn talk_ahead(
     texts: &[&str],
     behind: usize,
 ) -> Result<(Vec<Printed>, Vec<u8>), Stopped> {
+    let (printed, played) = talk_with(played, platform, texts, behind, 1 << 20)?;
+    Ok((printed, played.written))
+}
+
+/// The same with any device, and outputs of at most `most_bytes`.
+fn talk_with<T: Transport>(
+    device: T,
+    platform: &Platform,
+    texts: &[&str],
+    behind: usize,
+    most_bytes: usize,
+) -> Result<(Vec<Printed>, T), Stopped> {
     let until = Deadline::after(Instant::now(), Duration::from_secs(20));
     let commands: Vec<_> = texts.iter().map(|text| command(platform, text)).collect();
     let mut lines: Vec<Line<'_>> = platform.session().prepare.iter().map(Line::Prepared).collect();
@@ -149,8 +231,8 @@ fn talk_ahead(
     lines.extend(commands.iter().map(|command| Line::Show(command.line())));
     lines.push(Line::Prepared(&platform.session().logout));
     let password = Secret::new("demo".to_owned());
-    let login = InBandLogin { username: "demo", password: Some(&password) };
-    let mut dialogue = Dialogue::new(played, platform, 1 << 20);
+    let login = InBandLogin { username: "demo", password: Some(&password), is_expected: false };
+    let mut dialogue = Dialogue::new(device, platform, most_bytes);
     dialogue.first_prompt(login, lines[0], &lines[1..=behind], None, until)?;
     let mut printed = Vec::new();
     for line in &lines[1..] {
@@ -160,7 +242,7 @@ fn talk_ahead(
     }
     dialogue.farewell(until);
     printed.drain(..prepared);
-    Ok((printed, dialogue.into_transport().written))
+    Ok((printed, dialogue.into_transport()))
 }
 
 fn conversations() -> impl Strategy<Value = (&'static str, &'static [&'static str])> {
@@ -260,4 +342,196 @@ fn a_session_in_which_lines_that_were_typed_ahead_are_lost_or_late_gives_no_outp
         let stopped = talk_ahead(played, &platform, &["show version"], behind).unwrap_err();
         assert_eq!(stopped.why, Why::LinesLost, "{ahead:?} {faults:?}");
     }
+}
+
+fn says_what_was_asked(line: &str) -> String {
+    if line.starts_with("show") || line.starts_with("display") {
+        format!("OUT of {line}\r\nlast\r\n")
+    } else {
+        String::new()
+    }
+}
+
+#[test]
+fn a_slow_device_that_shows_its_prompt_twice_is_not_taken_for_one_that_does_not_echo() {
+    for (name, prompt, greeting, delay_ms, texts) in [
+        (
+            "huawei",
+            "<R1>",
+            vec![(0, "\r\n<R1>"), (150, "\r\n<R1>")],
+            700,
+            ["display version", "display clock"],
+        ),
+        (
+            "fortinet",
+            "fw1 # ",
+            vec![(0, "fw1 # "), (150, "\r\nfw1 # ")],
+            700,
+            ["get system status", "get system arp"],
+        ),
+        // The line end that a silent device is given brings the second prompt.
+        ("cisco_ios", "R1#", vec![(3400, "\r\nR1#")], 700, ["show version", "show clock"]),
+    ] {
+        let platform = platform(name);
+        let output = |line: &str| format!("OUT of {line}\r\nlast\r\n");
+        let slow = Slow::new(prompt, &greeting, output, delay_ms);
+        let (printed, _) = talk_with(slow, &platform, &texts, 0, 1 << 20).unwrap();
+        let want = texts.map(|text| format!("OUT of {text}\nlast\n"));
+        assert_eq!(texts_of(&printed), want, "{name}");
+    }
+}
+
+#[test]
+fn a_device_whose_echo_was_seen_is_waited_for_behind_a_log_message() {
+    let platform = platform("cisco_ios");
+    let output = |line: &str| match line {
+        "show clock" => "12:00\r\nR1#\r\n%SYS-5-CONFIG_I: Configured\r\n".to_owned(),
+        _ => says_what_was_asked(line),
+    };
+    let slow = Slow::new("R1#", &[(0, "R1#")], output, 500);
+    let texts = ["show clock", "show inventory", "show version"];
+    let (printed, _) = talk_with(slow, &platform, &texts, 0, 1 << 20).unwrap();
+    let want = ["12:00\n", "OUT of show inventory\nlast\n", "OUT of show version\nlast\n"];
+    assert_eq!(texts_of(&printed), want);
+    assert!(printed[0].logged.contains("%SYS-5-CONFIG_I"), "{printed:?}");
+}
+
+#[test]
+fn an_echo_that_comes_too_late_ends_the_session_before_outputs_are_mixed_up() {
+    let platform = platform("huawei");
+    let greeting = [(0, "<R1>"), (100, "\r\n<R1>")];
+    let slow = Slow::new("<R1>", &greeting, says_what_was_asked, 4000);
+    let texts = ["display version", "display clock"];
+    let stopped = talk_with(slow, &platform, &texts, 0, 1 << 20).map(drop).unwrap_err();
+    assert_eq!((stopped.why, stopped.printed.text), (Why::LateEcho, String::new()));
+}
+
+#[test]
+fn an_output_without_a_line_end_is_kept_and_the_prompt_behind_it_found() {
+    for (name, prompt) in [("cisco_ios", "R1#"), ("fortinet", "fw1 # ")] {
+        let platform = platform(name);
+        let output = |line: &str| match line {
+            "show banner" | "get system banner" => "first\r\nno line end at the end".to_owned(),
+            _ => format!("OUT of {line}\r\n"),
+        };
+        let slow = Slow::new(prompt, &[(0, prompt)], output, 0);
+        let texts = if name == "cisco_ios" {
+            ["show version", "show banner", "show clock"]
+        } else {
+            ["get system status", "get system banner", "get system arp"]
+        };
+        let (printed, _) = talk_with(slow, &platform, &texts, 0, 1 << 20).unwrap();
+        let want = [
+            format!("OUT of {}\n", texts[0]),
+            "first\nno line end at the end\n".to_owned(),
+            format!("OUT of {}\n", texts[2]),
+        ];
+        assert_eq!(texts_of(&printed), want, "{name}");
+    }
+}
+
+#[test]
+fn outputs_that_come_with_their_echo_are_cut_at_the_limit_and_say_so() {
+    let platform = platform("cisco_ios");
+    let output = |line: &str| match line {
+        line if line.starts_with("show") => {
+            (0..200).map(|n| format!("{n} {}\r\n", "x".repeat(n % 70))).collect::<Vec<_>>().concat()
+        }
+        _ => String::new(),
+    };
+    let slow = Slow::new("R1#", &[(0, "R1#")], output, 0);
+    let texts = ["show version", "show clock", "show inventory"];
+    let (printed, _) = talk_with(slow, &platform, &texts, 0, 4096).unwrap();
+    let whole = output("show version").replace('\r', "");
+    for one in &printed {
+        assert!(one.truncated && whole.starts_with(&one.text), "{one:?}");
+        assert!(one.text.len() > 4000, "{}", one.text.len());
+    }
+}
+
+#[test]
+fn questions_are_known_by_their_end() {
+    for text in [
+        "Proceed with reload? [confirm]",
+        "Continue? [Y/N]:",
+        "Continue? [Y/N]?",
+        "Are you sure (y/n)?",
+        "Continue? (y/n)[n]:",
+        "Continue (y/n) [n]",
+        "Accept (Y/N)[N]",
+        "Go on (y or n)",
+        "Save? [yes]:",
+        "Overwrite (yes/no)?",
+        "Press any key to continue",
+        "Password:",
+        "Enter passphrase: ",
+        "Username:",
+    ] {
+        assert!(QUESTION.is_match(text), "{text}");
+    }
+    for text in ["enable password", "uptime is 3 days", "line (yes)", "R1#", "[n", "login: Mon Nov"]
+    {
+        assert!(!QUESTION.is_match(text), "{text}");
+    }
+}
+
+#[test]
+fn a_message_of_the_day_that_pauses_behind_password_is_not_answered_with_one() {
+    let platform = platform("cisco_ios");
+    for word in ["Password:", "Login:"] {
+        let greeting = [(0, word), (60, " expires in 12 days\r\nR1#")];
+        let slow = Slow::new("R1#", &greeting, says_what_was_asked, 0);
+        let (printed, slow) = talk_with(slow, &platform, &["show version"], 0, 1 << 20).unwrap();
+        assert_eq!(texts_of(&printed), ["OUT of show version\nlast\n"]);
+        let typed = String::from_utf8(slow.typed).unwrap();
+        assert!(!typed.contains("demo"), "{typed}");
+    }
+}
+
+#[test]
+fn enable_is_told_a_name_where_it_asks_for_one() {
+    let platform = platform("ruckus_fastiron");
+    let output = |line: &str| {
+        match line {
+            "enable" => "User Name:",
+            "demo" => "Password:",
+            "secret" => "SSH@ICX7150-48 Switch#",
+            "show version" => "OUT\r\nSSH@ICX7150-48 Switch#",
+            _ => "SSH@ICX7150-48 Switch>",
+        }
+        .to_owned()
+    };
+    let slow = Slow::new("", &[(0, "SSH@ICX7150-48 Switch>")], output, 0);
+    let until = Deadline::after(Instant::now(), Duration::from_secs(20));
+    let command = command(&platform, "show version");
+    let logout = Line::Prepared(&platform.session().logout);
+    let (username, secret) = ("demo", Secret::new("secret".to_owned()));
+    let login = InBandLogin { username, password: None, is_expected: false };
+    let mut dialogue = Dialogue::new(slow, &platform, 1 << 20);
+    let first = Line::Show(command.line());
+    let enable = Line::Prepared(&platform.enable().unwrap().command);
+    dialogue.first_prompt(login, first, &[], Some(enable), until).unwrap();
+    let login = EnableLogin { username, secret: &secret };
+    dialogue.enable(login, first, &[], until).unwrap();
+    assert_eq!(dialogue.output(logout, until).unwrap().text, "OUT\n");
+    assert!(dialogue.has_typed_secret());
+}
+
+#[test]
+fn a_message_to_everybody_between_prompt_and_echo_is_no_output() {
+    let platform = platform("cisco_asa");
+    let output = |line: &str| match line {
+        "show version" => {
+            "OUT of show version\r\nR1#\0\r\n\r\n***\r\n*** --- SHUTDOWN in 0:05:00 ---\r\n"
+                .to_owned()
+        }
+        "exit" => "Logoff\r\nR1#".to_owned(),
+        _ => says_what_was_asked(line) + "R1#",
+    };
+    let slow = Slow::new("", &[(0, "R1#")], output, 200);
+    let (printed, _) =
+        talk_with(slow, &platform, &["show version", "show clock"], 0, 1 << 20).unwrap();
+    let want = ["OUT of show version\n", "OUT of show clock\nlast\n"];
+    assert_eq!(texts_of(&printed), want);
+    assert!(printed[0].logged.contains("SHUTDOWN in 0:05:00"), "{printed:?}");
 }

@@ -21,12 +21,14 @@ pub enum SessionError {
     },
     /// The device would say no again.
     #[error(
-        "authentication: not tried, because {addr} has refused this user {refused} times of late and might lock the account; check user name and password, and try again in {} s",
+        "authentication: not tried, because {addr} has refused {what} {refused} times of late and might lock the account; check user name and password, and try again in {} s",
         .again_in.as_secs() + 1
     )]
     AuthPaused {
         /// The device.
         addr: PeerAddr,
+        /// Whom or what it refused.
+        what: &'static str,
         /// How often it refused.
         refused: usize,
         /// When it may be tried again.
@@ -261,6 +263,14 @@ pub enum SessionError {
         /// What its form says, or the SSH library.
         reason: String,
     },
+    /// Its outputs cannot be told apart.
+    #[error(
+        "session: {addr} seemed not to echo what is typed and then did, seconds late: which output belongs to which command was not certain any more, and the session was ended; the device is very slow, try again when it is less busy"
+    )]
+    LateEcho {
+        /// The device.
+        addr: PeerAddr,
+    },
     /// The two sides share no algorithm.
     #[error(
         "handshake: {addr} and Showrunner have no SSH algorithm in common under the `{profile}` profile{hint}"
@@ -356,7 +366,7 @@ pub enum SessionError {
         /// The device.
         addr: PeerAddr,
         /// What it said: the known words only.
-        said: &'static str,
+        said: String,
     },
     /// No terminal to be had.
     #[error("login: {addr} gives no terminal to this user ({reason}); check the user's rights")]
@@ -435,6 +445,7 @@ impl SessionError {
             Self::JumpLost { .. } => "jump_disconnected",
             Self::JumpRefused { .. } => "jump_forwarding_refused",
             Self::KeyUnusable { .. } => "key_unusable",
+            Self::LateEcho { .. } => "late_echo",
             Self::NoCommonAlgorithm { .. } => "no_common_algorithm",
             Self::NoWay { .. } => "jump_unusable",
             Self::NotSsh { .. } => "not_ssh",

@@ -59,7 +59,8 @@ impl Gates {
         Self { most, doors: Mutex::default(), changed: Condvar::new() }
     }
 
-    /// Waits until one more may log in.
+    /// Waits until one more may log in. Only one may as long as `is_believed` says no: what the host refuses is tried by those
+    /// who come first, and the others hear of it.
     ///
     /// # Errors
     /// That was not by `until`, `is_over` said so, or the host was late meanwhile: a host that is gone costs those who
@@ -69,6 +70,7 @@ impl Gates {
         host: &PeerAddr,
         user: &str,
         until: Deadline,
+        is_believed: impl Fn() -> bool,
         is_over: impl Fn() -> bool,
     ) -> Result<Pass<'_>, Turned> {
         let door = (host.key(), user.to_owned());
@@ -83,7 +85,7 @@ impl Gates {
             {
                 break Some(Turned::Late(error.clone()));
             }
-            if logins.inside < self.most {
+            if logins.inside == 0 || (logins.inside < self.most && is_believed()) {
                 logins.inside += 1;
                 break None;
             }
@@ -158,7 +160,7 @@ mod tests {
             for _ in 0..20 {
                 scope.spawn(|| {
                     let until = later(Duration::from_secs(60));
-                    let pass = gates.enter(&host(22), "u", until, || false);
+                    let pass = gates.enter(&host(22), "u", until, || true, || false);
                     assert!(pass.is_ok());
                     most.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                     thread::yield_now();
@@ -178,7 +180,7 @@ mod tests {
         let gates = Gates::new(1);
         let until = later(Duration::from_secs(60));
         let enter = |port, user: &str, until, over: bool| {
-            gates.enter(&host(port), user, until, move || over)
+            gates.enter(&host(port), user, until, || true, move || over)
         };
         let first = enter(22, "u", until, false).unwrap();
         for (until, over) in [
@@ -200,10 +202,12 @@ mod tests {
         let gates = Gates::new(1);
         let error = || SessionError::ConnectTimeout { addr: host(22), limit: Duration::ZERO };
         let until = later(Duration::from_secs(60));
-        let first = gates.enter(&host(22), "u", until, || false).unwrap();
+        let first = gates.enter(&host(22), "u", until, || true, || false).unwrap();
         thread::scope(|scope| {
             let waiting: Vec<_> = (0..5)
-                .map(|_| scope.spawn(|| gates.enter(&host(22), "u", until, || false).map(drop)))
+                .map(|_| {
+                    scope.spawn(|| gates.enter(&host(22), "u", until, || true, || false).map(drop))
+                })
                 .collect();
             let all_wait = || gates.lock().values().any(|logins| logins.waiting == 5);
             while !all_wait() {
@@ -215,7 +219,7 @@ mod tests {
                 assert_eq!(one.join().unwrap(), Err(Turned::Late(error())));
             }
         });
-        assert!(gates.enter(&host(22), "u", until, || false).is_ok());
+        assert!(gates.enter(&host(22), "u", until, || true, || false).is_ok());
         assert!(gates.lock().is_empty());
     }
 }

@@ -8,10 +8,11 @@ use std::{
     cell::Cell,
     io::{self, Read, Write},
     mem::MaybeUninit,
-    sync::Arc,
+    sync::{Arc, LazyLock},
     time::{Duration, Instant},
 };
 
+use regex::Regex;
 use rustix::{
     buffer::Buffer,
     event::{PollFd, PollFlags, Timespec, poll},
@@ -545,6 +546,12 @@ impl Terminal {
     pub fn lost_hop(&self) -> Option<usize> {
         self.connection.lost_hop()
     }
+
+    /// As [`Connection::has_sent_proof`].
+    #[must_use]
+    pub fn has_sent_proof(&self) -> bool {
+        self.connection.has_sent_proof()
+    }
 }
 
 impl Drop for Terminal {
@@ -590,7 +597,7 @@ impl Transport for Terminal {
                         return without(fault);
                     }
                 }
-                Err(error) => return Err(Broken { reason: error.to_string() }),
+                Err(error) => return Err(Broken::Gone(error.to_string())),
             }
         }
     }
@@ -602,15 +609,13 @@ impl Transport for Terminal {
                 Ok(length) => rest = rest.get(length..).unwrap_or_default(),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let Connection { session, path, .. } = &mut self.connection;
-                    path.wait(session, until).map_err(|fault| Broken {
-                        reason: match fault {
-                            Fault::Late => "the device took no input in time".to_owned(),
-                            Fault::Closed => "the connection is closed".to_owned(),
-                            Fault::Failed { reason, .. } => reason,
-                        },
+                    path.wait(session, until).map_err(|fault| match fault {
+                        Fault::Late => Broken::Late,
+                        Fault::Closed => Broken::Gone("the connection is closed".to_owned()),
+                        Fault::Failed { reason, .. } => Broken::Gone(reason),
                     })?;
                 }
-                Err(error) => return Err(Broken { reason: error.to_string() }),
+                Err(error) => return Err(Broken::Gone(error.to_string())),
             }
         }
         Ok(())
@@ -622,7 +627,7 @@ fn without(fault: Fault) -> Result<Arrived, Broken> {
     match fault {
         Fault::Late => Ok(Arrived::Nothing),
         Fault::Closed => Ok(Arrived::End),
-        Fault::Failed { reason, .. } => Err(Broken { reason }),
+        Fault::Failed { reason, .. } => Err(Broken::Gone(reason)),
     }
 }
 
@@ -807,9 +812,10 @@ pub fn missing_algorithms() -> Vec<&'static str> {
     missing
 }
 
-/// Answers a device's questions in keyboard-interactive authentication: the first hidden one with the password.
+/// Answers a device's questions in keyboard-interactive authentication: the first hidden one, or the one for a password, with
+/// the password, and one for the name before that with the name.
 ///
-/// A second one wants something else: a token, or a new password, which would change the device. It gets no answer;
+/// Any other wants something else: a token, or a new password, which would change the device. It gets no answer;
 /// libssh2 would send an empty one, so the connection is ended instead.
 struct Answers<'a> {
     user: &'a str,
@@ -844,17 +850,17 @@ impl KeyboardInteractivePrompt for Answers<'_> {
         instructions: &str,
         prompts: &[ssh2::Prompt<'_>],
     ) -> Vec<String> {
-        let asked: Vec<&str> = prompts.iter().map(|prompt| &*prompt.text).collect();
-        if wants_new_password(&asked) {
+        if prompts.iter().any(|prompt| NEW_PASSWORD.is_match(&prompt.text)) {
             return self.leave_open(LeftOpen::NewPassword);
         }
         let mut answers = Vec::new();
         for prompt in prompts {
-            if prompt.echo {
-                answers.push(self.user.to_owned());
-            } else if let Some(password) = self.password.take() {
+            let wants_password = !prompt.echo || PASSWORD.is_match(&prompt.text);
+            if wants_password && let Some(password) = self.password.take() {
                 answers.push(password.to_owned());
-            } else if wants_new_password(&[instructions]) {
+            } else if prompt.echo && self.password.is_some() && NAME.is_match(&prompt.text) {
+                answers.push(self.user.to_owned());
+            } else if NEW_PASSWORD.is_match(instructions) || EXPIRED.is_match(instructions) {
                 return self.leave_open(LeftOpen::NewPassword);
             } else {
                 return self.leave_open(LeftOpen::Other);
@@ -864,18 +870,63 @@ impl KeyboardInteractivePrompt for Answers<'_> {
     }
 }
 
-/// True if a device's words are those that a password is changed with.
-fn wants_new_password(words: &[&str]) -> bool {
-    words.iter().any(|text| {
-        let text = text.to_ascii_lowercase();
-        let is_new = text.contains("new") && text.contains("pass");
-        is_new || ["retype", "re-enter", "expired", "change"].iter().any(|word| text.contains(word))
-    })
+/// A question for a password: the word stands at its end or before names (`Password for ops@newyork-rtr1:`).
+static PASSWORD: LazyLock<Regex> = LazyLock::new(|| expression(r"(?i)\bpassword\b"));
+/// A question for the user's name.
+static NAME: LazyLock<Regex> =
+    LazyLock::new(|| expression(r"(?i)\b(?:user ?-?name|user|login|account)\b[^\n]*[:>?]\s*$"));
+/// Words that a password is changed with. `new` in the name of a host is none of them.
+static NEW_PASSWORD: LazyLock<Regex> = LazyLock::new(|| {
+    expression(
+        r"(?i)(?:^|\s)(?:new\s+(?:\w+\s+)?pass|(?:re-?type|re-?enter|repeat|confirm|verify)\s|must\s+(?:\w+\s+)?change|change\s+(?:\w+\s+)?password)",
+    )
+});
+/// What is said of a password that must be changed.
+static EXPIRED: LazyLock<Regex> = LazyLock::new(|| expression(r"(?i)\bexpired\b"));
+
+fn expression(text: &str) -> Regex {
+    Regex::new(text).expect("the expression is a constant that a test compiles")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn questions_for_names_passwords_and_new_passwords_are_told_apart() {
+        for text in [
+            "Password: ",
+            "Password for ops@newyork-rtr1:",
+            "newton@10.0.0.1's password: ",
+            "(ops@renewal-gw) Password: ",
+            "Password for ops@exchange-sw1: ",
+            "ops@expired's Password:",
+        ] {
+            assert!(PASSWORD.is_match(text) && !NEW_PASSWORD.is_match(text), "{text}");
+            assert!(!NAME.is_match(text), "{text}");
+        }
+        for text in [
+            "New password: ",
+            "Enter new UNIX password:",
+            "New Password for ops:",
+            "Retype new password:",
+            "Re-enter password: ",
+            "Confirm password:",
+            "You must change your password now",
+        ] {
+            assert!(NEW_PASSWORD.is_match(text), "{text}");
+        }
+        for (text, is_name) in [
+            ("Username: ", true),
+            ("login: ", true),
+            ("User Name:", true),
+            ("Passcode or option (1-1): ", false),
+            ("Your user token, or 1 for a call: press", false),
+        ] {
+            assert_eq!(NAME.is_match(text), is_name, "{text}");
+        }
+        assert!(EXPIRED.is_match("Your password has expired."));
+    }
 
     #[test]
     fn every_algorithm_of_the_profiles_is_compiled_in() {

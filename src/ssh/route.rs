@@ -50,10 +50,11 @@ impl Session<'_> {
         let started = Instant::now();
         let (mut way, mut via) = (None, None);
         for (index, leg) in job.jump.iter().enumerate() {
-            let pass = pass(job, self.lifeline, leg);
+            let peer = Peer::of_leg(leg, via);
+            let pass = pass(job, self.lifeline, leg, &peer.who);
             let reached = match &pass {
                 Ok(Some(pass)) => {
-                    let reached = self.reach_peer(&Peer::of_leg(leg, via), way.take(), index);
+                    let reached = self.reach_peer(&peer, way.take(), index);
                     // Late by its own limits, and not because this device's time is over.
                     if let Err(error) = &reached
                         && error.is_lateness()
@@ -112,6 +113,7 @@ impl Session<'_> {
         let known = self.job.acquaintances.check(&peer.who, peer.credentials, Instant::now());
         known.map_err(|Paused { refused, again_in }| SessionError::AuthPaused {
             addr: peer.first_address(),
+            what: "this user",
             refused,
             again_in,
         })?;
@@ -436,12 +438,14 @@ fn pass<'a>(
     job: &'a SessionJob,
     lifeline: &Lifeline,
     leg: &Leg,
+    who: &Who,
 ) -> Result<Option<Pass<'a>>, Turned> {
     let Some(host) = leg.addresses.first() else { return Ok(None) };
     let (until, user) = (job.clock.until, &leg.credentials.username);
     lifeline.expect_by(until);
     let is_over = || lifeline.was_cut().is_some() || lifeline.is_winding_down();
-    job.gates.enter(host, user, until, is_over).map(Some)
+    let is_believed = || job.acquaintances.is_believed(who, &leg.credentials);
+    job.gates.enter(host, user, until, is_believed, is_over).map(Some)
 }
 
 impl<'a> Peer<'a> {

@@ -5,13 +5,15 @@
 
 use std::{
     fmt,
-    sync::Arc,
+    sync::{Arc, LazyLock},
     time::{Duration, Instant},
 };
 
+use regex::Regex;
+
 use super::{
-    acquaintance::{Acquaintances, Who},
-    dialogue::{Dialogue, InBandLogin, Line, Printed, Stopped, TypedAhead, Why},
+    acquaintance::{Acquaintances, Paused, Who},
+    dialogue::{Dialogue, EnableLogin, InBandLogin, Line, Printed, Stopped, TypedAhead, Why},
     error::{Phase, SessionError},
     gate::Gates,
     libssh2::{self, Fault, Terminal},
@@ -29,6 +31,7 @@ use crate::{
     plan::PlannedCommand,
     platform::{Forbidden, Mode},
     profile::SshProfile,
+    secret::Secret,
 };
 
 /// How much later than its deadline a step may notice that it is late before its socket is closed from outside.
@@ -199,13 +202,16 @@ impl Session<'_> {
 
     /// False if lines that were typed ahead were lost, before any command.
     fn talk(&mut self, addresses: &[PeerAddr]) -> Result<bool, SessionError> {
+        let who = self.job.who(addresses);
+        if let Some(addr) = addresses.first() {
+            self.check_enable(&who, addr.clone())?;
+        }
         let (connection, addr) = self.reach(addresses)?;
         let started = Instant::now();
         let until = self.step(self.job.limits.prompt);
         let terminal = self.open_terminal(connection, &addr, until)?;
         let platform = &*self.job.device.platform;
         let mut dialogue = Dialogue::new(terminal, platform, self.job.limits.most_output_bytes);
-        let who = self.job.who(addresses);
         if let Err(error) = self.prepare(&mut dialogue, &who, &addr, until) {
             if dialogue.typed_ahead() != TypedAhead::No {
                 self.job.acquaintances.has_lost_lines(&who);
@@ -249,6 +255,7 @@ impl Session<'_> {
         let login = InBandLogin {
             username: &credentials.username,
             password: credentials.password.as_ref(),
+            is_expected: !dialogue.transport().has_sent_proof(),
         };
         let enable_line = enable.map(|(rules, _)| Line::Prepared(&rules.command));
         let reached = dialogue
@@ -259,12 +266,18 @@ impl Session<'_> {
         }
         reached?;
         if let Some((_, secret)) = enable.filter(|_| dialogue.mode() == Mode::User) {
-            dialogue.enable(secret, *first, behind, until).map_err(|stopped| {
-                self.no_prompt(addr, &stopped, dialogue.transport().lost_hop())
-            })?;
-            if dialogue.mode() == Mode::User {
-                return Err(SessionError::EnableRejected { addr: addr.clone() });
+            let login = EnableLogin { username: &credentials.username, secret };
+            let enabled = dialogue
+                .enable(login, *first, behind, until)
+                .map_err(|stopped| self.no_prompt(addr, &stopped, dialogue.transport().lost_hop()))
+                .and_then(|_| match dialogue.mode() {
+                    Mode::User => Err(SessionError::EnableRejected { addr: addr.clone() }),
+                    Mode::Privileged => Ok(()),
+                });
+            if dialogue.has_typed_secret() {
+                self.learn_of_enable(who, secret, &enabled);
             }
+            enabled?;
         }
         for (sent, next) in prepared.iter().zip(rest) {
             let printed = dialogue.output(*next, until).map_err(|stopped| {
@@ -295,6 +308,32 @@ impl Session<'_> {
             }
             Err(_) => {}
         }
+    }
+
+    /// Remembers what an enable password came to.
+    fn learn_of_enable(&self, who: &Who, secret: &Secret, enabled: &Result<(), SessionError>) {
+        let known = &self.job.acquaintances;
+        let enabling = self.job.credentials.enabling(secret);
+        match enabled {
+            Ok(()) => known.believed(&who.enabled(), &enabling),
+            Err(SessionError::EnableRejected { .. }) => {
+                known.refused(&who.enabled(), &enabling, true, Instant::now());
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Nothing is typed that the device has refused too often of late.
+    fn check_enable(&self, who: &Who, addr: PeerAddr) -> Result<(), SessionError> {
+        let Some(secret) = &self.job.credentials.enable_password else { return Ok(()) };
+        let enabling = self.job.credentials.enabling(secret);
+        let known = self.job.acquaintances.check(&who.enabled(), &enabling, Instant::now());
+        known.map_err(|Paused { refused, again_in }| SessionError::AuthPaused {
+            addr,
+            what: "this user's enable password",
+            refused,
+            again_in,
+        })
     }
 
     /// How many of `lines`, the preparation and the first command, are typed behind the first: to a platform that reads
@@ -392,12 +431,7 @@ impl Session<'_> {
         };
         done.output.clone_from(&stopped.printed.text);
         done.truncated = true;
-        // At a deadline the socket may have been closed from outside.
-        let late = match stopped.why {
-            Why::Late => true,
-            Why::Closed => self.lifeline.was_cut() == Some(Cut::Deadline),
-            _ => false,
-        };
+        let late = *self.why(&stopped) == Why::Late;
         let error = match stopped.why {
             _ if late && self.job.clock.has_run_out() => Some(self.job.clock.error.clone()),
             _ if late => None,
@@ -478,6 +512,14 @@ impl Session<'_> {
         room
     }
 
+    /// Why a step stopped. At a deadline the socket may have been closed from outside.
+    fn why<'s>(&self, stopped: &'s Stopped) -> &'s Why {
+        match stopped.why {
+            Why::Closed if self.lifeline.was_cut() == Some(Cut::Deadline) => &Why::Late,
+            _ => &stopped.why,
+        }
+    }
+
     /// Why there was no prompt to type the first command at.
     fn no_prompt(
         &self,
@@ -485,7 +527,7 @@ impl Session<'_> {
         stopped: &Stopped,
         lost_hop: Option<usize>,
     ) -> SessionError {
-        match stopped.why {
+        match self.why(stopped) {
             Why::Late => SessionError::PromptTimeout {
                 addr: addr.clone(),
                 platform: self.job.device.platform.title().to_owned(),
@@ -515,6 +557,7 @@ impl Session<'_> {
                 SessionError::ShellPrompt { addr: addr.clone(), platform: platform() }
             }
             Why::Question => SessionError::UnexpectedQuestion { addr: addr.clone() },
+            Why::LateEcho => SessionError::LateEcho { addr: addr.clone() },
             Why::LoginRejected => SessionError::AuthRejected {
                 addr: addr.clone(),
                 method: "password",
@@ -555,21 +598,23 @@ impl Session<'_> {
     }
 }
 
-/// The words by which a device says that all its sessions are taken, if it said one.
-fn full_house(stopped: &Stopped) -> Option<&'static str> {
-    let said = format!("{}\n{}", stopped.printed.text, stopped.last_line).to_ascii_lowercase();
-    [
-        "session limit",
-        "no more sessions",
-        "maximum number of sessions",
-        "max sessions",
-        "too many sessions",
-        "no free vty",
-        "all vty lines",
-        "connection limit",
-    ]
-    .into_iter()
-    .find(|words| said.contains(words))
+/// The words by which a device says that all its sessions are taken, if it said some.
+fn full_house(stopped: &Stopped) -> Option<String> {
+    static WORDS: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(
+            r"(?ix) (?: session | connection ) \s limit
+            | no \s (?:more | free | available) \s (?: sessions? | vty | lines? | user \s interfaces? )
+            | max (?:imum)? (?: \s number \s of)? (?: \s (?:concurrent | telnet | ssh | user | vty | login))* \s (?: sessions | users | logins | connections )
+            | too \s many (?: \s (?:concurrent | active | open | telnet | ssh | user))* \s (?: sessions | users | logins | connections )
+            | all \s (?: lines | sessions | user \s interfaces | (?:available \s)? connections ) \s (?: are \s )? (?: in \s use | used | busy | occupied )
+            | all \s vty \s lines",
+        )
+        .expect("the expression is a constant that a test compiles")
+    });
+    let said = [stopped.printed.text.as_str(), &stopped.last_line];
+    said.into_iter()
+        .find_map(|said| WORDS.find(said))
+        .map(|words| words.as_str().to_ascii_lowercase())
 }
 
 /// A device's own words, made harmless and short.
@@ -580,4 +625,40 @@ fn excerpt(text: &str) -> String {
         .flat_map(char::escape_debug)
         .collect::<String>()
         .replace("\\'", "'")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_says_in_many_words_that_its_sessions_are_taken() {
+        let said = |text: &str| {
+            full_house(&Stopped {
+                why: Why::Closed,
+                printed: Printed { text: text.to_owned(), ..Printed::default() },
+                last_line: String::new(),
+            })
+        };
+        for text in [
+            "% All user interfaces are used, please try later!",
+            "Sorry, the maximum number of telnet sessions are active. Try again later.",
+            "Maximum number of users already logged in",
+            "% Connection limit reached",
+            "Too many users logged in",
+            "Too many logins for 'ops'.",
+            "All sessions are in use",
+            "There were too many concurrent user sessions",
+            "no more vty available",
+            "% No available VTY",
+            "All VTY lines are busy",
+        ] {
+            assert!(said(text).is_some(), "{text}");
+        }
+        for text in
+            ["", "Authorized users only", "The session will be recorded", "All rights reserved"]
+        {
+            assert_eq!(said(text), None, "{text}");
+        }
+    }
 }

@@ -17,10 +17,13 @@ pub enum Arrived {
 
 /// Why the wire cannot be used any more.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{reason}")]
-pub struct Broken {
-    /// What the SSH library said; no device text, no secret.
-    pub reason: String,
+pub enum Broken {
+    /// The connection is gone: what the SSH library said; no device text, no secret.
+    #[error("{0}")]
+    Gone(String),
+    /// The device took no input in time.
+    #[error("the device took no input in time")]
+    Late,
 }
 
 /// A channel to a device's terminal.

@@ -44,7 +44,7 @@ impl Named {
 pub fn definitions(settings: &Settings) -> Result<(Registry, Access, SshPolicy), StartError> {
     let mut faults = Faults::default();
     let registry = faults.note(registry(settings));
-    let access = faults.note(Access::load(settings));
+    let access = faults.note(Access::load(settings, registry.as_ref()));
     let ssh = faults.note(settings.ssh_policy());
     let (Some(registry), Some(access), Some(ssh)) = (registry, access, ssh) else {
         return Err(faults.into());

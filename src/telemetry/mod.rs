@@ -126,7 +126,8 @@ pub fn start(settings: &Settings, metrics: &Metrics) -> std::io::Result<Log> {
 
 /// Writes to standard error what whoever sits at the machine must know of credential sets, and nothing else.
 pub fn start_for_operator() {
-    let layer = fmt::layer().with_writer(stderr).without_time().with_target(false);
+    let layer = fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal());
+    let layer = layer.without_time().with_target(false);
     let filter = Targets::new().with_target("showrunner::executor::keyring", LevelFilter::WARN);
     // What was started before stays.
     let _ = tracing_subscriber::registry().with(filter).with(layer).try_init();

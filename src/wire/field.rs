@@ -3,7 +3,7 @@
 //! A derive would stop at the first fault and repeat the caller's values in its message, secrets included.
 //! No message here holds a value.
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::{borrow::Cow, fmt::Write as _, num::IntErrorKind};
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -256,6 +256,12 @@ impl<'b> Object<'b> {
         found
     }
 
+    /// Takes a field if it is an empty text; true if it was.
+    pub fn take_empty(&mut self, name: &'static str) -> bool {
+        let is_empty = matches!(self.field(name), Some(Json::Text(text)) if text.is_empty());
+        is_empty && self.optional(name).is_some()
+    }
+
     /// True if the field is there and not null.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
@@ -325,25 +331,25 @@ pub fn whole_number((value, place): Found<'_>, faults: &mut Faults) -> Option<i6
                 return Some(whole);
             }
             match number.as_f64() {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    reason = "checked to be whole and small"
-                )]
-                Some(float) if float.fract() == 0.0 && float.abs() < 1e15 => {
-                    return Some(float as i64);
-                }
+                #[expect(clippy::cast_possible_truncation, reason = "checked to be whole")]
+                // What is beyond all limits becomes the largest number, for the field's own limit to refuse.
+                Some(float) if float.fract() == 0.0 => return Some(float as i64),
                 _ => (
                     "int_from_float",
                     "Input should be a valid integer, got a number with a fractional part",
                 ),
             }
         }
-        Json::Text(digits) => match digits.trim().parse() {
+        Json::Text(digits) => match digits.trim().parse::<i64>() {
             Ok(whole) => return Some(whole),
-            Err(_) => (
-                "int_parsing",
-                "Input should be a valid integer, unable to parse string as an integer",
-            ),
+            Err(error) => match error.kind() {
+                IntErrorKind::PosOverflow => return Some(i64::MAX),
+                IntErrorKind::NegOverflow => return Some(i64::MIN),
+                _ => (
+                    "int_parsing",
+                    "Input should be a valid integer, unable to parse string as an integer",
+                ),
+            },
         },
         _ => ("int_type", "Input should be a valid integer"),
     };
@@ -422,6 +428,9 @@ mod tests {
             ("22", Ok(22)),
             ("\"22\"", Ok(22)),
             ("22.0", Ok(22)),
+            ("99999999999999999999999999", Ok(i64::MAX)),
+            ("-99999999999999999999999999", Ok(i64::MIN)),
+            ("\"99999999999999999999999999\"", Ok(i64::MAX)),
             ("22.5", Err("int_from_float")),
             ("\"x\"", Err("int_parsing")),
             ("[]", Err("int_type")),

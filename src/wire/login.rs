@@ -17,10 +17,12 @@ use crate::{
 
 /// The field that names a set.
 const CREDENTIAL: &str = "credential";
-/// Longest password, in bytes.
-const WORD_BYTES: usize = 1024;
-/// Longest private key, in bytes.
-const KEY_BYTES: usize = 32 * 1024;
+/// The field that may be empty.
+const ENABLE: &str = "enable_password";
+/// Longest password, in characters.
+const WORD_CHARS: usize = 1024;
+/// Longest private key, in characters.
+const KEY_CHARS: usize = 32 * 1024;
 
 /// What is there but wrong has been reported, and is not "not given".
 struct Wrong;
@@ -58,7 +60,7 @@ pub(super) fn first(object: &mut Object<'_>, own: Option<OwnLogin>, faults: &mut
     } else {
         object.required("password", faults)
     };
-    First { username, password: given(password, "Password", WORD_BYTES, faults), own_keys }
+    First { username, password: given(password, "Password", WORD_CHARS, faults), own_keys }
 }
 
 /// The user that the operator's key is for: a caller chooses no other one for it.
@@ -83,6 +85,8 @@ pub(super) fn rest(
     faults: &mut Faults,
 ) -> Option<Login> {
     let is_set = object.has(CREDENTIAL);
+    // An empty one is none, as the predecessor took it.
+    let no_enable = !with_enable || object.take_empty(ENABLE);
     let mut secret = |name, what, most| {
         if is_set {
             refuse(object, name, faults);
@@ -90,13 +94,9 @@ pub(super) fn rest(
         }
         given(object.optional(name), what, most, faults)
     };
-    let enable = if with_enable {
-        secret("enable_password", "Enable password", WORD_BYTES)
-    } else {
-        Ok(None)
-    };
-    let key = secret("private_key", "Private key", KEY_BYTES);
-    let passphrase = secret("private_key_passphrase", "Passphrase", WORD_BYTES);
+    let enable = if no_enable { Ok(None) } else { secret(ENABLE, "Enable password", WORD_CHARS) };
+    let key = secret("private_key", "Private key", KEY_CHARS);
+    let passphrase = secret("private_key_passphrase", "Passphrase", WORD_CHARS);
     let certificate = if is_set {
         refuse(object, "certificate", faults);
         Ok(None)

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::{
     field::{Faults, FieldError, Object, Place, text, truth},
     json::Json,
+    request::trimmed,
     response::ParserResult,
 };
 use crate::catalog::{Explained, Reading};
@@ -95,13 +96,14 @@ impl ParseJob {
         let command = named("command", faults).and_then(|found| {
             let place = found.1;
             let command = text(found, faults)?;
+            let command = trimmed(&command);
             if command.len() > MOST_COMMAND_BYTES {
                 faults.value(
                     &place,
                     format_args!("At most {MOST_COMMAND_BYTES} bytes make a command"),
                 );
             }
-            Some(command)
+            Some(command.to_owned())
         });
         let output = object.required("output", faults).and_then(|found| text(found, faults));
         let template = object.optional("template").and_then(|found| {

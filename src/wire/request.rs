@@ -221,6 +221,8 @@ pub struct RequestRules<'a> {
     pub limits: RequestLimits,
 }
 
+/// What stands round a command by mistake, as the predecessor took it off; inside of one it is refused.
+const ROUND_COMMANDS: [char; 4] = [' ', '\t', '\r', '\n'];
 /// Rules that refuse a command whatever the platform is.
 const ALWAYS_REFUSED: [Rule; 4] =
     [Rule::Empty, Rule::ForbiddenCharacter, Rule::PrintableAscii, Rule::TooLong];
@@ -411,7 +413,7 @@ pub(super) fn read_username(found: Found<'_>, faults: &mut Faults) -> Option<Str
     let username = text(found, faults)?;
     let fault = if username.is_empty() {
         "Username cannot be empty"
-    } else if username.len() > 255 {
+    } else if username.chars().count() > 255 {
         "Username exceeds maximum length of 255 characters"
     } else if username.chars().any(char::is_control) {
         "Username must not hold control characters"
@@ -432,7 +434,7 @@ pub(super) fn read_secret(
     let secret = text(found, faults)?;
     if secret.is_empty() {
         faults.value(&place, format_args!("{what} cannot be empty"));
-    } else if secret.len() > most {
+    } else if secret.chars().count() > most {
         faults.value(&place, format_args!("{what} exceeds maximum length of {most} characters"));
     } else if secret.contains('\0') || (most <= 1024 && secret.contains(['\n', '\r'])) {
         faults.value(&place, format_args!("{what} must not hold line ends or NUL"));
@@ -520,7 +522,7 @@ fn read_command(
         return Some(CommandDraft {
             place,
             text_place: place,
-            text: text.into_owned(),
+            text: trimmed(&text).to_owned(),
             pipe_option: None,
             pipe_value: None,
             timeout: None,
@@ -563,11 +565,16 @@ fn read_command(
     Some(CommandDraft {
         place,
         text_place,
-        text: command?,
+        text: trimmed(&command?).to_owned(),
         pipe_option,
         pipe_value,
         timeout: timeout.flatten(),
     })
+}
+
+/// A command without what stands round it by mistake.
+pub(super) fn trimmed(command: &str) -> &str {
+    command.trim_matches(ROUND_COMMANDS)
 }
 
 /// Puts commands through the gate of a platform.

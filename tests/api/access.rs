@@ -109,9 +109,13 @@ async fn a_key_is_held_to_its_own_commands_and_targets() {
         ("show version", true),
         ("show version | include uptime", true),
         ("show ip interface brief", true),
+        ("show ipv6 route", false),
+        ("show ipc ports", false),
+        ("show \"version\"", false),
         ("show running-config", false),
         ("show ip route", false),
         ("sh ip ro", false),
+        ("show ip \"route\"", false),
         ("show versionx", false),
         ("show", false),
     ] {
@@ -128,6 +132,118 @@ async fn a_key_is_held_to_its_own_commands_and_targets() {
     assert_eq!(device.login_attempts(), 0);
     let (status, answer) = ask(&wide, "show running-config").await;
     assert_eq!((status, &answer["successful_devices"]), (200, &json!(1)), "{answer}");
+}
+
+#[tokio::test]
+async fn a_denied_command_is_refused_in_every_spelling_and_others_are_not() {
+    let deny =
+        ["show configuration*", "show running-config*", "show router*", "/ip address print*"];
+    let deny = serde_json::to_string(&deny).unwrap();
+    let service = Service::start_with(&[("SHOWRUNNER_COMMANDS_DENY", deny.as_str())]);
+    for (os, command, refused) in [
+        ("vyos", "show 'configuration'", true),
+        ("vyos", "show con''figuration commands", true),
+        ("vyos", "show interfaces", false),
+        ("junos", "show \"configuration\"", true),
+        ("junos", "show log \"messages\"", false),
+        ("iosxr", "show \"running-config\"", true),
+        ("nxos", "show \"running-config\"", true),
+        ("netscaler", "show \"running-config\"", true),
+        ("sros", "/show router interface", true),
+        ("sros", "/show port", false),
+        ("routeros", "ip address print", true),
+        ("routeros", "/ip/address print detail", true),
+        ("routeros", "ip route print", false),
+    ] {
+        let device = json!({"hostname": "192.0.2.1", "os": os, "username": "u", "password": "p"});
+        let body = json!({"devices": [device], "commands": [command]});
+        let (status, answer) = service.post("/api/v1/validate", &body).await;
+        assert_eq!(status, if refused { 422 } else { 200 }, "{os} {command}: {answer}");
+        assert_eq!(answer.to_string().contains("denied_by_policy"), refused, "{answer}");
+    }
+}
+
+const OWN_PLATFORM: &str = r#"
+name = "acme_os"
+title = "Acme OS"
+aliases = ["acme"]
+[[prompt.operational]]
+mode = "privileged"
+pattern = '(?P<name>\w[\w.\-]*)#'
+[session]
+prepare = []
+logout = "exit"
+[errors]
+markers = ['%']
+"#;
+
+#[test]
+fn entries_that_no_command_can_fit_are_faults_of_the_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let (keys, own) = (folder.path().join("keys.toml"), folder.path().join("platforms"));
+    std::fs::create_dir(&own).unwrap();
+    std::fs::write(own.join("acme_os.toml"), OWN_PLATFORM).unwrap();
+    let check = |settings: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_showrunner"));
+        command.arg("check-config").current_dir(&folder).envs(settings.iter().copied());
+        let answer = command.output().unwrap();
+        (answer.status.code(), String::from_utf8(answer.stderr).unwrap())
+    };
+    let entry_of = new_key("helpdesk").1;
+    let own = ("SHOWRUNNER_PLATFORMS_DIR", own.to_str().unwrap());
+    let by_key = ("SHOWRUNNER_API_KEYS_FILE", keys.to_str().unwrap());
+    for (entry, want) in [
+        ("ios: show clock", None),
+        ("ios:show clock", None),
+        ("acme: show clock", None),
+        ("show file disk0:x", None),
+        ("ioss: show clock", Some("`ioss: show clock`: no platform is called `ioss`")),
+        ("ioss:show clock", Some("no platform is called `ioss`")),
+        ("show *clock", Some("a `*` stands for anything only at the end")),
+    ] {
+        let list = json!([entry]).to_string();
+        for name in ["SHOWRUNNER_COMMANDS_DENY", "SHOWRUNNER_COMMANDS_ALLOW"] {
+            let (code, said) = check(&[own, (name, &list)]);
+            assert_eq!(code, Some(if want.is_some() { 2 } else { 0 }), "{entry}: {said}");
+            assert!(said.contains(want.unwrap_or_default()), "{entry}: {said}");
+        }
+        for name in ["commands_only", "commands_deny"] {
+            std::fs::write(&keys, format!("{entry_of}{name} = {list}\n")).unwrap();
+            let (code, said) = check(&[own, by_key, ("SHOWRUNNER_AUTH", "api_key")]);
+            assert_eq!(code, Some(if want.is_some() { 2 } else { 0 }), "{entry}: {said}");
+            let place = want.map_or("", |_| "key 1: ");
+            assert!(said.contains(want.unwrap_or_default()) && said.contains(place), "{said}");
+        }
+    }
+    // Without its folder the platform is none.
+    let (code, said) = check(&[("SHOWRUNNER_COMMANDS_DENY", "[\"acme: show clock\"]")]);
+    assert_eq!(code, Some(2), "{said}");
+    // What cannot be read hides no other fault, and names no platform that may well be there.
+    let nowhere = ("SHOWRUNNER_PLATFORMS_DIR", "/nowhere/platforms");
+    let (_, said) = check(&[nowhere, ("SHOWRUNNER_COMMANDS_DENY", "[\"acme: show *x\"]")]);
+    assert!(said.contains("/nowhere/platforms") && said.contains("only at the end"), "{said}");
+    let (_, said) = check(&[nowhere, ("SHOWRUNNER_COMMANDS_DENY", "[\"acme: show x\"]")]);
+    assert!(said.contains("/nowhere/platforms") && !said.contains("is called"), "{said}");
+}
+
+#[tokio::test]
+async fn a_reload_with_an_entry_that_no_command_can_fit_keeps_the_old_list() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("settings.toml");
+    std::fs::write(&config, "commands_deny = [\"ios: show clock\"]\n").unwrap();
+    let service = Service::start_with(&[("SHOWRUNNER_CONFIG_FILE", config.to_str().unwrap())]);
+    std::fs::write(&config, "commands_deny = [\"ioss: show clock\"]\n").unwrap();
+    service.signal(rustix::process::Signal::HUP);
+    for _ in 0..500 {
+        if service.log().contains("the old ones stay") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert!(service.log().contains("no platform is called `ioss`"), "{}", service.log());
+    let device = json!({"hostname": "192.0.2.1", "os": "ios", "username": "u", "password": "p"});
+    let body = json!({"devices": [device], "commands": ["show clock"]});
+    assert_eq!(service.post("/api/v1/validate", &body).await.0, 422);
 }
 
 #[tokio::test]

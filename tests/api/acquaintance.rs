@@ -225,3 +225,47 @@ async fn a_terminals_own_login_is_not_answered_with_nothing_where_there_is_no_pa
     assert!(error.contains("a login by password in its terminal"), "{error}");
     assert_eq!(asks.received_lines(), ["demo"]);
 }
+
+#[tokio::test]
+async fn a_wrong_password_at_a_jump_host_is_two_attempts_however_many_devices_are_behind_it() {
+    let service = Service::start();
+    let round_trip = Duration::from_millis(100);
+    let bastion =
+        device("cisco_ios", DeviceOptions { round_trip, ..DeviceOptions::default() }).await;
+    let hop = json!({
+        "hostname": "127.0.0.1", "port": bastion.addr().port(), "username": "demo", "password": "hunter2"
+    });
+    let devices: Vec<_> = (2..42)
+        .map(|n| json!({
+            "hostname": format!("127.0.0.{n}"), "username": "demo", "password": "demo", "os": "ios", "jump": [hop]
+        }))
+        .collect();
+    let (_, answer) =
+        service.execute(&json!({"devices": devices, "commands": ["show clock"]})).await;
+    assert_eq!(bastion.login_attempts(), 2, "{answer}");
+    let results = answer["results"].as_array().unwrap();
+    let said = |words: &str| {
+        results.iter().filter(|one| one["error"].as_str().unwrap().contains(words)).count()
+    };
+    assert_eq!((said("refused the password"), said("not tried")), (2, 38), "{answer}");
+}
+
+#[tokio::test]
+async fn a_wrong_enable_password_is_typed_twice_and_then_not_tried() {
+    let service = Service::start();
+    let options =
+        DeviceOptions { enable_password: Some("secret".to_owned()), ..DeviceOptions::default() };
+    let ios = device("cisco_ios", options).await;
+    let right = with(entry(&ios, "ios"), "enable_password", "secret");
+    let wrong = with(right.clone(), "enable_password", "hunter2");
+    for code in ["enable_rejected", "enable_rejected", "auth_paused"] {
+        let result = service.read(wrong.clone(), &["show clock"]).await;
+        assert_eq!(result["error_code"], code, "{result}");
+    }
+    assert_eq!(times(&ios, "hunter2"), 2);
+    // Who needs no more rights, or has the right one, is not held up.
+    for target in [entry(&ios, "ios"), right] {
+        let result = service.read(target, &["show clock"]).await;
+        assert_eq!(result["success"], true, "{result}");
+    }
+}

@@ -53,6 +53,18 @@ async fn each_fault_of_a_body_is_named_with_its_place() {
             "integer",
         ),
         (
+            with(base(), "port", json!(1e26)),
+            json!(["body", "devices", 0, "port"]),
+            "value_error",
+            "between 1 and 65535",
+        ),
+        (
+            with(base(), "password", "é".repeat(1025)),
+            json!(["body", "devices", 0, "password"]),
+            "value_error",
+            "maximum length of 1024 characters",
+        ),
+        (
             with(base(), "username", ""),
             json!(["body", "devices", 0, "username"]),
             "value_error",
@@ -98,6 +110,12 @@ async fn each_fault_of_a_body_is_named_with_its_place() {
         (json!({"commands": []}), json!(["body", "devices"]), "missing", "Field required"),
         (
             json!({"devices": [], "commands": [], "timeout": 0}),
+            json!(["body", "timeout"]),
+            "value_error",
+            "between 1 and 300",
+        ),
+        (
+            json!({"devices": [], "commands": [], "timeout": "99999999999999999999999999"}),
             json!(["body", "timeout"]),
             "value_error",
             "between 1 and 300",
@@ -233,6 +251,8 @@ async fn one_refused_command_keeps_the_request_from_every_device() {
         "show version ; reload",
         "show run | redirect flash:x",
         "show version\nreload",
+        "show version\treload\n",
+        "\r\n",
         "show running-config | tee flash:x",
         "show version > flash:x",
         "\u{a0}reload",
@@ -282,6 +302,48 @@ async fn what_is_no_request_at_all_has_a_status_of_its_own() {
         assert!(body["detail"].as_str().unwrap().contains(words), "{body}");
         assert_eq!(body["request_id"], id);
         assert!(body["code"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn lengths_are_counted_in_characters() {
+    let service = Service::start();
+    let device = with(with(base(), "username", "é".repeat(255)), "password", "é".repeat(1024));
+    let body = json!({"devices": [device], "commands": ["show version"]});
+    let (status, answer) = service.post("/api/v1/validate", &body).await;
+    assert_eq!(status, 200, "{answer}");
+}
+
+#[tokio::test]
+async fn a_parameter_that_there_is_not_is_named() {
+    let service = Service::start();
+    for (query, name, kind) in [
+        ("?platform=ios", "platform", "extra_forbidden"),
+        ("?os=ios&pla%0Atform=", "pla\\ntform", "extra_forbidden"),
+        ("?os=ios&os=eos", "os", "value_error"),
+        ("?os=ioxe", "os", "enum"),
+    ] {
+        let url = format!("{}/api/v1/parsers{query}", service.url);
+        let answer = service.client.get(url).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 422, "{query}");
+        let answer: Value = answer.json().await.unwrap();
+        let fault = &answer["detail"][0];
+        assert_eq!((&fault["loc"], &fault["type"]), (&json!(["query", name]), &json!(kind)));
+    }
+}
+
+#[tokio::test]
+async fn the_documents_answer_head_as_get_without_a_body() {
+    let service = Service::start();
+    for path in ["/docs/", "/docs/swagger-ui.css", "/docs/nothing"] {
+        let url = format!("{}{path}", service.url);
+        let get = service.client.get(&url).send().await.unwrap();
+        let head = service.client.head(&url).send().await.unwrap();
+        assert_eq!(head.status(), get.status(), "{path}");
+        for name in ["content-type", "content-length"] {
+            assert_eq!(head.headers().get(name), get.headers().get(name), "{path}: {name}");
+        }
+        assert_eq!(head.bytes().await.unwrap().len(), 0, "{path}");
     }
 }
 

@@ -196,6 +196,7 @@ async fn a_pager_that_cannot_be_switched_off_is_answered_and_leaves_no_trace() {
         ("junos", "juniper_junos", "show configuration"),
         ("huawei_vrp", "huawei", "display current-configuration"),
         ("fortinet", "fortinet", "show system interface"),
+        ("cisco_wlc", "cisco_wlc", "show sysinfo"),
     ] {
         for write_chunk in [32_768, 1] {
             let faults = vec![Fault::PagingOffRefused];

@@ -1,5 +1,7 @@
 //! What is logged of a request: every line has its id, none has a secret, and the file is kept in bounds.
 
+use std::{process::Command, time::Duration};
+
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use showrunner::simulator::Fault;
@@ -62,6 +64,80 @@ async fn every_line_of_a_request_has_its_id_also_those_of_other_threads() {
         assert!(!line.to_string().contains("device"), "{line}");
     }
     assert!(!file.exists());
+}
+
+#[tokio::test]
+async fn an_answer_in_pieces_is_logged_and_counted_when_it_has_ended() {
+    let service = Service::start_with(&[("SHOWRUNNER_LOG_FORMAT", "json")]);
+    let (slow, quick) =
+        (faulty("cisco_ios", &[Fault::SlowOutput]).await, faulty("cisco_ios", &[]).await);
+    let frozen = faulty("cisco_ios", &[Fault::FrozenCommand]).await;
+    let begin = async |id: &'static str, devices: Vec<Value>| {
+        let body = json!({"devices": devices, "commands": ["show version"], "timeout": 60});
+        let request = service.client.post(format!("{}/api/v1/execute", service.url));
+        let request = request.header("Accept", "application/x-ndjson").header("X-Request-ID", id);
+        request.json(&body).send().await.unwrap()
+    };
+    let logged = |id: &str| -> Vec<Value> {
+        let log = service.log();
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let is_of_it =
+            |line: &Value| line["message"] == "request answered" && line["request_id"] == id;
+        lines.filter(is_of_it).collect()
+    };
+    let line = async |id: &str| -> Value {
+        for _ in 0..500 {
+            if let Some(line) = logged(id).pop() {
+                return line;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{}", service.log());
+    };
+    let taken = begin("taken", vec![entry(&slow, "ios")]).await;
+    let text = taken.text().await.unwrap();
+    let summary: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    let answered = line("taken").await;
+    assert_eq!((&answered["http.status"], &summary["type"]), (&json!(200), &json!("summary")));
+    let of = |line: &Value| line["duration_ms"].as_f64().unwrap();
+    assert!(of(&answered) >= of(&summary) && of(&summary) > 0.0, "{answered} {text}");
+    let mut left = begin("left", vec![entry(&quick, "ios"), entry(&frozen, "ios")]).await;
+    left.chunk().await.unwrap().expect("one device is done");
+    assert_eq!(logged("left"), [] as [Value; 0]);
+    drop(left);
+    let given_up = line("left").await;
+    assert_eq!(given_up["http.status"], 499, "{given_up}");
+    assert_eq!(given_up["client.address"], "127.0.0.1", "{given_up}");
+    assert_eq!((logged("taken").len(), logged("left").len()), (1, 1));
+    let metrics = service.client.get(format!("{}/metrics", service.url)).send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    for status in ["200", "499"] {
+        let want = format!(
+            "showrunner_http_request_duration_seconds_count{{route=\"/api/v1/execute\",status=\"{status}\"}} 1"
+        );
+        assert!(metrics.contains(&want), "{metrics}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_operator_is_told_has_no_colours_where_nobody_sees_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("credentials.toml");
+    let device = faulty("cisco_ios", &[]).await;
+    let port = device.addr().port().to_string();
+    let set = "[[credential]]\nname = \"lab\"\nusername = \"demo\"\npassword_file = \"nowhere\"\n\
+               targets = [\"127.0.0.0/8\"]\nports = [PORT]\nkeys = [\"nobody\"]\nhost_keys = \"any\"\n";
+    std::fs::write(&file, set.replace("PORT", &port)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_showrunner"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SHOWRUNNER_")) {
+        command.env_remove(name);
+    }
+    command.env_remove("NO_COLOR").arg("run").arg("show version");
+    command.args(["--os", "ios", "--host", "127.0.0.1", "--port", &port, "--credential", "lab"]);
+    let answer = command.arg("--credentials-file").arg(&file).output().unwrap();
+    let said = String::from_utf8(answer.stderr).unwrap();
+    assert!(said.contains("a credential set cannot be read"), "{said}");
+    assert!(!said.contains('\x1b'), "{said:?}");
 }
 
 #[tokio::test]

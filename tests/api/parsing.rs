@@ -221,6 +221,43 @@ async fn streamed_commands_have_their_records_too() {
 }
 
 #[tokio::test]
+async fn what_a_device_printed_for_programs_is_no_configuration() {
+    let service = Service::start();
+    let parse = async |command: &str, output: &str| {
+        let body = json!({"os": "junos", "command": command, "output": output});
+        let (status, answer) = service.post("/api/v1/parse", &body).await;
+        assert_eq!(status, 200, "{answer}");
+        answer
+    };
+    let answer = parse("show configuration | display json", "{\"system\": {\"x\": 1}}\n").await;
+    assert_eq!(answer["parsed"], json!({"system": {"x": 1}}), "{answer}");
+    assert_eq!(answer["parser"]["engine"], "native");
+    let xml = "<rpc-reply>\n  <configuration/>\n</rpc-reply>\n";
+    for command in
+        ["show configuration | display xml", "show configuration | display xml | no-more"]
+    {
+        let answer = parse(command, xml).await;
+        assert_eq!(answer["parsed"], Value::Null, "{answer}");
+        let error = answer["parse_error"].as_str().unwrap();
+        assert!(error.starts_with("Parser not run: the device's answer is XML"), "{answer}");
+    }
+    let answer = parse("show configuration \n", "system {\n    host-name r1;\n}\n").await;
+    assert_eq!(answer["parser"]["engine"], "config_tree", "{answer}");
+    let device = faulty("juniper_junos", &[]).await;
+    for format in ["parsed", "native"] {
+        let body = json!({
+            "devices": [entry(&device, "junos")], "output_format": format,
+            "commands": ["show configuration | display xml"],
+        });
+        let (_, answer) = service.execute(&body).await;
+        let command = &answer["results"][0]["commands"][0];
+        assert_eq!(command["parsed"], Value::Null, "{answer}");
+        let error = command["parse_error"].as_str().unwrap();
+        assert!(error.starts_with("Parser not run: the device's answer is XML"), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn an_output_is_parsed_without_a_device() {
     let folder = own_templates(&[
         (
@@ -251,10 +288,8 @@ async fn an_output_is_parsed_without_a_device() {
     let filtered =
         json!({"os": "ios", "command": "show ip interface brief | include up", "output": output});
     let (_, answer) = service.post("/api/v1/parse", &filtered).await;
-    assert!(
-        answer["parse_error"].as_str().unwrap().starts_with("Parser not available"),
-        "{answer}"
-    );
+    let error = answer["parse_error"].as_str().unwrap();
+    assert!(error.starts_with("Parser not run: the output was filtered;"), "{answer}");
     let body = json!({"template": BRIEF, "output": output, "explain": true});
     let (_, answer) = service.post("/api/v1/parse", &body).await;
     assert_eq!(answer["parsed"], records);

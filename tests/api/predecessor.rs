@@ -28,10 +28,13 @@ async fn fields_are_taken_and_refused_as_the_page_on_migration_says() {
         ("the whole body", whole.clone()),
         ("a port as text", of_device("port", port.to_string().into())),
         ("no enable", of_device("enable_password", Value::Null)),
+        ("an empty enable", of_device("enable_password", "".into())),
         ("any case of a platform", of_device("os", "IOS".into())),
         ("a timeout as text", with(whole.clone(), "timeout", "30")),
         ("no timeout", with(whole.clone(), "timeout", Value::Null)),
         ("blanks round a command", of_command(json!({"command": "  show version "}))),
+        ("line ends round a command", of_command(json!({"command": "\t show version \r\n"}))),
+        ("line ends round a text", of_command("\nshow version\n".into())),
         ("a filter inline", of_command(json!({"command": "show version | include uptime"}))),
         ("a short command", of_command(json!({"command": "sh ver"}))),
         (

@@ -1,18 +1,26 @@
 //! Settings as an operator meets them: at the command line.
 
-use std::process::{Command, Output};
+use std::{
+    fs::File,
+    process::{Command, Output},
+};
 
 use serde_json::Value;
 
-use crate::support::Service;
+use crate::support::{Service, faulty};
 
-fn showrunner(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
-    let folder = tempfile::tempdir().unwrap();
+fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_showrunner"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SHOWRUNNER_")) {
         command.env_remove(name);
     }
-    command.args(arguments).envs(variables.iter().copied()).current_dir(&folder).output().unwrap()
+    command.args(arguments).envs(variables.iter().copied());
+    command
+}
+
+fn showrunner(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    command(arguments, variables).current_dir(&folder).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -79,6 +87,50 @@ fn files_that_cannot_be_used_are_named_all_at_once_with_their_settings() {
         assert!(said.lines().any(of_it), "{variable}: {said}");
     }
     assert_eq!(said.lines().count(), variables.len() - 1, "{said}");
+}
+
+#[test]
+fn logins_with_keys_of_no_file_are_a_fault_of_the_settings() {
+    let wrong = showrunner(&["check-config"], &[("SHOWRUNNER_SSH_CONFIG_LOGINS", "true")]);
+    let said = text(&wrong.stderr);
+    assert_eq!(wrong.status.code(), Some(2), "{said}");
+    assert!(said.contains("SHOWRUNNER_SSH_CONFIG_LOGINS is true, but no SHOWRUNNER_SSH_CONFIG "));
+}
+
+#[test]
+fn an_empty_enable_password_is_not_taken_for_one_that_is_not_wanted() {
+    let run = ["run", "--os", "ios", "--host", "192.0.2.1", "--user", "demo", "--enable", "sh ver"];
+    let passwords = [("DEVICE_PASSWORD", "demo"), ("DEVICE_ENABLE_PASSWORD", "")];
+    let refused = showrunner(&run, &passwords);
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("the enable password is empty"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_printed_is_a_failure_that_is_said() {
+    let device = faulty("cisco_ios", &[]).await;
+    let port = device.addr().port().to_string();
+    let run = |form: &'static str| {
+        let run = ["run", "--os", "ios", "--host", "127.0.0.1", "--port", &port, "--user", "demo"];
+        [run.as_slice(), &["-o", form, "show version"]].concat()
+    };
+    let completions = vec!["completions", "bash"];
+    for arguments in [vec!["platforms"], completions, run("csv"), run("ndjson")] {
+        let mut command = command(&arguments, &[("DEVICE_PASSWORD", "demo")]);
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let answer = command.stdout(full).output().unwrap();
+        let said = text(&answer.stderr);
+        assert_eq!(answer.status.code(), Some(1), "{arguments:?}: {said}");
+        let want = "showrunner: standard output cannot be written: No space left on device";
+        assert_eq!(said.matches(want).count(), 1, "{arguments:?}: {said}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let answer = command.stdout(writer).output().unwrap();
+        let said = text(&answer.stderr);
+        assert_eq!(answer.status.code(), Some(0), "{arguments:?}: {said}");
+        assert!(!said.contains("standard output"), "{arguments:?}: {said}");
+    }
 }
 
 #[tokio::test]
