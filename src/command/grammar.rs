@@ -1,5 +1,7 @@
 //! The first half of the gate: the bytes of a line, its verb, and arguments that do more than read.
 
+use std::borrow::Cow;
+
 use super::{
     MOST_BYTES, MOST_PATTERN_BYTES, path, quotes,
     refusal::{Refusal, Rule},
@@ -173,14 +175,14 @@ pub(super) fn check_base(base: &str, reads: &ReadRules) -> Result<(), Refusal> {
         return Err(Refusal::new(Rule::ReadVerb, base.len()).hint("say what to show"));
     }
     let verb = words.len() - arguments.len();
-    let as_read: Vec<(usize, String)> =
+    let as_read: Vec<(usize, Cow<'_, str>)> =
         words.iter().map(|(at, word)| (*at, quotes::taken_out(word))).collect();
     let as_read: Vec<(usize, &str)> = as_read
         .iter()
         .enumerate()
         // A quote with blanks round it is no word.
         .filter(|(index, (_, word))| *index < verb || !word.is_empty())
-        .map(|(_, (at, word))| (*at, word.as_str()))
+        .map(|(_, (at, word))| (*at, &**word))
         .collect();
     check_never(&as_read, reads)?;
     check_arguments(as_read.get(verb..).unwrap_or_default(), reads)?;
@@ -248,9 +250,9 @@ pub(super) fn no_read_verb(reads: &ReadRules) -> Refusal {
 /// Words of the platform that do more than read. One of several words means them one behind the other, however short
 /// they are; a last `!a|b` is any word but these.
 fn check_never(words: &[(usize, &str)], reads: &ReadRules) -> Result<(), Refusal> {
-    for entry in &reads.never {
+    for entry in reads.never.iter().filter(|entry| entry.contains(' ')) {
         let wanted: Vec<&str> = entry.split(' ').collect();
-        let [_, .., last] = wanted.as_slice() else { continue };
+        let [.., last] = wanted.as_slice() else { continue };
         let fits = |(wanted, (_, word)): (&&str, &(usize, &str))| match wanted.strip_prefix('!') {
             Some(others) => !others.split('|').any(|other| other.starts_with(word)),
             None => wanted.starts_with(word),

@@ -2,6 +2,8 @@
 //!
 //! Which of them a CLI knows is not known of every one: what two readings would part in two ways is refused.
 
+use std::borrow::Cow;
+
 use super::refusal::{Refusal, Rule};
 use crate::platform::{Platform, Shape};
 
@@ -89,8 +91,9 @@ pub(super) fn check_words(base: &str) -> Result<(), Refusal> {
 }
 
 /// A word as the device may read it.
-pub(super) fn taken_out(word: &str) -> String {
-    word.chars().filter(|c| *c != '\\' && !QUOTES.contains(c)).collect()
+pub(super) fn taken_out(word: &str) -> Cow<'_, str> {
+    let is_out = |c: char| c == '\\' || QUOTES.contains(&c);
+    if word.contains(is_out) { word.replace(is_out, "").into() } else { word.into() }
 }
 
 fn never(at: usize, hint: &str) -> Refusal {

@@ -182,16 +182,17 @@ impl Acquaintances {
         known.let_in = Some(tag);
     }
 
-    /// True if these credentials were the last that the user was let in by, and have not been refused since.
-    #[must_use]
-    pub fn is_believed(&self, who: &Who, credentials: &Credentials) -> bool {
+    /// Asks, as often as is wanted, whether these credentials were the last that the user was let in by, and have not been
+    /// refused since.
+    pub fn is_believed(&self, who: &Who, credentials: &Credentials) -> impl Fn() -> bool {
         let tag = self.tag(credentials);
-        let mut generations = self.lock();
-        generations.find(who).is_some_and(|known| {
-            let is_of = |one: &Tag| tag.as_ref().is_some_and(|tag| one.as_ref() == tag.as_ref());
-            known.let_in.as_ref().is_some_and(is_of)
-                && !known.refusals.iter().any(|refusal| is_of(&refusal.tag))
-        })
+        move || {
+            let Some(tag) = &tag else { return false };
+            self.lock().find(who).is_some_and(|known| {
+                known.let_in.as_ref().is_some_and(|let_in| let_in.as_ref() == tag.as_ref())
+                    && !known.refusals.iter().any(|refusal| refusal.is_of(tag))
+            })
+        }
     }
 
     /// Forgets how the user was let in: it did not go so this time.

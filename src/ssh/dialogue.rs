@@ -276,7 +276,6 @@ struct Step<'s> {
     end: Option<End>,
     login: Option<InBandLogin<'s>>,
     enable: Option<EnableLogin<'s>>,
-    secret_sent: bool,
 }
 
 struct Sent {
@@ -565,7 +564,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             .is_some_and(|prompt| prompt.is_match(line));
         if asks_name || rules.is_some_and(|rules| rules.password_prompt.is_match(line)) {
             match &step.sent {
-                None if step.enable.is_some() && step.secret_sent => {
+                None if step.enable.is_some() && self.secret_typed => {
                     return Some((QUIET_AT_A_LOGIN, OnQuiet::Stop(Why::EnableRejected)));
                 }
                 None if step.enable.is_some() && asks_name => {
@@ -760,7 +759,6 @@ impl<'p, T: Transport> Dialogue<'p, T> {
                 self.write_line(step, "", until)
             }
             OnQuiet::SendSecret => {
-                step.secret_sent = true;
                 self.hidden_typed = true;
                 self.secret_typed = true;
                 self.terminal.clear_line();
@@ -1003,7 +1001,6 @@ impl<'s> Step<'s> {
             end: None,
             login: None,
             enable: None,
-            secret_sent: false,
         }
     }
 }

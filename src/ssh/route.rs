@@ -110,13 +110,7 @@ impl Session<'_> {
         way: Option<Reached>,
         n_hops: usize,
     ) -> Result<Reached, SessionError> {
-        let known = self.job.acquaintances.check(&peer.who, peer.credentials, Instant::now());
-        known.map_err(|Paused { refused, again_in }| SessionError::AuthPaused {
-            addr: peer.first_address(),
-            what: "this user",
-            refused,
-            again_in,
-        })?;
+        self.check_refusals(&peer.who, peer.credentials, "this user", peer.first_address())?;
         let (path, addr) = match way {
             None => self.connect(peer)?,
             Some(way) => self.connect_through(peer, way, n_hops)?,
@@ -124,6 +118,23 @@ impl Session<'_> {
         let connection = self.handshake(peer, path, &addr)?;
         let connection = self.authenticate(peer, connection, &addr)?;
         Ok((connection, addr))
+    }
+
+    /// Nothing is sent that the peer has refused too often of late.
+    pub(super) fn check_refusals(
+        &self,
+        who: &Who,
+        credentials: &Credentials,
+        what: &'static str,
+        addr: PeerAddr,
+    ) -> Result<(), SessionError> {
+        let known = self.job.acquaintances.check(who, credentials, Instant::now());
+        known.map_err(|Paused { refused, again_in }| SessionError::AuthPaused {
+            addr,
+            what,
+            refused,
+            again_in,
+        })
     }
 
     fn connect(&mut self, peer: &Peer<'_>) -> Result<(Path, PeerAddr), SessionError> {
@@ -444,7 +455,7 @@ fn pass<'a>(
     let (until, user) = (job.clock.until, &leg.credentials.username);
     lifeline.expect_by(until);
     let is_over = || lifeline.was_cut().is_some() || lifeline.is_winding_down();
-    let is_believed = || job.acquaintances.is_believed(who, &leg.credentials);
+    let is_believed = job.acquaintances.is_believed(who, &leg.credentials);
     job.gates.enter(host, user, until, is_believed, is_over).map(Some)
 }
 

@@ -12,7 +12,7 @@ use std::{
 use regex::Regex;
 
 use super::{
-    acquaintance::{Acquaintances, Paused, Who},
+    acquaintance::{Acquaintances, Who},
     dialogue::{Dialogue, EnableLogin, InBandLogin, Line, Printed, Stopped, TypedAhead, Why},
     error::{Phase, SessionError},
     gate::Gates,
@@ -203,8 +203,10 @@ impl Session<'_> {
     /// False if lines that were typed ahead were lost, before any command.
     fn talk(&mut self, addresses: &[PeerAddr]) -> Result<bool, SessionError> {
         let who = self.job.who(addresses);
-        if let Some(addr) = addresses.first() {
-            self.check_enable(&who, addr.clone())?;
+        let credentials = &self.job.credentials;
+        if let Some((secret, addr)) = credentials.enable_password.as_ref().zip(addresses.first()) {
+            let (enabling, what) = (credentials.enabling(secret), "this user's enable password");
+            self.check_refusals(&who.enabled(), &enabling, what, addr.clone())?;
         }
         let (connection, addr) = self.reach(addresses)?;
         let started = Instant::now();
@@ -321,19 +323,6 @@ impl Session<'_> {
             }
             Err(_) => {}
         }
-    }
-
-    /// Nothing is typed that the device has refused too often of late.
-    fn check_enable(&self, who: &Who, addr: PeerAddr) -> Result<(), SessionError> {
-        let Some(secret) = &self.job.credentials.enable_password else { return Ok(()) };
-        let enabling = self.job.credentials.enabling(secret);
-        let known = self.job.acquaintances.check(&who.enabled(), &enabling, Instant::now());
-        known.map_err(|Paused { refused, again_in }| SessionError::AuthPaused {
-            addr,
-            what: "this user's enable password",
-            refused,
-            again_in,
-        })
     }
 
     /// How many of `lines`, the preparation and the first command, are typed behind the first: to a platform that reads
