@@ -138,7 +138,7 @@ pub struct SessionRules {
 pub struct PagerRules {
     markers: Option<Regex>,
     key: String,
-    end: Option<(Regex, String)>,
+    /// Markers with a key of their own.
     dialogs: Vec<Dialog>,
     ends_line: bool,
 }
@@ -156,11 +156,10 @@ impl PagerRules {
     pub(super) fn new(
         markers: Option<Regex>,
         key: String,
-        end: Option<(Regex, String)>,
         dialogs: Vec<Dialog>,
         ends_line: bool,
     ) -> Self {
-        Self { markers, key, end, dialogs, ends_line }
+        Self { markers, key, dialogs, ends_line }
     }
 
     /// The pager that waits at the end of the unfinished `line`, if one does. Trailing blanks do not count.
@@ -173,11 +172,6 @@ impl PagerRules {
         };
         if let Some(hit) = self.dialogs.iter().find_map(asked) {
             return Some(hit);
-        }
-        if let Some((markers, key)) = &self.end
-            && let Some(found) = markers.find(line)
-        {
-            return Some(PagerHit { start: found.start(), key });
         }
         let found = self.markers.as_ref()?.find(line)?;
         Some(PagerHit { start: found.start(), key: &self.key })

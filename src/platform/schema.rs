@@ -229,9 +229,10 @@ impl Raw for RawPager {
         let markers = any_of(&self.markers, "(?:", r")\z")?;
         let end = any_of(&self.end_markers, "(?:", r")\z")?;
         let quit = self.quit_key.as_ref().unwrap_or(&self.key);
-        let end = end.zip(Some(answer(quit)?));
-        let dialogs = dialogs(&self.dialog)?;
-        Ok(PagerRules::new(markers, answer(&self.key)?, end, dialogs, self.ends_line))
+        let quit = answer(quit)?;
+        let mut dialogs = dialogs(&self.dialog)?;
+        dialogs.extend(end.map(|expect| Dialog { expect, answer: quit }));
+        Ok(PagerRules::new(markers, answer(&self.key)?, dialogs, self.ends_line))
     }
 }
 
