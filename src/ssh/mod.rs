@@ -5,8 +5,6 @@
 
 pub mod acquaintance;
 pub mod dialogue;
-#[cfg(test)]
-mod dialogue_tests;
 pub mod error;
 pub mod gate;
 mod key_form;

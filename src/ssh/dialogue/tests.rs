@@ -8,10 +8,7 @@ use std::{
 
 use proptest::prelude::*;
 
-use super::{
-    dialogue::{Dialogue, EnableLogin, InBandLogin, Line, Printed, QUESTION, Stopped, Why},
-    transport::{Arrived, Broken, Transport},
-};
+use super::{Dialogue, EnableLogin, InBandLogin, Line, Printed, Stopped, Why, quiet::QUESTION};
 use crate::{
     command::{CheckedCommand, CommandInput, CommandPolicy, FilterWhere, check},
     deadline::Deadline,
@@ -21,6 +18,7 @@ use crate::{
         Fault, Persona,
         cli::{Act, Cli},
     },
+    ssh::transport::{Arrived, Broken, Transport},
 };
 
 /// A device in memory: what it shows comes in pieces, with a pause behind some of them.

@@ -1,0 +1,547 @@
+//! Sends lines to a device's terminal and says which output belongs to which line.
+//!
+//! A router's CLI has no framing: output is over when the prompt shows again, but output may hold the prompt too.
+//! So the end of an output is *confirmed*: when the prompt seems to be back the next line is sent, and the place
+//! where the device echoes that line behind its prompt is where the output ended. That costs no extra round trip
+//! and makes the result independent of how the bytes were cut into packets. A device that does not echo is
+//! believed when it stays silent at its prompt. To a device that is known to read ahead more lines are typed behind the
+//! next one; each is still confirmed by its own echo, and where one does not come the session is over.
+//!
+//! A step runs from a line's echo to the echo of the next (`step`); what a silent screen calls for is in `quiet`, and doing it
+//! in `act`.
+//!
+//! Not here: which lines are sent in which order (`session`), terminal controls (`output::terminal`).
+
+mod act;
+mod quiet;
+mod step;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::VecDeque, rc::Rc, time::Instant};
+
+use self::{
+    quiet::OnQuiet,
+    step::{End, Fed, Preamble, Sent, Step, keep},
+};
+use super::{
+    log_lines,
+    transport::{Arrived, Broken, Transport},
+};
+use crate::{
+    command::ShowCommand,
+    deadline::Deadline,
+    output::terminal::Terminal,
+    platform::{Forbidden, KnownPrompts, Mode, Platform, PreparedLine, Tail},
+    secret::Secret,
+};
+
+const MOST_READ_BYTES: usize = 32 * 1024;
+/// A session of short outputs needs no more, and need not fill the rest with zeros.
+const LEAST_READ_BYTES: usize = 4 * 1024;
+/// Most prompts, banners and short outputs.
+const USUAL_BYTES: usize = 1024;
+/// The room of larger outputs is not kept for the next one.
+const MOST_ROOM_BYTES: usize = 32 * 1024;
+
+/// A line that may be written to a device: nothing else can.
+#[derive(Clone, Copy, Debug)]
+pub enum Line<'a> {
+    /// A show command that passed the gate.
+    Show(&'a ShowCommand),
+    /// A line of the platform's definition.
+    Prepared(&'a PreparedLine),
+}
+
+impl Line<'_> {
+    /// The text, without the end of the line.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Show(command) => command.as_str(),
+            Self::Prepared(line) => line.as_str(),
+        }
+    }
+}
+
+/// What a login in the terminal itself may be answered with.
+#[derive(Clone, Copy, Debug)]
+pub struct InBandLogin<'a> {
+    /// The request's user name.
+    pub username: &'a str,
+    /// The request's password.
+    pub password: Option<&'a Secret>,
+    /// SSH has asked for nothing, so that the terminal may.
+    pub is_expected: bool,
+}
+
+/// What `enable` may be answered with.
+#[derive(Clone, Copy, Debug)]
+pub struct EnableLogin<'a> {
+    /// The request's user name, where a device asks for one here too.
+    pub username: &'a str,
+    /// The request's enable password.
+    pub secret: &'a Secret,
+}
+
+/// What the device printed between two prompts.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Printed {
+    /// Lines with LF, invalid UTF-8 replaced; echo, prompt, pager and terminal controls are not in it.
+    pub text: String,
+    /// The text was longer than the limit and has lost its end.
+    pub truncated: bool,
+    /// Log messages that came behind the prompt; they are not in the text.
+    pub logged: String,
+}
+
+/// How a step ended that did not end at a prompt.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Stopped {
+    /// Why.
+    pub why: Why,
+    /// What had come by then.
+    pub printed: Printed,
+    /// The last, unfinished line on the screen; may hold what a device asks, never what was typed hidden.
+    pub last_line: String,
+}
+
+/// Why a step did not end at a prompt.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Why {
+    /// The device closed the session.
+    Closed,
+    /// The device refused the enable password.
+    EnableRejected,
+    /// A prompt of the wrong kind stands there.
+    ForbiddenPrompt(Forbidden),
+    /// The step's deadline passed.
+    Late,
+    /// The device did not take the lines that were typed ahead, or not yet.
+    LinesLost,
+    /// The echo of a line came after the device had counted as one that does not echo.
+    LateEcho,
+    /// The login in the terminal asks again, after the password.
+    LoginRejected,
+    /// The login in the terminal asks for a password, and there is none.
+    NoPassword,
+    /// A question stands there that is not answered.
+    Question,
+}
+
+/// A conversation with one device, from its first byte to its last.
+pub struct Dialogue<'p, T> {
+    transport: T,
+    platform: &'p Platform,
+    prompts: KnownPrompts<'p>,
+    terminal: Terminal,
+    most_bytes: usize,
+    buffer: Vec<u8>,
+    /// What stays the same in this device's prompts.
+    name: Option<Rc<str>>,
+    /// The last prompt that was confirmed.
+    prompt: Rc<str>,
+    mode: Mode,
+    echo: Echo,
+    /// A pager may be waiting in an output: what is typed ahead would be a key for it.
+    may_page: bool,
+    /// Where the next step's lines gather; empty.
+    room: Vec<u8>,
+    /// Lines that came behind the end of the last step.
+    ahead: Vec<u8>,
+    /// Lines that were typed behind the next one, in the order of the steps that they are for.
+    ahead_of_echo: VecDeque<String>,
+    typed_ahead: TypedAhead,
+    /// What the next step's first lines may hold that is no output.
+    preamble: Preamble,
+    nudges: usize,
+    logouts: usize,
+    answers: usize,
+    hidden_typed: bool,
+    secret_typed: bool,
+    wire: Wire,
+}
+
+/// What the last read showed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Wire {
+    /// There may be more.
+    Open,
+    /// There was nothing behind what it gave.
+    Emptied,
+    /// The device has closed the session.
+    Closed,
+}
+
+/// What became of lines that were typed ahead.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum TypedAhead {
+    /// There were none.
+    No,
+    /// Nothing is known against it.
+    Yes,
+    /// The device did not take them, or not yet.
+    Lost,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Echo {
+    Unknown,
+    Seen,
+    Missing,
+}
+
+impl<'p, T: Transport> Dialogue<'p, T> {
+    /// A conversation on a terminal that has just been opened. Outputs over `most_bytes` lose their end.
+    pub fn new(transport: T, platform: &'p Platform, most_bytes: usize) -> Self {
+        Self {
+            transport,
+            platform,
+            prompts: KnownPrompts::new(platform.prompts()),
+            terminal: Terminal::new(most_bytes),
+            most_bytes,
+            buffer: vec![0; LEAST_READ_BYTES],
+            name: None,
+            prompt: Rc::default(),
+            mode: Mode::Privileged,
+            echo: Echo::Unknown,
+            may_page: platform.pager().is_some() && platform.session().prepare.is_empty(),
+            room: Vec::with_capacity(USUAL_BYTES),
+            ahead: Vec::new(),
+            ahead_of_echo: VecDeque::new(),
+            typed_ahead: TypedAhead::No,
+            preamble: Preamble::default(),
+            nudges: 0,
+            logouts: 0,
+            answers: 0,
+            hidden_typed: false,
+            secret_typed: false,
+            wire: Wire::Open,
+        }
+    }
+
+    /// The mode of the last prompt.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Waits for the first prompt, past banners, messages of the day and in-band logins, and sends `next` there with
+    /// the lines `behind` it, which the steps after this one will ask for; or `if_user` alone, where that is given and
+    /// the prompt is one of user mode.
+    ///
+    /// # Errors
+    /// No prompt came; see [`Why`].
+    pub fn first_prompt<'s>(
+        &mut self,
+        login: InBandLogin<'s>,
+        next: Line<'s>,
+        behind: &'s [Line<'s>],
+        if_user: Option<Line<'s>>,
+        until: Deadline,
+    ) -> Result<(), Stopped> {
+        let mut step = Step::new(Some(next));
+        step.behind_next = behind;
+        step.next_if_user = if_user;
+        step.login = Some(login);
+        self.run(step, until).map(|_| ())
+    }
+
+    /// Waits for the end of the present output, sends `next`, and gives the output.
+    ///
+    /// # Errors
+    /// The prompt did not come back; what was printed until then is in [`Stopped`].
+    pub fn output(&mut self, next: Line<'_>, until: Deadline) -> Result<Printed, Stopped> {
+        self.run(Step::new(Some(next)), until)
+    }
+
+    /// As [`Dialogue::output`], and types the enable password once if the device asks for it; with `next` the lines
+    /// `behind` it are sent, as at the first prompt.
+    ///
+    /// # Errors
+    /// As there, and [`Why::EnableRejected`] when the device asks again.
+    pub fn enable<'s>(
+        &mut self,
+        login: EnableLogin<'s>,
+        next: Line<'s>,
+        behind: &'s [Line<'s>],
+        until: Deadline,
+    ) -> Result<Printed, Stopped> {
+        let mut step = Step::new(Some(next));
+        step.behind_next = behind;
+        step.enable = Some(login);
+        self.run(step, until)
+    }
+
+    /// Takes the room of a text that is not needed any more, for the next one.
+    pub fn reuse(&mut self, text: String) {
+        if text.capacity() <= MOST_ROOM_BYTES {
+            self.room = text.into_bytes();
+            self.room.clear();
+        }
+    }
+
+    /// Waits until the device has hung up after its logout line, answering what it asks on the way out.
+    pub fn farewell(&mut self, until: Deadline) {
+        if self.wire != Wire::Closed {
+            let _ = self.run(Step::new(None), until);
+        }
+    }
+
+    /// Says that the pager was not switched off: lines are typed only at a prompt that stays.
+    pub fn expect_pages(&mut self) {
+        self.may_page = true;
+    }
+
+    /// True once the device has echoed what was typed.
+    pub fn has_echoed(&self) -> bool {
+        self.echo == Echo::Seen
+    }
+
+    /// True once a password was typed, for a login or for `enable`.
+    pub fn has_typed_password(&self) -> bool {
+        self.hidden_typed
+    }
+
+    /// True once the enable password was typed.
+    pub fn has_typed_secret(&self) -> bool {
+        self.secret_typed
+    }
+
+    /// What became of the lines that were typed ahead.
+    pub fn typed_ahead(&self) -> TypedAhead {
+        self.typed_ahead
+    }
+
+    /// What the bytes come through.
+    pub fn transport(&self) -> &T {
+        &self.transport
+    }
+
+    /// Gives the transport back.
+    pub fn into_transport(self) -> T {
+        self.transport
+    }
+
+    fn run(&mut self, mut step: Step<'_>, until: Deadline) -> Result<Printed, Stopped> {
+        step.preamble = std::mem::take(&mut self.preamble);
+        step.lines = std::mem::take(&mut self.room);
+        self.take_typed_ahead(&mut step);
+        let mut ahead = std::mem::take(&mut self.ahead);
+        let mut fed = self.fed(&mut step);
+        let mut from = 0;
+        while let Some(rest) = ahead.get(from..)
+            && let Some(length) = memchr::memchr(b'\n', rest)
+            && !fed.take_all(&mut ahead, from)
+        {
+            fed.line(ahead.get(from..from + length).unwrap_or_default());
+            from += length + 1;
+        }
+        if self.ahead.is_empty() && ahead.capacity() <= MOST_ROOM_BYTES {
+            ahead.clear();
+            self.ahead = ahead;
+        }
+        loop {
+            match step.late_echo.take() {
+                Some(true) => self.echo = Echo::Unknown,
+                // What came since may be the output of another line.
+                Some(false) => return Err(self.stop(&mut step, Why::LateEcho)),
+                None => {}
+            }
+            if let Some(end) = step.end {
+                return Ok(self.finish(step, end));
+            }
+            let now = Instant::now();
+            let (wait, on_quiet) = match self.next_move(&step) {
+                // A look at the socket may show that the output goes on; the read before may have been one.
+                Some((quiet, action)) if quiet.is_zero() => (None, Some(action)),
+                Some((quiet, action)) => (Some(Deadline::after(now, quiet)), Some(action)),
+                None => (Some(until), None),
+            };
+            if until.left(now).is_none() {
+                return self.late(step);
+            }
+            let wait = wait.map(|wait| wait.or_earlier(until));
+            // A prompt that is believed too early does no harm: the echo behind it confirms it.
+            let has_looked = self.wire == Wire::Emptied
+                && wait.is_none()
+                && matches!(on_quiet, Some(OnQuiet::BelievePrompt { .. }));
+            let arrived = if has_looked {
+                Ok(Arrived::Nothing)
+            } else {
+                self.transport.read(&mut self.buffer, wait)
+            };
+            self.wire = match arrived {
+                Ok(Arrived::All(_)) => Wire::Emptied,
+                Ok(Arrived::Bytes(_) | Arrived::Nothing) => Wire::Open,
+                Ok(Arrived::End) | Err(_) => Wire::Closed,
+            };
+            match arrived {
+                Ok(Arrived::All(length) | Arrived::Bytes(length)) => {
+                    self.take_in(&mut step, length);
+                }
+                Ok(Arrived::Nothing) => match on_quiet {
+                    Some(action) if until.left(Instant::now()).is_some() => {
+                        self.act(&mut step, action, until)?;
+                    }
+                    _ => return self.late(step),
+                },
+                Ok(Arrived::End) | Err(_) => return self.hung_up(step),
+            }
+        }
+    }
+
+    /// Begins a step whose next line was typed in an earlier one.
+    fn take_typed_ahead(&mut self, step: &mut Step<'_>) {
+        let typed = self.ahead_of_echo.pop_front();
+        if typed.is_none() || typed.as_deref() != step.next.as_ref().map(Line::as_str) {
+            self.ahead_of_echo.clear();
+            return;
+        }
+        step.is_typed_ahead = true;
+        step.sent = Some(Sent {
+            at: 0,
+            n_lines: 0,
+            prompt: Rc::clone(&self.prompt),
+            text_bytes: 0,
+            mode: self.mode,
+            name: self.name.clone().unwrap_or_default(),
+            wrapped: None,
+            bare_echo: None,
+        });
+    }
+
+    /// Feeds `length` bytes of the buffer to the terminal and its lines to the step.
+    fn take_in(&mut self, step: &mut Step<'_>, length: usize) {
+        let Self { terminal, prompts, buffer, ahead, name, most_bytes, .. } = self;
+        let Some(bytes) = buffer.get(..length) else { return };
+        // Behind a line that was sent comes what that line prints.
+        let lines = if step.sent.is_some() { &mut *ahead } else { &mut step.lines };
+        lines.reserve(length);
+        let mut fed = Fed { step, prompts, name: name.as_deref(), most_bytes: *most_bytes, ahead };
+        terminal.feed(bytes, |line| fed.line(line));
+        if length == buffer.len() {
+            buffer.resize(MOST_READ_BYTES, 0);
+        }
+    }
+
+    fn fed<'f, 's>(&'f mut self, step: &'f mut Step<'s>) -> Fed<'f, 's> {
+        let Self { prompts, ahead, name, most_bytes, .. } = self;
+        Fed { step, prompts, name: name.as_deref(), most_bytes: *most_bytes, ahead }
+    }
+
+    fn finish(&mut self, mut step: Step<'_>, end: End) -> Printed {
+        self.mode = end.mode;
+        step.lines.truncate(end.at);
+        if let Some(sent) = step.sent.take() {
+            if self.echo == Echo::Unknown {
+                self.echo = Echo::Seen;
+            }
+            self.name.get_or_insert(sent.name);
+            let (text, prompt) = sent.prompt.split_at(sent.text_bytes);
+            if !text.is_empty() && end.at == sent.at {
+                step.truncated |= !keep(&mut step.lines, text.as_bytes(), self.most_bytes);
+            }
+            self.prompt = again(Some(&sent.prompt), prompt);
+        }
+        let logged = match log_lines::begin(&step.lines, &self.prompt) {
+            Some(at) => step.lines.split_off(at),
+            None => step.aside,
+        };
+        self.preamble.blank = self.echo == Echo::Missing;
+        self.preamble.unechoed = step.preamble.unechoed;
+        self.preamble.repeated_echo = step
+            .next
+            .filter(|_| self.platform.session().repeats_echo)
+            .map(|next| (next.as_str().to_owned(), 2));
+        let logged = String::from_utf8_lossy(&logged).into_owned();
+        Printed { logged, ..self.printed(step.lines, step.truncated) }
+    }
+
+    fn printed(&self, lines: Vec<u8>, truncated: bool) -> Printed {
+        let text = String::from_utf8(lines)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        let text = self.platform.output().strip(text);
+        Printed { text, truncated, logged: String::new() }
+    }
+
+    /// The step's deadline has passed.
+    fn late(&mut self, step: Step<'_>) -> Result<Printed, Stopped> {
+        let sent = step.sent.as_ref().filter(|sent| step.n_lines == sent.n_lines);
+        if let Some(sent) = sent.filter(|_| step.login.is_none() && !step.is_typed_ahead) {
+            // The output was over; it is the next line that the device does not even echo.
+            let end = End { at: sent.at, mode: sent.mode };
+            self.preamble.owed_echo = step.next.map(|next| next.as_str().to_owned());
+            return Ok(self.finish(step, end));
+        }
+        let mut step = step;
+        Err(self.stop(&mut step, Why::Late))
+    }
+
+    /// The device closed the session.
+    fn hung_up(&mut self, mut step: Step<'_>) -> Result<Printed, Stopped> {
+        if let Some(sent) = &step.sent {
+            let next = step.next.map(|next| next.as_str().to_owned()).unwrap_or_default();
+            let behind = String::from_utf8_lossy(step.lines.get(sent.at..).unwrap_or_default())
+                .into_owned()
+                + &self.terminal.tail();
+            let first = behind.lines().next().unwrap_or_default().trim();
+            let echoed = first.strip_prefix(sent.prompt.trim()).map(str::trim);
+            // Nothing but the prompt, a part of the echo and a farewell: the output was over.
+            let over =
+                echoed.is_some_and(|echo| next.starts_with(echo)) && behind.lines().count() <= 4;
+            if over {
+                let end = End { at: sent.at, mode: sent.mode };
+                return Ok(self.finish(step, end));
+            }
+        }
+        Err(self.stop(&mut step, Why::Closed))
+    }
+
+    fn stop(&mut self, step: &mut Step<'_>, why: Why) -> Stopped {
+        let last_line =
+            if self.hidden_typed { String::new() } else { self.terminal.tail().into_owned() };
+        let mut lines = std::mem::take(&mut step.lines);
+        // What stands on the unfinished line was printed too, unless it is what the session stopped for.
+        if matches!(why, Why::Late | Why::Closed) && step.next.is_some() && !self.hidden_typed {
+            let tail = self.terminal.tail();
+            if self.prompts.classify(&tail) == Tail::Text {
+                lines.extend_from_slice(tail.as_bytes());
+            }
+        }
+        Stopped { why, printed: self.printed(lines, step.truncated), last_line }
+    }
+
+    fn write_line(
+        &mut self,
+        step: &mut Step<'_>,
+        line: &str,
+        until: Deadline,
+    ) -> Result<(), Stopped> {
+        // One buffer, so that the line leaves in one packet; wiped, because it may be a password.
+        let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(line.len() + 2));
+        bytes.extend_from_slice(line.as_bytes());
+        bytes.extend_from_slice(self.platform.session().line_end.as_bytes());
+        self.write_bytes(step, &bytes, until)
+    }
+
+    fn write(&mut self, step: &mut Step<'_>, text: &str, until: Deadline) -> Result<(), Stopped> {
+        self.write_bytes(step, text.as_bytes(), until)
+    }
+
+    fn write_bytes(
+        &mut self,
+        step: &mut Step<'_>,
+        bytes: &[u8],
+        until: Deadline,
+    ) -> Result<(), Stopped> {
+        self.transport.write_all(bytes, until).map_err(|broken| {
+            let why = if broken == Broken::Late { Why::Late } else { Why::Closed };
+            self.stop(step, why)
+        })
+    }
+}
+
+/// A text that was mostly seen before, and lies in memory once then.
+fn again(known: Option<&Rc<str>>, text: &str) -> Rc<str> {
+    known.filter(|known| known.as_ref() == text).map_or_else(|| text.into(), Rc::clone)
+}

@@ -1,0 +1,257 @@
+//! One step: takes the lines that the device finishes, and finds where an output ends and the next one begins.
+
+use std::{collections::VecDeque, rc::Rc};
+
+use super::{EnableLogin, InBandLogin, Line};
+use crate::{
+    platform::{KnownPrompts, Mode, Tail},
+    ssh::log_lines,
+};
+
+/// A wrapped echo fills its line; shorter lines are output.
+const LEAST_WRAPPED_BYTES: usize = 30;
+
+/// One step: from a line's echo to the echo of the next.
+pub(super) struct Step<'s> {
+    pub(super) lines: Vec<u8>,
+    pub(super) n_lines: usize,
+    pub(super) truncated: bool,
+    pub(super) preamble: Preamble,
+    pub(super) next: Option<Line<'s>>,
+    pub(super) next_if_user: Option<Line<'s>>,
+    /// What is typed in one go with `next`.
+    pub(super) behind_next: &'s [Line<'s>],
+    /// `next` was typed in an earlier step.
+    pub(super) is_typed_ahead: bool,
+    pub(super) nudges: usize,
+    /// Set once `next` was sent: where in `lines` the prompt's line will stand, and the prompt.
+    pub(super) sent: Option<Sent>,
+    /// The echo of one of the lines that seemed not to be echoed has come: true if it is this step's own.
+    pub(super) late_echo: Option<bool>,
+    /// What the device told everybody behind its prompt.
+    pub(super) aside: Vec<u8>,
+    /// Where the output ended and in which mode, once that is known.
+    pub(super) end: Option<End>,
+    pub(super) login: Option<InBandLogin<'s>>,
+    pub(super) enable: Option<EnableLogin<'s>>,
+}
+
+pub(super) struct Sent {
+    pub(super) at: usize,
+    pub(super) n_lines: usize,
+    pub(super) prompt: Rc<str>,
+    /// The end of the output at the beginning of the prompt's line.
+    pub(super) text_bytes: usize,
+    pub(super) mode: Mode,
+    pub(super) name: Rc<str>,
+    /// How much of the echo the lines before have shown, blanks left out, and where they began.
+    pub(super) wrapped: Option<(usize, usize)>,
+    /// Where in `lines` the echo stands on a line of its own, with more than a log message between the prompt and it.
+    pub(super) bare_echo: Option<usize>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct End {
+    pub(super) at: usize,
+    pub(super) mode: Mode,
+}
+
+/// What may stand before an output without belonging to it.
+#[derive(Debug, Default)]
+pub(super) struct Preamble {
+    /// The line whose echo has not shown yet, although its step has begun.
+    pub(super) owed_echo: Option<String>,
+    /// An echo that the device may print again, and how often that is overlooked.
+    pub(super) repeated_echo: Option<(String, usize)>,
+    /// The line end behind a line that was not echoed.
+    pub(super) blank: bool,
+    /// The last lines that were typed and not echoed, this step's own at the end.
+    pub(super) unechoed: VecDeque<String>,
+}
+
+impl<'s> Step<'s> {
+    pub(super) fn new(next: Option<Line<'s>>) -> Self {
+        Self {
+            lines: Vec::new(),
+            n_lines: 0,
+            truncated: false,
+            preamble: Preamble::default(),
+            next,
+            next_if_user: None,
+            behind_next: &[],
+            is_typed_ahead: false,
+            nudges: 0,
+            sent: None,
+            late_echo: None,
+            aside: Vec::new(),
+            end: None,
+            login: None,
+            enable: None,
+        }
+    }
+}
+
+/// Takes the finished lines of one read.
+pub(super) struct Fed<'f, 's> {
+    pub(super) step: &'f mut Step<'s>,
+    pub(super) prompts: &'f KnownPrompts<'f>,
+    pub(super) name: Option<&'f str>,
+    pub(super) most_bytes: usize,
+    pub(super) ahead: &'f mut Vec<u8>,
+}
+
+impl Fed<'_, '_> {
+    pub(super) fn line(&mut self, line: &[u8]) {
+        if self.step.end.is_some() {
+            // No more than one read brings; the next step counts it.
+            self.ahead.extend_from_slice(line);
+            self.ahead.push(b'\n');
+            return;
+        }
+        if self.is_preamble(line) {
+            return;
+        }
+        self.step.n_lines += 1;
+        if self.step.sent.is_some() {
+            let text = String::from_utf8_lossy(line);
+            if let Some(end) = self.ends_here(&text) {
+                self.step.end = Some(end);
+                return;
+            }
+        }
+        if self.step.truncated || !keep(&mut self.step.lines, line, self.most_bytes) {
+            self.step.truncated = true;
+        }
+    }
+
+    /// Takes the lines of `ahead` from byte `from` on as they are, if nothing is to be looked for in them: they are in
+    /// the middle of an output.
+    pub(super) fn take_all(&mut self, ahead: &mut Vec<u8>, from: usize) -> bool {
+        let Step { lines, preamble, sent, end, n_lines, truncated, .. } = &mut *self.step;
+        let looks = sent.is_some() || end.is_some() || preamble.owed_echo.is_some();
+        let rest = ahead.get(from..).unwrap_or_default();
+        let room = self.most_bytes.saturating_sub(lines.len());
+        if looks || *n_lines == 0 || *truncated || rest.len() >= room {
+            return false;
+        }
+        *n_lines += memchr::memchr_iter(b'\n', rest).count();
+        if lines.len() == from {
+            // Those before were all taken too.
+            std::mem::swap(lines, ahead);
+        } else {
+            lines.extend_from_slice(rest);
+        }
+        true
+    }
+
+    /// True if the line stands before the output without belonging to it.
+    fn is_preamble(&mut self, line: &[u8]) -> bool {
+        let Step { preamble, lines, n_lines, late_echo, .. } = &mut *self.step;
+        // The echo alone or behind a prompt; output may well end with the command's text.
+        let is_echo = |echo: &str| {
+            let line = String::from_utf8_lossy(line);
+            let head = line.trim_end().strip_suffix(echo.trim()).map(str::trim);
+            head.is_some_and(|head| {
+                head.is_empty() || matches!(self.prompts.classify(head), Tail::Operational { .. })
+            })
+        };
+        if preamble.owed_echo.take_if(|echo| is_echo(echo)).is_some() {
+            lines.clear();
+            *n_lines = 0;
+            return true;
+        }
+        if *n_lines > 0 {
+            return false;
+        }
+        if std::mem::take(&mut preamble.blank) && line.is_empty() {
+            return true;
+        }
+        if let Some(at) = preamble.unechoed.iter().rposition(|line| is_echo(line)) {
+            *late_echo = Some(at + 1 == preamble.unechoed.len());
+            preamble.unechoed.clear();
+            return true;
+        }
+        match &mut preamble.repeated_echo {
+            Some((echo, times)) if *times > 0 && is_echo(echo) => {
+                *times -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// True end of the output: the line is a prompt with the echo of the next line behind it.
+    fn ends_here(&mut self, line: &str) -> Option<End> {
+        let here = self.step.lines.len();
+        let next = self.step.next?;
+        let next = next.as_str().trim();
+        let sent = self.step.sent.as_mut()?;
+        let line = line.trim_end();
+        let mode_of = |head: &str| match self.prompts.classify(head.trim()) {
+            Tail::Operational { mode, name } if self.name.unwrap_or(&sent.name) == name => {
+                Some(mode)
+            }
+            // Before the first prompt is confirmed any name will do.
+            Tail::Operational { mode, name } if self.name.is_none() => {
+                sent.name = name.into();
+                Some(mode)
+            }
+            _ => None,
+        };
+        if let Some(head) = line.strip_suffix(next) {
+            if let Some(mode) = { mode_of }(head) {
+                return Some(End { at: here, mode });
+            }
+            if head.trim().is_empty() && here > sent.at {
+                // The echo stands on a line of its own, the prompt on the one before.
+                let before = self.step.lines.get(sent.at..).unwrap_or_default();
+                let before = String::from_utf8_lossy(before);
+                let is_logged = log_lines::begin(before.as_bytes(), &sent.prompt) == Some(0);
+                if before.trim() == &*sent.prompt || is_logged {
+                    return Some(End { at: sent.at, mode: sent.mode });
+                }
+                if before.starts_with(&*sent.prompt) {
+                    sent.bare_echo.get_or_insert(here);
+                }
+            }
+        }
+        let solid = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+        if let Some((start, shown)) = sent.wrapped.take() {
+            let wanted = solid(next);
+            let left = wanted.get(shown..).unwrap_or_default();
+            let more = solid(line);
+            if more == left {
+                return Some(End { at: start, mode: sent.mode });
+            }
+            if !more.is_empty() && left.starts_with(&more) {
+                sent.wrapped = Some((start, shown + more.len()));
+            }
+            return None;
+        }
+        let echo = line.strip_prefix(&*sent.prompt)?.trim();
+        if let Some(shown) = echo.strip_prefix('$') {
+            // A device that scrolls long lines shows their end behind a `$`.
+            let shown = shown.trim();
+            return (shown.len() > 4 && next.ends_with(shown))
+                .then_some(End { at: here, mode: sent.mode });
+        }
+        let (shown, wanted) = (solid(echo), solid(next));
+        if shown == wanted {
+            return Some(End { at: here, mode: sent.mode });
+        }
+        if line.len() >= LEAST_WRAPPED_BYTES && !shown.is_empty() && wanted.starts_with(&shown) {
+            sent.wrapped = Some((here, shown.len()));
+        }
+        None
+    }
+}
+
+/// Adds a line; false if there is no room for it.
+pub(super) fn keep(lines: &mut Vec<u8>, line: &[u8], most_bytes: usize) -> bool {
+    if lines.len() + line.len() >= most_bytes {
+        return false;
+    }
+    lines.extend_from_slice(line);
+    lines.push(b'\n');
+    true
+}
