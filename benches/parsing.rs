@@ -213,7 +213,7 @@ fn cases(corpus: &Path) -> Vec<Case> {
                 .filter(|path| path.extension().is_some_and(|kind| kind == "raw"))
             {
                 cases.push(Case {
-                    os: Os::new(&platform, registry.find(&platform).map(|platform| &**platform)),
+                    os: Os::new(&platform, registry.find(&platform)),
                     platform: platform.clone(),
                     command: name(&command).replace('_', " "),
                     text: String::from_utf8_lossy(&fs::read(raw).unwrap()).into_owned(),

@@ -248,34 +248,40 @@ fn second_opinion(os: &str, command: &str) -> bool {
         return false;
     }
     let grep = r"(-[ivncwxE] |-[ABCab] ?\d+ )*[^ |-][^ |]*";
+    let words =
+        r"((ignore-case|invert-match|count|line-number|word-exp|line-exp|(prev|next) \d+) )*";
     let ios = r"(i\w*|e\w*|b\w*|s\w*|c\w*) .+";
     let (verb, stages, quotes): (&str, Vec<String>, bool) = match os {
         "cisco_ios" | "cisco_iosxe" => ("sho?w?", vec![format!("(?:{})", "(i|in|inc|incl|inclu|includ|include|e|ex|exc|exclude|b|be|beg|begin|s|se|sec|sect|section|c|co|count) .+")], false),
         "cisco_asa" => ("sho?w?", vec!["(include|inc|i|exclude|exc|begin|b) .+".to_owned(), format!("grep {grep}")], false),
-        "cisco_nxos" => ("sho?w?", vec![r"(include|inc|exclude|begin|section|sec) .+".to_owned(), format!("e?grep {grep}"), r"count( .+)?|no-more|json|json-pretty|xml|wc -l|(last|head( -n)?) \d+".to_owned()], true),
+        "cisco_nxos" => ("sho?w?", vec![r"(i|include|inc|exclude|b|begin|section|sec) .+".to_owned(), format!("e?grep {words}{grep}"), r"count( .+)?|no-more|json|json-pretty|xml|wc -l|(last|head( -n)?) \d+".to_owned()], true),
         "cisco_xr" => ("(admin )?sho?w?", vec![ios.to_owned(), format!("utility [ef]grep {grep}"), r"utility (head|tail) -n \d+|utility wc -l".to_owned()], true),
-        "arista_eos" => ("sho?w?", vec!["(include|exclude|begin|section) .+|json|no-more|nz".to_owned(), format!("grep {grep}")], true),
+        "arista_eos" => ("sho?w?", vec!["(i|include|exclude|b|begin|section) .+|json|no-more|nz".to_owned(), format!("grep {grep}")], true),
         "juniper_junos" => ("sho?w?", vec![r"(match|except|find) [^ |]+|count|no-more|(last|trim) \d+|compare rollback \d+|display (set|xml|json|omit|detail|changed|inheritance)( no-comments)?".to_owned()], true),
         "huawei_vrp" => ("disp?l?a?y?", vec!["(i|include|e|exclude|b|begin) .+|no-more".to_owned()], false),
         "hp_comware" => ("disp?l?a?y?", vec!["(i|include|e|exclude|b|begin) .+|by-linenum".to_owned()], false),
-        "fortinet" => ("get|show", vec![r"grep (-[fivnc] |-[ABC] ?\d+ )*[^ |-][^ |]*".to_owned()], true),
+        "fortinet" => (r"(sudo [\w.][\w.-]* )?(get|show)", vec![r"grep (-[fivnc] |-[ABC] ?\d+ )*[^ |-][^ |]*".to_owned()], true),
         "paloalto_panos" => ("sho?w?", vec!["(match|except) [^ |]+".to_owned()], true),
         "nokia_sros" => ("/?show|sho?", vec![r"match ((expression|invert-match) )?[^ |]+( (expression|ignore-case|invert-match|(post|pre)-lines \d+))*|count|no-more".to_owned()], true),
-        "vyos" => ("sho?w?", vec!["(match|no-match) [^ |]+|count|no-more|strip-private".to_owned()], true),
+        "vyos" => ("sho?w?", vec!["(match|no-match) [^ |-][^ |]*|count|no-more|strip-private".to_owned()], true),
         "frr" => ("sho?w?", vec!["include .+".to_owned()], false),
         "dell_os10" => ("sho?w?", vec!["(except|find) [^ |]+|no-more".to_owned(), format!("grep {grep}")], true),
         "extreme_exos" => ("sho?w?", vec!["(include|exclude|begin) .+".to_owned()], false),
         "aruba_aoscx" => ("sho?w?", vec!["(include|exclude|begin|count) .+|count".to_owned()], false),
         "mikrotik_routeros" => {
-            let path = r#"/?[a-z0-9-]+( [a-z0-9-]+)* print( (brief|detail|terse|without-paging|where ([^ "]|"[^"]*")+))*"#;
-            return is(path, line) && !is(r".*[\[\]{}$!\\].*", line) && !is(r".*\b(set|add|rem(ove)?|dis(able)?|reset\S*) .*", line)
-                && !is(r".*\b(save|load|telnet|fetch|sign|undo|redo|ping|quit|reboot|shutdown|import|export|\S+-(test|traffic)) .*", line)
+            let path = r#"/?[a-z0-9-]+([ /][a-z0-9-]+)*[ /]print( (all|dynamic|static|stats|brief|detail|terse|without-paging|where( (in|and|or)| !?[a-z-]+([=~]([^ "!]|"[^"]*")+)?| [\d./]+)+))*"#;
+            return is(path, line) && !is(r".*[\[\]{}$\\].*", line) && !is(r".*\b(set|add|rem(ove)?|dis(able)?|reset\S*)[ /].*", line)
+                && !is(r".*\b(save|load|telnet|fetch|sign|flush|undo|redo|ping|quit|reboot|shutdown|import|export|print/print|\S+-(test|traffic))[ /].*", line)
+                && !is(r".* where .*\b(in|interval)=.*", line)
                 && !is("/?system ssh .*", line);
         }
         "linux" => return is("ip address show|ip route show|arp -a|uname -a|df -h", line),
         _ => return false,
     };
-    if quotes && os != "vyos" && hides_a_bar(line) {
+    if quotes && (if os == "vyos" { hides_from_a_script(line) } else { hides_a_bar(line) }) {
+        return false;
+    }
+    if is(r#".*grep .*["'] *-[^"' ]+["'].*|sudo ["'].*"#, line) {
         return false;
     }
     let Some(unquoted) = without_quotes(line) else { return false };
@@ -296,8 +302,8 @@ fn second_opinion(os: &str, command: &str) -> bool {
     let writes = r".* -*(cle|clea|clear|clear_drop|clear-on-read|to-(f|fi|fil|file)?|logto|local-file)( .*)?|\S+ +\S+ +(.* )?cl|.* to? [a-z]+:.*";
     let fetches = r".* (file \S*[:/.]\S*|\S*://\S*|(tftp|ftp|scp|sftp|https?):\S*)( .*)?";
     let heavy = match os {
-        "huawei_vrp" | "hp_comware" => r"\S+ +(tec\S*|diag\S*)( .*)?",
-        _ => r"\S+ +(tec|tech\S*)( .*)?",
+        "huawei_vrp" | "hp_comware" => r"\S+ +(te|tec\S*|di|dia|diag\S*)( .*)?",
+        _ => r"\S+ +(te|tec|tech\S*)( .*)?",
     };
     // A filter that writes, behind a bar without blanks.
     if is(r".*\|(red\S*|app\S*|tee|sav\S*|fil\S*) \S*[:/].*", &masked) {
@@ -306,7 +312,8 @@ fn second_opinion(os: &str, command: &str) -> bool {
     let never = match os {
         "arista_eos" => r"\S+ +ev\S* +sq\S* .*",
         "cisco_ios" | "cisco_iosxe" => r".* to( .*)?|\S+ +pla\S* .*\bcl?( .*)?",
-        "fortinet" => r"get +(tes|test)( .*)?",
+        "fortinet" => r"(.* )?get +(tes|test)( .*)?",
+        "vyos" => r".* ho\w* lo\w* .*|.* int\w* .* (c\w*|id\w*|scan)",
         "juniper_junos" => r"\S+ +(hos|host)( .*)?",
         "paloalto_panos" => r".* (opt\S* fi\S*|d\S* y\S*)( .*)?",
         _ => "never",
@@ -335,6 +342,16 @@ fn hides_a_bar(line: &str) -> bool {
         r"'[^']*\| *(?i:red\w*|app\w*|tee|sav\w*|fil\w*|vsh|bash) [^']+'",
     ];
     found(r#"\\["']"#, line) || hides.iter().any(|pattern| found(pattern, &without_double))
+}
+
+/// True if a quoted value of the command holds what a second shell would act on.
+fn hides_from_a_script(line: &str) -> bool {
+    let quoted = Regex::new(r#""[^"]*"|'[^']*'"#).unwrap();
+    let bar = Regex::new(r#"^(?:"[^"]*"|'[^']*'|[^"'|])*"#).unwrap().find(line).unwrap().end();
+    quoted.find_iter(&line[..bar]).any(|value| {
+        let value = value.as_str();
+        value[1..value.len() - 1].contains(['|', '(', ')', '"', '\''])
+    })
 }
 
 /// What stands before the first bar, as a device reads it: nothing if quotes or backslashes stand inside a word.

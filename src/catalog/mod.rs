@@ -15,7 +15,7 @@ mod shelf;
 #[cfg(test)]
 mod tests;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{borrow::Cow, path::PathBuf, sync::Arc};
 
 use serde_json::Value;
 
@@ -60,12 +60,14 @@ pub struct Os {
     ntc: Option<String>,
     /// Whose templates may be tried besides.
     fallback: Option<String>,
+    /// How its commands are written.
+    platform: Option<Arc<Platform>>,
 }
 
 impl Os {
     /// The names of a platform, or of none: then only what was given counts.
     #[must_use]
-    pub fn new(given: &str, platform: Option<&Platform>) -> Self {
+    pub fn new(given: &str, platform: Option<&Arc<Platform>>) -> Self {
         let given = given.to_ascii_lowercase();
         let Some(platform) = platform else {
             return Self { names: vec![given.clone()], given, ..Self::default() };
@@ -78,6 +80,15 @@ impl Os {
             names,
             ntc: platform.ntc().map(str::to_owned),
             fallback: platform.ntc_fallback().map(str::to_owned),
+            platform: Some(Arc::clone(platform)),
+        }
+    }
+
+    /// A command as an index has it.
+    fn indexed<'l>(&self, line: &'l str) -> Cow<'l, str> {
+        match &self.platform {
+            Some(platform) => platform.reads().indexed(line),
+            None => line.into(),
         }
     }
 }
@@ -218,7 +229,7 @@ impl Catalog {
     ) -> Reading {
         let Some((found, source)) = self.search(os, line, command) else {
             let command = command.unwrap_or(line);
-            if config_tree::is_shown(command, output) {
+            if config_tree::is_shown(&os.indexed(command), output) {
                 return read_tree(output);
             }
             return Reading { error: Some(self.no_template(os, command)), ..Reading::default() };
@@ -372,6 +383,7 @@ impl Catalog {
 
     fn find(&self, os: &Os, command: &str) -> Option<(Found, Source)> {
         let sources = self.sources(os);
+        let command = &*os.indexed(command);
         let at = sources.iter().enumerate().find_map(|(at, source)| {
             let found = source.shelf.find(command)?;
             // A word is shortened if it can be nothing else on this platform, whichever shelf has the other.

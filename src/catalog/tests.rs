@@ -10,6 +10,7 @@ use super::{
     index::Index,
     shelf::{Shelf, Shelves},
 };
+use crate::platform::Registry;
 
 const INDEX: &str = "Template, Hostname, Platform, Command
 
@@ -149,6 +150,29 @@ fn own_templates_are_found_by_their_names() {
         error.starts_with("Parser not available: no template reads `show words` of acme;"),
         "{error}"
     );
+}
+
+/// A command's way to its table is no part of what it shows.
+#[test]
+fn a_template_is_found_behind_a_context_and_in_a_path_of_slashes() {
+    let (_folder, catalog) = own(&[
+        ("fortinet_get_system_words.textfsm", WORDS),
+        ("mikrotik_routeros_ip_words_print_terse.textfsm", WORDS),
+    ]);
+    let registry = Registry::embedded().unwrap();
+    let found = |os: &str, command: &str| {
+        let os = Os::new(os, registry.find(os));
+        catalog.parser_of(&os, command, None).and_then(|parser| parser.source)
+    };
+    for command in ["get system words", "sudo root get system words", "SUDO global get sys words"] {
+        assert_eq!(found("fortinet", command), Some("own"), "{command}");
+    }
+    for command in ["sudo get system words", "sudo a b get system words", "sudo root"] {
+        assert_eq!(found("fortinet", command), None, "{command}");
+    }
+    for command in ["ip words print terse", "ip/words/print terse", "ip/words print terse"] {
+        assert_eq!(found("routeros", command), Some("own"), "{command}");
+    }
 }
 
 /// `vlan` is a word of the library's, so it is no beginning of `vlans`.

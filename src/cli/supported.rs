@@ -237,7 +237,7 @@ fn known(settings: &Settings) -> Result<(Registry, Catalog), String> {
 }
 
 fn os_of(registry: &Registry, given: &str) -> Os {
-    Os::new(given, registry.find(given).map(|platform| &**platform))
+    Os::new(given, registry.find(given))
 }
 
 fn print_rows(records: &[Value], rows: Rows) -> ExitCode {

@@ -167,7 +167,7 @@ pub(super) fn check_base(base: &str, reads: &ReadRules) -> Result<(), Refusal> {
     }
     quotes::check_words(base)?;
     let arguments = match reads.shape {
-        Shape::VerbFirst => behind_verb(&words, reads)?,
+        Shape::VerbFirst => words.get(behind_verb(&plain, reads)?..).unwrap_or_default(),
         Shape::ObjectFirst => behind_object(&words, reads)?,
         Shape::Path => return path::check(base, &words, reads),
     };
@@ -192,20 +192,12 @@ pub(super) fn check_base(base: &str, reads: &ReadRules) -> Result<(), Refusal> {
     }
 }
 
-fn behind_verb<'w>(
-    words: &'w [(usize, &'w str)],
-    reads: &ReadRules,
-) -> Result<&'w [(usize, &'w str)], Refusal> {
-    let is_verb = |word: &str| reads.verbs.iter().any(|verb| verb.is(word));
-    match words {
-        [(_, verb), arguments @ ..] if is_verb(verb) => Ok(arguments),
-        [(_, prefix), (_, verb), arguments @ ..]
-            if reads.prefixes.iter().any(|one| one == prefix) && is_verb(verb) =>
-        {
-            Ok(arguments)
-        }
-        _ => Err(no_read_verb(reads)),
-    }
+/// How many words the verb is the last of.
+fn behind_verb(words: &[&str], reads: &ReadRules) -> Result<usize, Refusal> {
+    let prefix = reads.prefix_words(words);
+    let is_read =
+        words.get(prefix).is_some_and(|word| reads.verbs.iter().any(|verb| verb.is(word)));
+    if is_read { Ok(prefix + 1) } else { Err(no_read_verb(reads)) }
 }
 
 /// `port show`, `port show port 1`, `show`: the verb is among the first three words, behind plain names.
@@ -248,20 +240,20 @@ pub(super) fn no_read_verb(reads: &ReadRules) -> Refusal {
 }
 
 /// Words of the platform that do more than read. One of several words means them one behind the other, however short
-/// they are; a last `!a|b` is any word but these.
+/// they are; `*` is any word, a last `!a|b` any but these.
 fn check_never(words: &[(usize, &str)], reads: &ReadRules) -> Result<(), Refusal> {
     for entry in reads.never.iter().filter(|entry| entry.contains(' ')) {
         let wanted: Vec<&str> = entry.split(' ').collect();
         let [.., last] = wanted.as_slice() else { continue };
         let fits = |(wanted, (_, word)): (&&str, &(usize, &str))| match wanted.strip_prefix('!') {
             Some(others) => !others.split('|').any(|other| other.starts_with(word)),
-            None => wanted.starts_with(word),
+            None => *wanted == "*" || wanted.starts_with(word),
         };
         let mut runs = words.windows(wanted.len());
         if let Some([.., (at, _)]) = runs.find(|run| wanted.iter().zip(*run).all(fits)) {
             let hint = match last.strip_prefix('!') {
                 Some(others) => format!("here stands only {}", others.replace('|', " or ")),
-                None => format!("`{entry}` does more than read"),
+                None => format!("`{}` does more than read", entry.replace("* ", "… ")),
             };
             return Err(Refusal::new(Rule::ArgumentWrites, *at).hint(hint));
         }
@@ -271,7 +263,7 @@ fn check_never(words: &[(usize, &str)], reads: &ReadRules) -> Result<(), Refusal
 
 fn check_arguments(arguments: &[(usize, &str)], reads: &ReadRules) -> Result<(), Refusal> {
     let Some((at, first)) = arguments.first().copied() else { return Ok(()) };
-    let heavy = reads.off.iter().any(|off| first.len() >= 3 && off.starts_with(first))
+    let heavy = reads.off.iter().any(|off| first.len() >= 2 && off.starts_with(first))
         || reads.off.iter().any(|off| first.starts_with(&format!("{off}-")));
     if heavy {
         return Err(Refusal::new(Rule::OffByDefault, at)

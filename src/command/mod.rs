@@ -252,6 +252,10 @@ impl Filtering {
                 self.add_service(meaning, &pattern, stage.at)
             }
             pipe::Read::Neutral { option, value } => self.add_neutral(platform, option, &value),
+            pipe::Read::Nothing => {
+                self.translated = true;
+                Ok(())
+            }
         }
     }
 

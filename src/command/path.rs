@@ -11,13 +11,23 @@ use crate::platform::ReadRules;
 
 /// A path, `print` and what may follow it. The language of the CLI runs inside brackets and braces.
 pub(super) fn check(base: &str, words: &[(usize, &str)], reads: &ReadRules) -> Result<(), Refusal> {
-    if let Some(at) = base.find(['[', ']', '{', '}', '$', '!', '\\', '(', ')']) {
+    if let Some(at) = base.find(['[', ']', '{', '}', '$', '\\', '(', ')']) {
         return Err(Refusal::new(Rule::ForbiddenCharacter, at));
     }
+    let words = &verb_apart(words, reads);
     // A colon begins a command of the language, but in a condition it belongs to an address or a time.
     let condition =
         words.iter().find(|(_, word)| *word == "where").map_or(base.len(), |(at, _)| *at);
-    if let Some(at) = base.find(':').filter(|at| *at < condition) {
+    if let Some(at) = base.find([':', '!']).filter(|at| *at < condition) {
+        return Err(Refusal::new(Rule::ForbiddenCharacter, at));
+    }
+    // There a mark says `not` to the name behind it.
+    let says_not = |at: usize| {
+        let before = at.checked_sub(1).and_then(|at| base.as_bytes().get(at));
+        let behind = base.as_bytes().get(at + 1);
+        before == Some(&b' ') && behind.is_some_and(u8::is_ascii_alphabetic)
+    };
+    if let Some((at, _)) = base.match_indices('!').find(|(at, _)| !says_not(*at)) {
         return Err(Refusal::new(Rule::ForbiddenCharacter, at));
     }
     let verb = words.iter().position(|(_, word)| reads.verbs.iter().any(|verb| verb.is(word)));
@@ -35,9 +45,10 @@ pub(super) fn check(base: &str, words: &[(usize, &str)], reads: &ReadRules) -> R
     }
     let arguments = words.get(verb + 1..).unwrap_or_default();
     for (index, (at, word)) in arguments.iter().enumerate() {
-        let name = word.split(['=', '~']).next().unwrap_or_default();
+        let name = word.trim_start_matches('!').split(['=', '~']).next().unwrap_or_default();
         let conditional = arguments.iter().take(index).any(|(_, before)| *before == "where");
-        if (acts(name) && !PRINT_ARGUMENTS.contains(&name))
+        let is_operator = conditional && OPERATORS.contains(word);
+        if (acts(name) && !PRINT_ARGUMENTS.contains(&name) && !is_operator)
             || !(conditional || PRINT_ARGUMENTS.contains(&name))
         {
             return Err(Refusal::new(Rule::ArgumentWrites, *at)
@@ -45,6 +56,21 @@ pub(super) fn check(base: &str, words: &[(usize, &str)], reads: &ReadRules) -> R
         }
     }
     Ok(())
+}
+
+/// The words with `print` as one of its own: `/ip/address/print` is `/ip/address print`.
+fn verb_apart<'w>(words: &[(usize, &'w str)], reads: &ReadRules) -> Vec<(usize, &'w str)> {
+    let mut apart = Vec::with_capacity(words.len() + 1);
+    for (at, word) in words {
+        match word.rsplit_once('/') {
+            Some((path, verb)) if reads.verbs.iter().any(|known| known.is(verb)) => {
+                apart.push((*at, path));
+                apart.push((at + path.len() + 1, verb));
+            }
+            _ => apart.push((*at, *word)),
+        }
+    }
+    apart
 }
 
 /// True if the last step of a path could be a command: whole, shortened, or a word that acts among others with hyphens.
@@ -63,7 +89,10 @@ fn is_command(path: &[&str]) -> bool {
 }
 
 /// What may follow `print`, by the word before a `=`.
-const PRINT_ARGUMENTS: [&str; 12] = [
+const PRINT_ARGUMENTS: [&str; 15] = [
+    "all",
+    "dynamic",
+    "static",
     "brief",
     "detail",
     "terse",
@@ -77,6 +106,8 @@ const PRINT_ARGUMENTS: [&str; 12] = [
     "show-ids",
     "where",
 ];
+/// Words between the conditions behind `where`.
+const OPERATORS: [&str; 3] = ["and", "in", "or"];
 /// Menus with names that elsewhere are commands or could be short for one: whole paths, not shortened.
 const MENUS: [&str; 9] = [
     "file",

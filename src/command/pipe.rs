@@ -33,6 +33,8 @@ pub(super) enum Read {
     Service { meaning: Meaning, pattern: String },
     /// A word of every platform that this device does not have.
     Neutral { option: PipeOption, value: String },
+    /// One of the platform's that changes nothing in what is read here and is not sent.
+    Nothing,
 }
 
 /// Parts a command from its filters.
@@ -194,7 +196,8 @@ fn read_known(
     let rest = stage.text.get(argument_at..).unwrap_or_default();
     let at = stage.at + argument_at;
     let wrong = |hint: &str| Err(Refusal::new(Rule::FilterArgument, at).hint(hint.to_owned()));
-    let arguments = tokens(rest, platform.reads().quotes);
+    let reads = platform.reads();
+    let arguments = tokens(rest, reads.quotes);
     let number = |text: &str| {
         !text.is_empty() && text.len() <= 7 && text.bytes().all(|b| b.is_ascii_digit())
     };
@@ -204,11 +207,14 @@ fn read_known(
         let value = unquoted(pattern, platform);
         match filter.takes {
             Takes::Pattern => Some((meaning, value)),
-            _ => in_the_services_words(meaning, &arguments, value),
+            takes => in_the_services_words(meaning, takes, &arguments, value),
         }
     };
     let pattern = match filter.takes {
-        Takes::Nothing if arguments.is_empty() => return Ok(Read::Device { drops, meaning: None }),
+        Takes::Nothing if arguments.is_empty() => {
+            let is_sent = !filter.by_service;
+            return Ok(if is_sent { Read::Device { drops, meaning: None } } else { Read::Nothing });
+        }
         Takes::Nothing => return wrong("it takes nothing"),
         Takes::Number => {
             return match arguments.as_slice() {
@@ -233,7 +239,7 @@ fn read_known(
             return Ok(Read::Device { drops, meaning: None });
         }
         Takes::Pattern | Takes::OptionalPattern => rest,
-        Takes::Grep | Takes::Operand => match operand(&arguments, filter, number) {
+        Takes::Grep | Takes::Operand => match operand(&arguments, filter, reads.shell, number) {
             Some(operand) => operand,
             None => {
                 return wrong(
@@ -245,7 +251,6 @@ fn read_known(
     // Quotes are not of the value: a value that is put into them is no longer than without.
     check_pattern(&unquoted(pattern, platform), at)?;
     check_disguised(pattern, at)?;
-    let reads = platform.reads();
     if reads.shell && !is_quoted(pattern) && pattern.contains(['(', ')', '[', ']', '|', '\'', '"'])
     {
         return wrong("quote a value with brackets or bars: a shell reads it");
@@ -253,10 +258,12 @@ fn read_known(
     // A bar that the device could take for the next stage's: this stage is the service's. Only shells are known to read
     // single quotes as the gate does.
     let is_kept = is_quoted(pattern) && (reads.shell || pattern.starts_with('"'));
-    if reads.quotes && !is_kept && pattern.contains('|') {
+    let is_split = reads.quotes && !is_kept && pattern.contains('|');
+    if is_split || filter.by_service {
         return match known(pattern) {
             Some((meaning, pattern)) => Ok(Read::Service { meaning, pattern }),
-            None => wrong("put a value with bars into double quotes"),
+            None if is_split => wrong("put a value with bars into double quotes"),
+            None => wrong("it takes one value and no options here"),
         };
     }
     Ok(Read::Device { drops, meaning: known(pattern) })
@@ -265,14 +272,16 @@ fn read_known(
 /// A filter with its options as one of the service, which knows no others than these.
 fn in_the_services_words(
     meaning: Meaning,
+    takes: Takes,
     arguments: &[&str],
     value: String,
 ) -> Option<(Meaning, String)> {
     let (_, options) = arguments.split_last()?;
     match (options, meaning) {
         ([], _) => Some((meaning, value)),
-        (["-i"], _) => Some((meaning, format!("(?i){value}"))),
-        (["-v"], Meaning::Include) => Some((Meaning::Exclude, value)),
+        _ if takes != Takes::Grep => None,
+        (["-i" | "ignore-case"], _) => Some((meaning, format!("(?i){value}"))),
+        (["-v" | "invert-match"], Meaning::Include) => Some((Meaning::Exclude, value)),
         _ => None,
     }
 }
@@ -281,17 +290,25 @@ fn in_the_services_words(
 fn operand<'t>(
     arguments: &[&'t str],
     filter: &FilterRules,
+    shell: bool,
     number: impl Fn(&str) -> bool,
 ) -> Option<&'t str> {
     let mut operand = None;
-    let mut arguments = arguments.iter().copied();
+    let mut arguments = arguments.iter().copied().peekable();
     while let Some(argument) = arguments.next() {
         let counts =
             operand.is_some() && number(argument) && filter.choices.iter().any(|one| one == "N");
         if counts || filter.choices.iter().any(|choice| choice == argument) {
             continue;
         }
-        if filter.takes == Takes::Grep && argument.len() > 1 && argument.starts_with('-') {
+        // The last word is what is looked for, whatever else it could be.
+        let is_word = arguments.peek().is_some()
+            && filter.options.iter().any(|option| {
+                let word = option.strip_suffix(" N").unwrap_or(option);
+                !word.starts_with('-') && word == argument
+            });
+        let is_dashed = argument.len() > 1 && argument.starts_with('-');
+        if filter.takes == Takes::Grep && (is_dashed || is_word) {
             let plain = filter.options.iter().any(|option| option == argument);
             let mut counted = filter.options.iter().filter_map(|option| option.strip_suffix(" N"));
             let named = counted.find(|name| argument.starts_with(name));
@@ -304,7 +321,9 @@ fn operand<'t>(
                 _ if plain => {}
                 _ => return None,
             }
-        } else if operand.replace(argument).is_some() {
+        } else if ((shell || filter.takes == Takes::Grep) && is_option(argument))
+            || operand.replace(argument).is_some()
+        {
             return None;
         }
     }
@@ -331,6 +350,7 @@ fn check_disguised(pattern: &str, at: usize) -> Result<(), Refusal> {
 pub(super) fn in_words_of(platform: &Platform, meaning: Meaning, value: &str) -> Option<String> {
     let filter = platform.filters().iter().find(|filter| {
         filter.meaning == Some(meaning)
+            && !filter.by_service
             && matches!(
                 filter.takes,
                 Takes::Pattern | Takes::Operand | Takes::Grep | Takes::OptionalPattern
@@ -353,7 +373,8 @@ pub(super) fn in_words_of(platform: &Platform, meaning: Meaning, value: &str) ->
         return (!apart).then(|| format!("{} {value}", filter.word));
     }
     // A backslash before the quote that ends the value could keep it from ending.
-    if odd || value.ends_with('\\') || (value.starts_with('-') && filter.takes == Takes::Grep) {
+    let is_option = value.starts_with('-') && (reads.shell || filter.takes == Takes::Grep);
+    if odd || value.ends_with('\\') || is_option {
         return None;
     }
     if reads.shell && value.contains(['(', ')', '[', ']', '|', ' ']) {
@@ -381,6 +402,12 @@ fn means_another(filter: &FilterRules, value: &str) -> bool {
         }
         _ => false,
     }
+}
+
+/// True if what is left of an operand without its quotes is an option to a program.
+fn is_option(argument: &str) -> bool {
+    let plain = argument.trim_matches(['"', '\'', '\\']);
+    plain.len() > 1 && plain.starts_with('-')
 }
 
 fn is_quoted(text: &str) -> bool {

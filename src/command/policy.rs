@@ -165,17 +165,23 @@ impl Entry {
     }
 
     /// A device takes abbreviations, so a denied word covers every beginning of it, and it may read past quotes and
-    /// slashes, so the words are compared also without them. Rather too much than too little: a blank before the `*`
-    /// makes no difference.
+    /// slashes, so the words are compared also without them, and without a prefix such as `admin`. Rather too much than
+    /// too little: a blank before the `*` makes no difference.
     fn denies(&self, platform: &Platform, base: &str) -> bool {
         let behind = if self.behind == Behind::Words { Behind::Letters } else { self.behind };
         let covers = |denied: &[String], typed: &[String]| {
             fit(denied, typed, behind, |denied, typed| denied.starts_with(typed))
         };
         let typed = words(base);
-        self.is_for(platform)
-            && (covers(&self.words, &typed)
-                || covers(&plain(&self.words, platform), &plain(&typed, platform)))
+        if !self.is_for(platform) {
+            return false;
+        }
+        let (denied, read) = (plain(&self.words, platform), plain(&typed, platform));
+        let prefix =
+            platform.reads().prefix_words(&read.iter().map(String::as_str).collect::<Vec<_>>());
+        covers(&self.words, &typed)
+            || covers(&denied, &read)
+            || covers(&denied, read.get(prefix..).unwrap_or_default())
     }
 }
 
@@ -277,6 +283,10 @@ mod tests {
             ("/ip address print*", "routeros", "/ip/address/print"),
             ("/ip address print*", "routeros", "/ip/address print"),
             ("ip address print*", "routeros", "/ip \"address\" print"),
+            ("show system admin*", "fortinet", "sudo root show system admin"),
+            ("show system admin*", "fortinet", "SUDO global show sys admin x"),
+            ("sudo root*", "fortinet", "sudo root get system status"),
+            ("show running-config*", "iosxr", "admin show running-config"),
         ];
         for (denied, os, text) in cases {
             let policy = policy(&[denied], &[], &[]).unwrap();

@@ -12,9 +12,10 @@ const WHOLE: &str = "quotes stand round a whole value";
 
 /// Quotes that the device may read in another way than the gate, which then would part the line elsewhere.
 ///
-/// A shell knows both kinds. Of other CLIs only double quotes are taken for granted: single ones hide no bar of the
-/// command, and in them double ones come in pairs; where no filter is known, no quotes hide a bar. A backslash before
-/// a quote may keep it from being one.
+/// A shell knows both kinds, but what it runs for a command may put the value into another shell's line: a command's
+/// quotes hide nothing from that one either. Of other CLIs only double quotes are taken for granted: single ones hide
+/// no bar of the command, and in them double ones come in pairs; where no filter is known, no quotes hide a bar. A
+/// backslash before a quote may keep it from being one.
 pub(super) fn check_line(text: &str, platform: &Platform) -> Result<(), Refusal> {
     let reads = platform.reads();
     if !reads.quotes {
@@ -29,6 +30,11 @@ pub(super) fn check_line(text: &str, platform: &Platform) -> Result<(), Refusal>
             return Err(never(at - 1, "write no backslash before a quote"));
         }
         match (c, open) {
+            ('|' | '(' | ')' | '"' | '\'', Some((quote, _)))
+                if reads.shell && !behind_bar && c != quote =>
+            {
+                return Err(never(at, "a script behind the command may read it as a shell's"));
+            }
             (_, Some((quote, from))) if c == quote => {
                 if single && n_double % 2 == 1 {
                     return Err(never(from, "put the value into double quotes"));

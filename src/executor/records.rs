@@ -178,14 +178,15 @@ fn structured(catalog: &Catalog, os: &Os, line: &str, output: &str) -> Option<Re
     })
 }
 
-/// True if the line's last word asks the device for this form: `| json`, `| display json`, `… json`.
+/// True if the line's last word asks the device for this form: `| json`, `| display json`, `| as json`, `… json`.
 fn asks_for(form: &[&str], line: &str) -> bool {
     let mut parts =
         line.split('|').map(str::trim).filter(|part| !["", "no-more"].contains(part)).rev();
     let last = parts.next().unwrap_or_default();
     let (before, word) = last.rsplit_once(' ').unwrap_or(("", last));
     // Behind any other filter the word is what lines are looked through for.
-    let is_form = parts.next().is_none() || "display".starts_with(before.trim());
+    let before = before.trim();
+    let is_form = parts.next().is_none() || before == "as" || "display".starts_with(before);
     is_form && form.iter().any(|form| word.eq_ignore_ascii_case(form))
 }
 

@@ -23,7 +23,7 @@ use crate::{
 impl App {
     /// The names of a platform, known to us or to the template library only.
     fn os(&self, given: &str) -> Os {
-        Os::new(given, self.registry.now().find(given).map(|platform| &**platform))
+        Os::new(given, self.registry.now().find(given))
     }
 
     /// Has the folder of own templates looked at, if it is time to: not by async code, which only asks what was read.

@@ -4,6 +4,8 @@
 //! A definition can add words here, but no words of any definition get past the gate's rules on bytes and on
 //! arguments that write.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 
 /// The verbs of a platform and how its command line is read.
@@ -13,7 +15,7 @@ pub struct ReadRules {
     /// Words that begin a command that only reads.
     #[serde(default)]
     pub verbs: Vec<Verb>,
-    /// Words that may stand before the verb, such as XR's `admin`.
+    /// Words that may stand before the verb, such as XR's `admin`; `*` is any plain name.
     #[serde(default)]
     pub prefixes: Vec<String>,
     /// Where the verb stands.
@@ -26,7 +28,7 @@ pub struct ReadRules {
     #[serde(default = "heavy")]
     pub off: Vec<String>,
     /// Arguments that write or change, besides those that do so everywhere, however shortened: a word, words in a row, an
-    /// `-option`, or `!a|b` at the end of a row for any word but these.
+    /// `-option`; in a row `*` is any word, and `!a|b` at its end any word but these.
     #[serde(default)]
     pub never: Vec<String>,
     /// The verb alone is a command.
@@ -80,9 +82,12 @@ pub struct FilterRules {
     /// The words that may follow, where `takes` is `choice`.
     #[serde(default)]
     pub choices: Vec<String>,
-    /// Options that a `grep` may have, with the number of operands in the second place.
+    /// Options that a `grep` may have, with `N` behind those that take a number.
     #[serde(default)]
     pub options: Vec<String>,
+    /// The service does it: not every device of the platform knows the word.
+    #[serde(default)]
+    pub by_service: bool,
 }
 
 /// What follows a filter's word.
@@ -140,6 +145,50 @@ impl Default for ReadRules {
     }
 }
 
+impl ReadRules {
+    /// How many of `words`, in lower case, are a prefix before the verb.
+    #[must_use]
+    pub fn prefix_words(&self, words: &[&str]) -> usize {
+        let length = |prefix: &String| {
+            let wanted = prefix.split(' ');
+            let n_words = wanted.clone().count();
+            let fits = |(wanted, word): (&str, &&str)| {
+                wanted == *word || (wanted == "*" && is_plain(word))
+            };
+            (words.len() > n_words && wanted.zip(words).all(fits)).then_some(n_words)
+        };
+        self.prefixes.iter().find_map(length).unwrap_or(0)
+    }
+}
+
+impl ReadRules {
+    /// A command as an index of templates has it: without a prefix that names a context, and a path without slashes in it.
+    #[must_use]
+    pub fn indexed<'l>(&self, line: &'l str) -> Cow<'l, str> {
+        if self.prefixes.iter().any(|prefix| prefix.ends_with('*')) {
+            let lower = line.to_ascii_lowercase();
+            let words: Vec<_> = lower.split_whitespace().collect();
+            let skipped = self.prefix_words(&words);
+            if skipped > 0 {
+                return line.split_whitespace().skip(skipped).collect::<Vec<_>>().join(" ").into();
+            }
+        }
+        let path = line.strip_prefix('/').unwrap_or(line);
+        if self.shape != Shape::Path || !path.contains('/') {
+            return line.into();
+        }
+        let slash = line.strip_suffix(path).unwrap_or_default();
+        let mut is_path = true;
+        let words = path.split_inclusive([' ', '/']).map(|word| {
+            let name = word.trim_end_matches([' ', '/']);
+            let indexed = if is_path { word.replace('/', " ") } else { word.to_owned() };
+            is_path &= !self.verbs.iter().any(|verb| verb.is(name));
+            indexed
+        });
+        format!("{slash}{}", words.collect::<String>()).into()
+    }
+}
+
 impl Verb {
     /// True if `word` means this verb; letters of either case.
     #[must_use]
@@ -159,6 +208,12 @@ impl FilterRules {
 fn shortens(whole: &str, least: Option<usize>, word: &str) -> bool {
     let word = word.to_ascii_lowercase();
     word.len() >= least.unwrap_or(whole.len()) && !word.is_empty() && whole.starts_with(&word)
+}
+
+/// True of the name of a context: no quotes, nothing that begins an option.
+fn is_plain(word: &str) -> bool {
+    !word.starts_with('-')
+        && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
 fn heavy() -> Vec<String> {

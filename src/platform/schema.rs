@@ -108,6 +108,8 @@ pub(super) struct RawEnable {
 pub(super) struct RawSession {
     #[serde(default)]
     prepare: Vec<Text>,
+    #[serde(default)]
+    one_is_enough: bool,
     logout: Text,
     #[serde(default)]
     logout_dialog: Vec<RawDialog>,
@@ -209,6 +211,7 @@ impl Raw for RawSession {
     fn build(&self) -> Found<SessionRules> {
         Ok(SessionRules {
             prepare: self.prepare.iter().map(prepared).collect::<Found<_>>()?,
+            one_is_enough: self.one_is_enough,
             logout: prepared(&self.logout)?,
             logout_dialogs: dialogs(&self.logout_dialog)?,
             repeats_echo: self.repeats_echo,

@@ -146,6 +146,14 @@ fn pagers_wait_at_the_end_of_a_line() {
         ("paloalto_panos", "the file has lines 1-22", None),
         ("checkpoint_gaia", "-- More --", Some((0, " "))),
         ("f5_tmsh", "---(less 12%)---", Some((0, " "))),
+        ("f5_tmsh", "Display all 189 items? (y/n) ", Some((0, "y"))),
+        ("f5_tmsh", "Delete all 189 items? (y/n) ", None),
+        (
+            "eltex",
+            "More? Enter - next line; Space - next page; Q - quit; R - show the rest.",
+            Some((0, " ")),
+        ),
+        ("ciena_saos", "[more 0%] (q,g,space,enter)", Some((0, " "))),
         ("mikrotik_routeros", "-- [Q quit|D dump|down]", Some((0, "D"))),
         ("nokia_sros", "Press any key to continue (Q to quit)", Some((0, " "))),
         ("nokia_sros", "--(more)--(14%)(lines 1-40)", Some((0, " "))),
@@ -227,15 +235,23 @@ fn a_password_is_typed_where_one_is_asked_for_and_never_as_a_new_one() {
 
 #[test]
 fn enable_may_ask_for_a_name_of_its_own() {
-    let enable = REGISTRY.find("ruckus_fastiron").unwrap().enable().unwrap();
-    let prompt = enable.username_prompt.as_ref().unwrap();
-    for line in ["User Name:", "Username:", "Login:", "Login Name:", "login :"] {
-        assert!(prompt.is_match(line), "{line}");
-        assert!(!enable.password_prompt.is_match(line), "{line}");
-    }
-    for line in ["Password:", "Last login:", "Error - incorrect username or password.", "SSH@icx1>"]
-    {
-        assert!(!prompt.is_match(line), "{line}");
+    for platform in ["ruckus_fastiron", "extreme_netiron", "hp_procurve"] {
+        let enable = REGISTRY.find(platform).unwrap().enable().unwrap();
+        let prompt = enable.username_prompt.as_ref().unwrap();
+        for line in ["User Name:", "Username:", "Login:", "Please Enter Login Name: ", "login :"] {
+            assert!(prompt.is_match(line.trim_end()), "{platform} {line}");
+            assert!(!enable.password_prompt.is_match(line), "{platform} {line}");
+        }
+        for line in [
+            "Password:",
+            "Please Enter Password:",
+            "Last login:",
+            "Error - incorrect username or password.",
+            "SSH@icx1>",
+        ] {
+            assert!(!prompt.is_match(line), "{platform} {line}");
+        }
+        assert!(enable.password_prompt.is_match("Please Enter Password:"), "{platform}");
     }
     assert!(REGISTRY.find("cisco_ios").unwrap().enable().unwrap().username_prompt.is_none());
 }
@@ -293,11 +309,11 @@ fn names_of_other_tools_mean_the_same_platform() {
         ("cisco_nxos", "nxos nexus cisco_nxos_ssh nxos_ssh"),
         ("cisco_asa", "asa"),
         ("cisco_wlc", "aireos cisco_aireos cisco_wlc_ssh"),
-        ("cisco_s300", "cisco_cbs ciscosmb cisco_s200"),
+        ("cisco_s300", "cisco_cbs ciscosmb cisco_s200 cisco_s350 s350"),
         ("cisco_viptela", "sdwan viptela"),
         ("arista_eos", "eos"),
         ("juniper_junos", "junos juniper"),
-        ("huawei", "huawei_vrp vrp hvrp huawei_vrpv8"),
+        ("huawei", "huawei_vrp vrp hvrp huawei_vrpv8 ce"),
         ("huawei_smartax", "huawei_olt"),
         ("hp_comware", "comware h3c_comware"),
         ("hp_procurve", "procurve aruba_osswitch aruba_procurve"),

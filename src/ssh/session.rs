@@ -249,7 +249,8 @@ impl Session<'_> {
         let job = self.job;
         let platform = &*job.device.platform;
         let credentials = &job.credentials;
-        let prepared = &platform.session().prepare;
+        let rules = platform.session();
+        let prepared = &rules.prepare;
         let lines: Vec<_> = prepared.iter().map(Line::Prepared).chain([job.line(0)]).collect();
         let Some((first, rest)) = lines.split_first() else { return Ok(()) };
         let behind = rest.get(..self.typed_ahead(&lines, who)).unwrap_or_default();
@@ -281,18 +282,23 @@ impl Session<'_> {
             }
             enabled?;
         }
+        let mut refused = Vec::new();
         for (sent, next) in prepared.iter().zip(rest) {
             let printed = dialogue.output(*next, until).map_err(|stopped| {
                 self.no_prompt(addr, &stopped, dialogue.transport().lost_hop())
             })?;
             if let Some(marker) = platform.errors().find(&printed.text) {
-                dialogue.expect_pages();
-                self.report.warnings.push(format!(
+                refused.push(format!(
                     "the device refused `{}` ({}); output is read page by page if it pages",
                     sent.as_str(),
                     excerpt(marker),
                 ));
             }
+        }
+        let is_enough = rules.one_is_enough && refused.len() < prepared.len();
+        if !refused.is_empty() && !is_enough {
+            dialogue.expect_pages();
+            self.report.warnings.append(&mut refused);
         }
         Ok(())
     }
