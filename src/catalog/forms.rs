@@ -197,9 +197,14 @@ fn is_keyword_with_digits(word: &str) -> bool {
     WITH_DIGITS.contains(&first) || VERSIONED.iter().any(|stem| versioned(stem))
 }
 
-/// True if all words behind a command are arguments, some with the word that introduces them.
-pub(super) fn are_arguments(words: &[&str]) -> bool {
-    let mut rest = words;
+/// True if all words behind a command are arguments, some with the word that introduces them; `before` is the command's
+/// last word.
+pub(super) fn are_arguments(words: &[&str], before: Option<&str>) -> bool {
+    let mut rest = match words {
+        // A name behind `vrf`: what introduces it belongs to the command.
+        [first, behind @ ..] if is_argument(first, before) => behind,
+        words => words,
+    };
     loop {
         let (first, behind) = match rest {
             [] => return !words.is_empty(),

@@ -17,6 +17,8 @@ pub(super) struct Index {
     pub(super) rows: Vec<Arc<Row>>,
     /// Tells indexes apart, for what is remembered of them.
     pub(super) id: u64,
+    /// The operator has written it.
+    pub(super) is_own: bool,
 }
 
 #[derive(Debug)]
@@ -87,7 +89,8 @@ impl Index {
                 faults.push((number, reason.to_owned()));
                 break;
             };
-            let platform = cell("Platform").unwrap_or(".*").to_owned();
+            let platform = cell("Platform").filter(|name| !name.is_empty()).unwrap_or(".*");
+            let platform = platform.to_owned();
             let platform = platforms
                 .entry(platform)
                 .or_insert_with_key(|text| PlatformName::new(text))
@@ -97,7 +100,7 @@ impl Index {
                 Err(reason) => faults.push((number, reason)),
             }
         }
-        (Self { rows, id }, faults)
+        (Self { rows, id, is_own: false }, faults)
     }
 
     /// Platforms by their plain names, with how many rows each has.

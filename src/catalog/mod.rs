@@ -230,9 +230,12 @@ impl Catalog {
         let Some((found, source)) = self.search(os, line, command) else {
             let command = command.unwrap_or(line);
             if config_tree::is_shown(&os.indexed(command), output) {
-                return read_tree(output);
+                return match os.platform.as_ref().and_then(|one| one.errors().find(output)) {
+                    Some(_) => refused("Parser not run: the device refused the command"),
+                    None => read_tree(output),
+                };
             }
-            return Reading { error: Some(self.no_template(os, command)), ..Reading::default() };
+            return refused(&self.no_template(os, command));
         };
         let parser = source.parser(&found);
         let mut templates = Vec::new();
@@ -386,9 +389,17 @@ impl Catalog {
         let command = &*os.indexed(command);
         let at = sources.iter().enumerate().find_map(|(at, source)| {
             let found = source.shelf.find(command)?;
-            // A word is shortened if it can be nothing else on this platform, whichever shelf has the other.
-            let disputed = sources.iter().enumerate().any(|(other, by)| {
-                other != at && by.fallback.is_none() && by.shelf.disputes(&found, command)
+            let mut others = sources.iter().enumerate().filter(|(other, _)| *other != at);
+            let disputed = others.any(|(_, by)| {
+                by.fallback.is_none()
+                    && if found.is_believed {
+                        // An expression that takes anything takes no command that has a template of its own.
+                        let other = by.shelf.find(command);
+                        other.is_some_and(|other| other.chosen != Match::Argument)
+                    } else {
+                        // A word is shortened if it can be nothing else on this platform, whichever shelf has the other.
+                        by.shelf.disputes(&found, command)
+                    }
             });
             (!disputed).then_some((found, at))
         });
@@ -461,6 +472,10 @@ impl Source {
             fallback: self.fallback.clone(),
         }
     }
+}
+
+fn refused(why: &str) -> Reading {
+    Reading { error: Some(why.to_owned()), ..Reading::default() }
 }
 
 /// The sections of a configuration that no template reads.

@@ -187,17 +187,23 @@ fn read(folder: &Path, files: &Fingerprint, generation: u64) -> Read {
         let is_there = |name: &String| done.texts.contains_key(name);
         for row in &index.rows {
             for name in row.templates.iter().filter(|name| !files.contains_key(*name)) {
-                rows_left_out
-                    .push(format!("the template {name} of `{}` is not there", row.command));
+                let why = if name.ends_with(".textfsm") {
+                    "is not there"
+                } else {
+                    "is not read: its name must end in .textfsm"
+                };
+                rows_left_out.push(format!("the template {name} of `{}` {why}", row.command));
             }
         }
         index.rows.retain(|row| row.templates.iter().all(is_there));
+        index.is_own = true;
         index
     } else {
         let mut names: Vec<_> = done.texts.keys().cloned().collect();
         // Longer names first: they say more.
         names.sort_by_key(|name| (std::cmp::Reverse(name.len()), name.clone()));
-        Index { rows: names.iter().flat_map(|name| rows_of(name)).collect(), id: generation }
+        let rows = names.iter().flat_map(|name| rows_of(name)).collect();
+        Index { rows, id: generation, is_own: false }
     };
     let of_index = |error| Broken { file: "index".to_owned(), error };
     done.broken.extend(rows_left_out.into_iter().map(of_index));

@@ -25,19 +25,20 @@ pub(super) fn merge(tables: Vec<(&Template, Table)>) -> Result<Vec<Value>, Strin
             keys = keys_of(template);
         }
         let column = |header: &[String], name: &str| header.iter().position(|known| known == name);
-        let (mut mine, mut theirs) = (Vec::new(), Vec::new());
+        let mut mine = Vec::new();
         for key in &keys {
-            match (column(&header, key), column(&table.header, key)) {
-                (Some(here), Some(there)) => {
-                    mine.push(here);
-                    theirs.push(there);
-                }
-                _ => return Err(key.clone()),
-            }
+            mine.push(column(&header, key).ok_or_else(|| key.clone())?);
         }
         let new: Vec<usize> = (0..table.header.len())
             .filter(|at| !table.header.get(*at).is_some_and(|name| header.contains(name)))
             .collect();
+        let mut theirs = Vec::new();
+        // Python looks for the keys only where there are rows to compare.
+        if !new.is_empty() && !rows.is_empty() && !table.rows.is_empty() {
+            for key in &keys {
+                theirs.push(column(&table.header, key).ok_or_else(|| key.clone())?);
+            }
+        }
         let cells_of = |row: Option<&Vec<Cell>>| -> Vec<Cell> {
             new.iter()
                 .map(|at| {

@@ -48,14 +48,18 @@ impl Match {
 pub(super) struct Found {
     pub(super) templates: Vec<String>,
     pub(super) chosen: Match,
-    /// The form that shortened words were taken for, if that was found word by word.
+    /// The form that shortened words were taken for.
     form: Option<Form>,
+    /// The expression takes the command, and nothing else says that it is for it.
+    pub(super) is_believed: bool,
 }
 
 /// One platform's rows.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
     rows: Vec<Shelved>,
+    /// The operator has written the index.
+    is_own: bool,
 }
 
 /// A row with the full forms of its command.
@@ -107,7 +111,7 @@ impl Shelf {
                 Shelved { row: Arc::clone(row), forms: all, expressed }
             })
             .collect();
-        let mut shelf = Self { rows };
+        let mut shelf = Self { rows, is_own: index.is_own };
         for line in SYNONYMS.lines().filter(|line| !line.starts_with('#')) {
             let mut cells = line.split('\t');
             if let (Some(platform), Some(command), Some(other)) =
@@ -158,11 +162,22 @@ impl Shelf {
         }
         (1..words.len()).rev().find_map(|at| {
             let (head, tail) = words.split_at(at);
-            if !forms::are_arguments(tail) {
+            // `show policy-map interface` is another command than `show policy-map` of a policy called so.
+            let before = head.last().copied().filter(|_| {
+                tail.first().is_some_and(|name| *name == "all" || !self.is_keyword(name))
+            });
+            if !forms::are_arguments(tail, before) {
                 return None;
             }
             self.whole(head).map(|found| Found { chosen: Match::Argument, ..found })
         })
+    }
+
+    /// True if the word stands in any row.
+    fn is_keyword(&self, word: &str) -> bool {
+        let is_it =
+            |part: &Word| matches!(part, Word::Keyword(known) if known.eq_ignore_ascii_case(word));
+        self.rows.iter().flat_map(|one| &one.forms).flatten().any(is_it)
     }
 
     /// True if words that were taken for this form may as well be a command of this shelf: one has another keyword that
@@ -185,10 +200,18 @@ impl Shelf {
         if let Some(Shelved { row, forms, .. }) = by_expression {
             let exact = forms.is_empty() || forms.iter().any(|form| is_exact(form, words));
             let chosen = if exact { Match::Exact } else { Match::Abbreviated };
-            return Some(Found { templates: row.templates.clone(), chosen, form: None });
+            let form = forms.iter().find(|form| !exact && is_short(form, words)).cloned();
+            let templates = row.templates.clone();
+            return Some(Found { templates, chosen, form, is_believed: false });
         }
-        let (row, form, chosen) = self.by_words(words)?;
-        Some(Found { templates: row.templates.clone(), chosen, form: Some(form.clone()) })
+        if let Some((row, form, chosen)) = self.by_words(words) {
+            let (templates, form) = (row.templates.clone(), Some(form.clone()));
+            return Some(Found { templates, chosen, form, is_believed: false });
+        }
+        // Whoever has written an expression that takes anything means it.
+        let believed = self.rows.iter().find(|one| self.is_own && one.row.consumes(&command))?;
+        let templates = believed.row.templates.clone();
+        Some(Found { templates, chosen: Match::Exact, form: None, is_believed: true })
     }
 
     /// True if a command that the row's expression takes is really for it: where the expression takes anything, there must
@@ -304,6 +327,15 @@ fn is_exact(form: &Form, words: &[&str]) -> bool {
     form.len() == words.len()
         && form.iter().zip(words).all(|(part, word)| match part {
             Word::Keyword(keyword) => keyword.eq_ignore_ascii_case(word),
+            Word::Argument => true,
+        })
+}
+
+/// True if the words are beginnings of the form's keywords.
+fn is_short(form: &Form, words: &[&str]) -> bool {
+    form.len() == words.len()
+        && form.iter().zip(words).all(|(part, word)| match part {
+            Word::Keyword(keyword) => begins(keyword, word),
             Word::Argument => true,
         })
 }

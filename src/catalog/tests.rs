@@ -152,6 +152,99 @@ fn own_templates_are_found_by_their_names() {
     );
 }
 
+const NAME: &str = "Value NAME (\\S+)\n\nStart\n ^${NAME} -> Record\n";
+
+#[test]
+fn a_name_behind_the_commands_last_word_is_an_argument_of_that_command() {
+    let (_folder, catalog) = own(&[
+        ("acme_os_show_bgp_summary.textfsm", NAME),
+        ("acme_os_show_bgp_summary_vrf.textfsm", NAME),
+        ("acme_os_show_policy-map.textfsm", NAME),
+        ("acme_os_show_interface.textfsm", NAME),
+    ]);
+    let found = |command: &str| {
+        let parser = catalog.parser_of(&Os::new("acme_os", None), command, None);
+        parser.and_then(|parser| parser.template).unwrap_or_default()
+    };
+    for (command, want) in [
+        ("show bgp summary", "acme_os_show_bgp_summary.textfsm"),
+        ("show bgp summary vrf", "acme_os_show_bgp_summary_vrf.textfsm"),
+        ("show bgp summary vrf RED", "acme_os_show_bgp_summary_vrf.textfsm"),
+        ("show bgp summary vrf all", "acme_os_show_bgp_summary_vrf.textfsm"),
+        ("show bgp summary vrf detail", ""),
+        ("show policy-map RED", "acme_os_show_policy-map.textfsm"),
+        ("show policy-map RED 10", "acme_os_show_policy-map.textfsm"),
+        ("show policy-map interface", ""),
+    ] {
+        assert_eq!(found(command), want, "{command}");
+    }
+}
+
+/// Whoever writes `.*` into an index means anything; but not what has a template of its own.
+#[test]
+fn an_own_expression_is_believed_where_nothing_else_is_for_the_command() {
+    let (_folder, catalog) = own(&[
+        (
+            "index",
+            "Template, Hostname, Platform, Command\na.textfsm, .*, , sh[[ow]] zork( .*)?\nb.textfsm, .*, acme_os, sh[[ow]] zork plain\n\
+             a.textfsm, .*, cisco_ios, show ver.*\nd, .*, acme_os, show d\n",
+        ),
+        ("a.textfsm", NAME),
+        ("b.textfsm", NAME),
+    ]);
+    let found = |os: &str, command: &str| {
+        let parser = catalog.parser_of(&Os::new(os, None), command, None);
+        parser.and_then(|parser| parser.template).unwrap_or_default()
+    };
+    for (command, want) in [
+        ("show zork", "a.textfsm"),
+        ("show zork OUTSIDE", "a.textfsm"),
+        ("show zork OUTSIDE b c", "a.textfsm"),
+        ("show zork plain", "b.textfsm"),
+        ("show zork pl", "b.textfsm"),
+        ("show other", ""),
+    ] {
+        assert_eq!(found("acme_os", command), want, "{command}");
+    }
+    if catalog.library().is_some() {
+        assert_eq!(found("cisco_ios", "show version"), "cisco_ios_show_version.textfsm");
+    }
+    let broken: Vec<_> = catalog.broken().into_iter().map(|one| one.error).collect();
+    assert_eq!(broken, ["the template d of `show d` is not read: its name must end in .textfsm"]);
+}
+
+#[test]
+fn two_words_of_own_templates_make_the_librarys_abbreviation_none() {
+    let (_folder, catalog) =
+        own(&[("cisco_ios_show_version.textfsm", NAME), ("cisco_ios_show_versions.textfsm", NAME)]);
+    let os = Os::new("cisco_ios", None);
+    assert!(catalog.parser_of(&os, "show ver", None).is_none());
+    assert!(catalog.parser_of(&os, "show version", None).is_some());
+}
+
+#[test]
+fn keys_are_looked_for_where_there_are_rows_to_compare() {
+    let index =
+        "Template, Hostname, Platform, Command\none.textfsm:two.textfsm, .*, acme_os, show both\n";
+    let one = "Value Key ID (\\d+)\n\nStart\n ^a ${ID} -> Record\n";
+    let two = "Value B (\\w+)\n\nStart\n ^b ${B} -> Record\n";
+    let (_folder, catalog) = own(&[("index", index), ("one.textfsm", one), ("two.textfsm", two)]);
+    assert_eq!(read(&catalog, "acme_os", "show both", ""), Ok(json!([])));
+    assert_eq!(read(&catalog, "acme_os", "show both", "a 1\n"), Ok(json!([{"id": "1", "b": ""}])));
+    assert!(read(&catalog, "acme_os", "show both", "a 1\nb x\n").unwrap_err().contains("`ID`"));
+}
+
+#[test]
+fn a_refusal_is_no_configuration() {
+    let catalog = Catalog::open(None).unwrap();
+    let registry = Registry::embedded().unwrap();
+    let os = Os::new("ios", registry.find("ios"));
+    let refused = "% Invalid input detected at '^' marker.\n";
+    let reading = catalog.read(&os, "show running-config", None, refused, false, &|| false);
+    assert_eq!(reading.parsed, None);
+    assert!(reading.error.unwrap().contains("refused"));
+}
+
 /// A command's way to its table is no part of what it shows.
 #[test]
 fn a_template_is_found_behind_a_context_and_in_a_path_of_slashes() {

@@ -99,9 +99,11 @@ pub fn is_shown(command: &str, output: &str) -> bool {
 pub fn read(text: &str) -> Result<Vec<Section>, TreeError> {
     let opens = text.lines().any(|line| line.trim_end().ends_with('{'));
     let closes = text.lines().any(|line| line.trim() == "}");
-    // Only the other kind of writing has these; a banner or a script of it may have braces.
-    let separated = text.lines().any(|line| line.starts_with('!'));
-    let tree = if opens && closes && !separated { braced(text)? } else { indented(text) };
+    // Only the other kind of writing has these; a banner, a script or a message of it may have braces.
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let separated = first.starts_with('!') || text.lines().any(|line| line.trim_end() == "!");
+    let is_braced = opens && closes && !separated && !has_long_texts(text);
+    let tree = if is_braced { braced(text)? } else { indented(text) };
     if tree.is_empty() { Err(TreeError::Empty) } else { Ok(tree) }
 }
 
@@ -130,9 +132,7 @@ impl Open {
 fn indented(text: &str) -> Vec<Section> {
     let mut open = Open { done: Vec::new(), stack: Vec::new() };
     let lines: Vec<&str> = text.lines().collect();
-    // FortiOS goes on in the next lines with a text that is not ended: certificates, scripts, messages.
-    let has_long_texts =
-        lines.contains(&"end") && lines.iter().any(|line| line.starts_with("config "));
+    let has_long_texts = has_long_texts(text);
     let mut rest = lines.as_slice();
     while let [line, behind @ ..] = rest {
         rest = behind;
@@ -156,7 +156,7 @@ fn indented(text: &str) -> Vec<Section> {
         let mut section = Section { line: words.to_owned(), children: Vec::new() };
         // What a banner or a long text says is no configuration.
         let long = || (has_long_texts && is_text_open(words)).then(|| text_lines(rest)).flatten();
-        if let Some(said) = banner_end(words).map(|end| banner_lines(rest, &end)).or_else(long) {
+        if let Some(said) = banner_lines(words, rest).or_else(long) {
             let (said, behind) = rest.split_at(said);
             let line = |line: &&str| Section { line: (*line).to_owned(), children: Vec::new() };
             section.children.extend(said.iter().map(line));
@@ -170,50 +170,42 @@ fn indented(text: &str) -> Vec<Section> {
     open.done
 }
 
-/// How a banner ends.
-enum BannerEnd {
-    /// With this line.
-    Line(&'static str),
-    /// With this behind a line's text.
-    Mark(String),
-}
-
-/// What ends a banner that begins in this line and does not end in it.
-fn banner_end(line: &str) -> Option<BannerEnd> {
-    let mut words = line.split_whitespace();
-    let (first, which) = (words.next()?, words.next());
-    let text = match first {
-        "banner" => line.splitn(3, char::is_whitespace).nth(2),
-        "header" => {
-            let text = line.splitn(3, char::is_whitespace).nth(2)?;
-            Some(text.strip_prefix("information ").unwrap_or(text))
+/// How many lines of the `rest` a banner goes on for that begins in this line, its end included; none if it ends in it.
+fn banner_lines(line: &str, rest: &[&str]) -> Option<usize> {
+    let mut words = line.splitn(3, char::is_whitespace);
+    let (first, which, text) = (words.next()?, words.next(), words.next());
+    let text = match (first, text) {
+        ("banner", Some(text)) => text,
+        ("header", Some(text)) => text.strip_prefix("information ").unwrap_or(text),
+        // EOS: the banner's text follows, ended by a word of its own.
+        ("banner", None) if which.is_some() => {
+            let end = rest.iter().position(|line| line.trim() == "EOF");
+            return Some(end.map_or(rest.len(), |at| at + 1));
         }
         _ => return None,
     };
-    // EOS: the banner's text follows, ended by a word of its own.
-    let Some(text) = text else { return which.map(|_| BannerEnd::Line("EOF")) };
-    let marks = if text.starts_with('^') { 2 } else { 1 };
-    let mark: String = text.chars().take(marks).collect();
-    let behind = text.strip_prefix(mark.as_str())?;
-    // A word is no mark: `banner message-of-the-day enabled`.
-    let is_mark = !mark.is_empty() && !mark.starts_with(char::is_alphanumeric);
-    (is_mark && !behind.contains(mark.as_str())).then_some(BannerEnd::Mark(mark))
+    // IOS writes the control character that ends it as two letters. A word is no mark: `banner message-of-the-day enabled`.
+    let marks: &[usize] = if text.starts_with('^') { &[2, 1] } else { &[1] };
+    marks.iter().find_map(|letters| {
+        let mark: String = text.chars().take(*letters).collect();
+        let mark = Some(mark.as_str()).filter(|mark| !mark.starts_with(char::is_alphanumeric))?;
+        let behind = text.strip_prefix(mark)?;
+        let ends = |line: &&str| line.trim_end().ends_with(mark);
+        // ASA's banners are one line each, and have no mark.
+        let is_one = |line: &&str| line.starts_with("banner ");
+        let at = rest.iter().take(MOST_TEXT_LINES).position(|line| ends(line) || is_one(line));
+        let at = at.filter(|at| rest.get(*at).is_some_and(ends));
+        // Behind the mark stands more.
+        let at = at.or_else(|| {
+            (mark == "^C").then(|| rest.iter().position(|line| line.contains(mark)))?
+        });
+        at.filter(|_| !behind.contains(mark)).map(|at| at + 1)
+    })
 }
 
-/// How many lines a banner has, its end included: the first line with its mark behind the text, or anywhere, or all.
-fn banner_lines(lines: &[&str], end: &BannerEnd) -> usize {
-    let at = match end {
-        BannerEnd::Line(end) => lines.iter().position(|line| line.trim() == *end),
-        BannerEnd::Mark(mark) => {
-            let last = |line: &&str| line.trim_end().ends_with(mark.as_str());
-            lines
-                .iter()
-                .take(MOST_TEXT_LINES)
-                .position(last)
-                .or_else(|| lines.iter().position(|line| line.contains(mark.as_str())))
-        }
-    };
-    at.map_or(lines.len(), |at| at + 1)
+/// True for `FortiOS`, which goes on in the next lines with a text that is not ended: certificates, scripts, messages.
+fn has_long_texts(text: &str) -> bool {
+    text.lines().any(|line| line == "end") && text.lines().any(|line| line.starts_with("config "))
 }
 
 /// True for `set comment "first line`: a text that goes on in the next line.

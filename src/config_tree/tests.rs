@@ -150,3 +150,49 @@ fn commands_that_show_a_configuration_are_known() {
         assert!(!is_configuration(command), "{command}");
     }
 }
+
+fn first_lines(text: &str) -> Vec<(String, usize)> {
+    read(text).unwrap().into_iter().map(|one| (one.line, one.children.len())).collect()
+}
+
+fn lines(wanted: &[(&str, usize)]) -> Vec<(String, usize)> {
+    wanted.iter().map(|(line, n)| ((*line).to_owned(), *n)).collect()
+}
+
+#[test]
+fn braces_in_a_message_are_no_sections_and_marks_in_a_message_no_separators() {
+    let fortios = "config system replacemsg admin \"x\"\n    set buffer \"<style>\nbody {\n  color: red;\n}\n</style>\"\nend\n\
+                   config system global\n    set hostname \"fw1\"\nend\n";
+    let want = [
+        ("config system replacemsg admin \"x\"", 1),
+        ("end", 0),
+        ("config system global", 1),
+        ("end", 0),
+    ];
+    assert_eq!(first_lines(fortios), lines(&want));
+    let junos = "system {\n    login {\n        message \"x\n!!! WARNING\n\";\n    }\n}\nchassis {\n    a;\n}\n";
+    assert_eq!(first_lines(junos), lines(&[("system", 1), ("chassis", 1)]));
+}
+
+#[test]
+fn a_banner_without_a_mark_at_its_end_is_one_line() {
+    let asa = "hostname fw1\nbanner exec - Authorized users only\nbanner motd # Authorized users only\nbanner motd # of ACME #1\n\
+               interface GigabitEthernet0/0\n nameif outside\naccess-list A extended permit ip any any\nend\n";
+    let want = [
+        ("hostname fw1", 0),
+        ("banner exec - Authorized users only", 0),
+        ("banner motd # Authorized users only", 0),
+        ("banner motd # of ACME #1", 0),
+        ("interface GigabitEthernet0/0", 1),
+        ("access-list A extended permit ip any any", 0),
+        ("end", 0),
+    ];
+    assert_eq!(first_lines(asa), lines(&want));
+    let caret = "banner motd ^Hello all\nsecond\n^\ninterface Gi0/1\n shutdown\n";
+    assert_eq!(first_lines(caret), lines(&[("banner motd ^Hello all", 2), ("interface Gi0/1", 1)]));
+    let ios = "banner motd ^CHello ^ all\n^\n^C\ninterface Gi0/1\n shutdown\n";
+    assert_eq!(
+        first_lines(ios),
+        lines(&[("banner motd ^CHello ^ all", 2), ("interface Gi0/1", 1)])
+    );
+}

@@ -57,6 +57,8 @@ pub(super) type Spans = Vec<Option<(usize, usize)>>;
 pub(crate) struct Expression {
     /// Python's form.
     source: Box<str>,
+    /// What it is written for, for lines of ASCII and for all others.
+    scripts: [Script; 2],
     places: u64,
     backtracks: [bool; 2],
     compiled: [OnceLock<Result<Engine, Unanswered>>; 2],
@@ -73,9 +75,11 @@ impl Expression {
     pub(crate) fn new(source: &str) -> Result<(Self, pattern::Pattern), pattern::PatternError> {
         let read = pattern::read(source)?;
         // Letters beyond ASCII may fold into it: such an expression has one form for all lines.
-        let scripts = [script(0, source), Script::Unicode];
+        let for_ascii = if read.node.is_ascii() { Script::Ascii } else { Script::Unicode };
+        let scripts = [for_ascii, Script::Unicode];
         let expression = Self {
             source: source.into(),
+            scripts,
             places: read.node.places(),
             backtracks: scripts.map(|script| pattern::needs_backtracking(&read.node, script)),
             compiled: [OnceLock::new(), OnceLock::new()],
@@ -135,8 +139,7 @@ impl Expression {
 
     /// True if the state's automaton takes it in; otherwise it is tried alone.
     fn joins(&self, at: usize) -> bool {
-        self.backtracks.get(at) == Some(&false)
-            && (at == 1 || script(at, &self.source) == Script::Ascii)
+        self.backtracks.get(at) == Some(&false) && (at == 1 || self.script(at) == Script::Ascii)
     }
 
     fn engine(
@@ -163,7 +166,7 @@ impl Expression {
                     .map_err(|_too_large| Unanswered::TooLarge);
             }
             RegexBuilder::new(&text)
-                .unicode(script(at, &self.source) == Script::Unicode)
+                .unicode(self.script(at) == Script::Unicode)
                 .size_limit(MOST_COMPILED_BYTES)
                 // The state's automaton has said that it matches: for the groups of one line there are better engines.
                 .dfa_size_limit(1)
@@ -176,7 +179,7 @@ impl Expression {
 
     /// As its engine wants it, with the memory for it taken.
     fn written(&self, at: usize, watch: &Watch) -> Result<String, Unanswered> {
-        let script = script(at, &self.source);
+        let script = self.script(at);
         // It was read when the template was.
         let (text, bytes) = pattern::read(&self.source)
             .map(|read| (pattern::write(&read.node, script), read.node.bytes(script)))
@@ -186,10 +189,10 @@ impl Expression {
         }
         Ok(text)
     }
-}
 
-fn script(at: usize, source: &str) -> Script {
-    if at == 0 && source.is_ascii() { Script::Ascii } else { Script::Unicode }
+    fn script(&self, at: usize) -> Script {
+        self.scripts.get(at).copied().unwrap_or(Script::Unicode)
+    }
 }
 
 /// Which rules of a state match a line.
@@ -270,8 +273,12 @@ impl Automaton {
             .unicode(at == 1)
             .size_limit(MOST_COMPILED_BYTES)
             .dfa_size_limit(MOST_AUTOMATON_BYTES)
-            .build()
-            .map_err(|_too_large| Unanswered::TooLarge)?;
+            .build();
+        let set = set.unwrap_or_else(|_too_large| {
+            // Each may be small enough alone.
+            numbers.fill(None);
+            RegexSet::empty()
+        });
         Ok(Self { set, numbers })
     }
 }

@@ -46,6 +46,7 @@ pub(crate) fn read(text: &str) -> Result<Pattern, PatternError> {
         names: Vec::new(),
         widths: vec![(0, None)],
         open: Vec::new(),
+        behind_from: None,
         conditions: Vec::new(),
         depth: 0,
     };
@@ -68,6 +69,8 @@ struct Reader {
     widths: Vec<(u64, Option<u64>)>,
     /// Numbers of groups that are not closed yet.
     open: Vec<usize>,
+    /// The first group that begins in the look-behind that is being read.
+    behind_from: Option<usize>,
     /// Groups that conditions name, and where.
     conditions: Vec<(usize, usize)>,
     depth: usize,
@@ -235,6 +238,8 @@ impl Reader {
                 return loop {
                     match self.next() {
                         Some(')') => break Ok(None),
+                        // A bracket behind a backslash does not end it.
+                        Some('\\') => self.at += 1,
                         Some(_) => {}
                         None => break Err(self.error("missing ), unterminated comment")),
                     }
@@ -307,13 +312,21 @@ impl Reader {
             Some(number) if self.open.contains(&number) => {
                 Err(self.error("cannot refer to an open group"))
             }
+            Some(number) if self.behind_from.is_some_and(|from| number >= from) => {
+                Err(self.error("cannot refer to group defined in the same lookbehind subpattern"))
+            }
             Some(number) => Ok(Node::Reference(number)),
             None => Err(self.error("unknown group name")),
         }
     }
 
     fn look(&mut self, behind: bool, negated: bool, verbose: bool) -> Result<Node, PatternError> {
+        let around = self.behind_from;
+        if behind {
+            self.behind_from = around.or(Some(self.widths.len()));
+        }
         let node = self.closed(verbose)?;
+        self.behind_from = around;
         if behind {
             let (least, most) = node.width(&self.widths);
             if most != Some(least) {
@@ -372,13 +385,13 @@ impl Reader {
                 Some('i') => &mut flags.ignore_case,
                 Some('s') => &mut flags.dot_all,
                 Some('x') => &mut flags.verbose,
-                Some('a') if on && flags.ascii.is_none() => &mut flags.ascii,
+                Some('a') if on && flags.ascii != Some(false) => &mut flags.ascii,
                 // Lines have no line ends in them, and text is Unicode already.
                 Some('m') => {
                     any = true;
                     continue;
                 }
-                Some('u') if on && flags.ascii.is_none() => {
+                Some('u') if on && flags.ascii != Some(true) => {
                     flags.ascii = Some(false);
                     any = true;
                     continue;

@@ -55,6 +55,9 @@ fn what_python_refuses_is_refused_with_its_place() {
         ("(?<x)", 5, "unknown extension ?<"),
         ("(?<=a|bc)d", 10, "look-behind requires fixed-width pattern"),
         ("(?<=a*)d", 8, "look-behind requires fixed-width pattern"),
+        (r"(?<=(a)\1)x", 10, "cannot refer to group defined in the same lookbehind subpattern"),
+        (r"(?#\)", 6, "missing ), unterminated comment"),
+        ("(?ua:y)", 5, "unknown or misplaced flag"),
         ("x(?i)y", 6, "global flags not at the start of the expression"),
         ("(?i-i:y)", 6, "bad inline flags: flag turned on and off"),
         ("(?q:y)", 4, "unknown or misplaced flag"),
@@ -132,6 +135,41 @@ fn expressions_mean_what_they_mean_to_python() {
     ];
     for (pattern, line, want) in cases {
         assert_eq!(whole(pattern, line).as_deref(), want, "{pattern} on {line:?}");
+    }
+}
+
+/// The backtracking engine would put some repetitions together that do not mean the same alone.
+#[test]
+fn repetitions_side_by_side_and_in_each_other_mean_what_they_mean_to_python() {
+    let cases: [(&str, &str, Option<&str>); 24] = [
+        (r"(?!T)V (\d+\.?\d+)", "V 7", None),
+        (r"(?!T)V (\d+\.?\d+)", "V 7.1", Some("7.1")),
+        (r"(?!T)V (\d+\.?\d+)", "V 71", Some("71")),
+        (r"(?!T)\d+\s+.*\s+(\S+)", "1 Gi0/1", None),
+        (r"(?<!x)(\d+:?\d+)$", "7", None),
+        (r"(?:\d+)?:?(\d)+(?!x)", "12:3", Some("3")),
+        (r"(?!x)((?:a+(?:b+a*)?)+)$", "abb", Some("abb")),
+        (r"(?!x)((?:a+(?:ba*)?)+)$", "abb", None),
+        (r"(?!x)((?:a+(?:ba*)?)+)$", "abab", Some("abab")),
+        (r"(\w+-?\w+)\b", "a \u{e9}", None),
+        (r"(\w+-?\w+)\b", "\u{e9}a \u{e9}", Some("\u{e9}a")),
+        (r"(\S+?)* z(?!x)", "abc z", Some("c")),
+        (r"((?:a+?)*|a)(?!x)a", "aaa", Some("aa")),
+        (r"(\d+)+\1", "1122", Some("2")),
+        (r"(\d+)+\1", "122", Some("2")),
+        (r"(?:(\d+))+\1", "122", Some("2")),
+        (r"(?=(a))?\S+", "abc", Some("a")),
+        (r"(?=(a))??\S+", "abc", None),
+        (r"(?=(a))*x?(?:\S+)", "abc", Some("a")),
+        (r"(?=(a))+\S+", "abc", Some("a")),
+        (r"(?:)*(?!x)(.*)", "ab", Some("ab")),
+        (r"(?i:(?=a))?(.*)", "ab", Some("ab")),
+        (r"[ \xa0]+(\S+)", " abc", Some("abc")),
+        (r"([^\xa0]+)[\x20-\x7e\x80-\xff]", "abc", Some("ab")),
+    ];
+    for (pattern, line, want) in cases {
+        let found = groups(pattern, line).and_then(|groups| groups[1].clone());
+        assert_eq!(found.as_deref(), want, "{pattern} in {line}");
     }
 }
 

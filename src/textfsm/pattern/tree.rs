@@ -88,6 +88,45 @@ impl Node {
         })
     }
 
+    /// True if it is so of the node or of any part of it.
+    pub(super) fn any(&self, is_so: &impl Fn(&Self) -> bool) -> bool {
+        let any = |nodes: &[Self]| nodes.iter().any(|node| node.any(is_so));
+        is_so(self)
+            || match self {
+                Self::Sequence(nodes) | Self::Alternatives(nodes) => any(nodes),
+                Self::Group { node, .. }
+                | Self::Repeat { node, .. }
+                | Self::Look { node, .. }
+                | Self::Atomic(node) => node.any(is_so),
+                Self::Condition { yes, no, .. } => yes.any(is_so) || no.any(is_so),
+                _ => false,
+            }
+    }
+
+    /// True if there are values to be had from it.
+    pub(super) fn captures(&self) -> bool {
+        self.any(&|node| matches!(node, Self::Group { number: Some(_), .. }))
+    }
+
+    /// True if it names nothing beyond ASCII: letters beyond may fold into it.
+    pub(crate) fn is_ascii(&self) -> bool {
+        !self.any(&|node| match node {
+            Self::Literal(c) => !c.is_ascii(),
+            Self::Class { items, .. } => items
+                .iter()
+                .any(|item| matches!(item, ClassItem::Range(_, high) if !high.is_ascii())),
+            _ => false,
+        })
+    }
+
+    /// Without groups that number nothing.
+    pub(super) fn bare(&self) -> &Self {
+        match self {
+            Self::Group { number: None, node, .. } => node.bare(),
+            node => node,
+        }
+    }
+
     /// The sum of what `of` says of each leaf, as often as it is repeated.
     fn sum(&self, of: &impl Fn(&Self) -> u64) -> u64 {
         let all =

@@ -18,7 +18,7 @@ pub(crate) enum Script {
 
 /// True if only a backtracking engine can run it.
 pub(crate) fn needs_backtracking(node: &Node, script: Script) -> bool {
-    match node {
+    node.any(&|node| match node {
         // A word's edge by Python's meaning of a word takes a look behind and ahead.
         Node::Boundary { negated } => *negated || script == Script::Unicode,
         Node::Look { .. }
@@ -26,23 +26,19 @@ pub(crate) fn needs_backtracking(node: &Node, script: Script) -> bool {
         | Node::Reference(_)
         | Node::Condition { .. }
         | Node::Repeat { greed: Greed::Possessive, .. } => true,
-        Node::Group { node, .. } | Node::Repeat { node, .. } => needs_backtracking(node, script),
-        Node::Sequence(nodes) | Node::Alternatives(nodes) => {
-            nodes.iter().any(|node| needs_backtracking(node, script))
-        }
-        Node::Empty
-        | Node::Literal(_)
-        | Node::Any
-        | Node::Class { .. }
-        | Node::Start
-        | Node::End => false,
-    }
+        _ => false,
+    })
 }
 
 /// The expression, anchored at the beginning as `re.match` is.
 pub(crate) fn write(node: &Node, script: Script) -> String {
-    let mut writer =
-        Writer { script, ascii: script == Script::Ascii, dot_all: false, text: String::new() };
+    let mut writer = Writer {
+        script,
+        backtracks: needs_backtracking(node, script),
+        ascii: script == Script::Ascii,
+        dot_all: false,
+        text: String::new(),
+    };
     writer.text.push_str(r"\A(?:");
     writer.node(node);
     writer.text.push(')');
@@ -51,6 +47,8 @@ pub(crate) fn write(node: &Node, script: Script) -> String {
 
 struct Writer {
     script: Script,
+    /// It is for the backtracking engine.
+    backtracks: bool,
     /// Classes mean ASCII here.
     ascii: bool,
     dot_all: bool,
@@ -70,7 +68,10 @@ impl Writer {
             Node::Group { number: Some(_), node, .. } => self.wrapped("(", node),
             Node::Group { number: None, flags, node } => self.flagged(*flags, node),
             Node::Sequence(nodes) => {
-                for node in nodes {
+                for (index, node) in nodes.iter().enumerate() {
+                    if self.backtracks && is_joined(nodes, index) {
+                        self.text.push_str(APART);
+                    }
                     match node {
                         Node::Alternatives(_) => self.wrapped("(?:", node),
                         node => self.node(node),
@@ -173,20 +174,32 @@ impl Writer {
     }
 
     fn repeat(&mut self, least: u32, most: Option<u32>, greed: Greed, node: &Node) {
-        if let Node::Look { .. } = node {
-            // Once is as good as often; none at all may be as well.
-            if least > 0 {
-                self.node(node);
+        if node.width(&[]).1 == Some(0) {
+            // Once is as good as often, and none at all too, but for the groups in it.
+            match (least, greed) {
+                (0, _) if !node.captures() => {}
+                (0, Greed::Lazy) => self.wrapped("(?:|", node),
+                (0, _) => {
+                    self.wrapped("(?:(?:", node);
+                    self.text.push_str("|)");
+                }
+                _ => self.wrapped("(?:", node),
             }
             return;
         }
+        let is_folded = self.backtracks && is_folded(greed, node);
         let possessive = greed == Greed::Possessive;
         self.text.push_str(if possessive { "(?>" } else { "" });
         match node {
             Node::Literal(_)
             | Node::Any
             | Node::Class { .. }
-            | Node::Group { number: Some(_), .. } => self.node(node),
+            | Node::Group { number: Some(_), .. }
+                if !is_folded =>
+            {
+                self.node(node);
+            }
+            node if is_folded => self.wrapped(&format!("(?:{APART}"), node),
             node => self.wrapped("(?:", node),
         }
         let _ = match (least, most) {
@@ -202,6 +215,45 @@ impl Writer {
             Greed::Greedy => "",
         });
     }
+}
+
+/// Matches anywhere. The backtracking engine puts repetitions that stand together into fewer, which do not always mean the
+/// same: this keeps them apart.
+const APART: &str = "(?=)";
+
+/// True if the engine would take what stands here, which may be nothing, and the repetitions around it for one:
+/// `\d+\.?\d+` would match one digit.
+fn is_joined(nodes: &[Node], index: usize) -> bool {
+    let at = |index: usize| nodes.get(index);
+    let before = index.checked_sub(1).and_then(at).is_some_and(goes_on);
+    let behind = at(index + 1).map_or(nodes.len() == 2, goes_on);
+    before && behind && at(index).is_some_and(may_be_none)
+}
+
+fn goes_on(node: &Node) -> bool {
+    match node.bare() {
+        Node::Repeat { most, node, .. } => most.is_none() || goes_on(node),
+        _ => false,
+    }
+}
+
+fn may_be_none(node: &Node) -> bool {
+    match node.bare() {
+        Node::Repeat { least, node, .. } => *least == 0 || may_be_none(node),
+        _ => false,
+    }
+}
+
+/// True if the engine would make one of a repetition and the one that it repeats, and a group in it or how much it takes
+/// would show that.
+fn is_folded(greed: Greed, node: &Node) -> bool {
+    let inner = match node.bare() {
+        Node::Group { node, .. } => node.bare(),
+        node => node,
+    };
+    let is_lazy = |node: &Node| matches!(node, Node::Repeat { greed: Greed::Lazy, .. });
+    matches!(inner, Node::Repeat { .. })
+        && (greed == Greed::Lazy || node.captures() || node.any(&is_lazy))
 }
 
 /// What Python means by `\d`, `\s` and `\w`, as the inside of a class.
