@@ -122,18 +122,19 @@ impl Trail {
         Self { audit, asker, commands: HashMap::new(), is_over: false }
     }
 
-    /// Notes what came of the devices.
-    pub fn end(mut self, outcomes: &[DeviceOutcome]) {
-        if self.is_over {
+    /// Notes what came of a device.
+    pub fn came(&self, outcome: &DeviceOutcome) {
+        self.came_of(outcome, Map::new());
+    }
+
+    /// The same, where some of its commands have been counted before.
+    fn came_of(&self, outcome: &DeviceOutcome, counted: Map<String, Value>) {
+        if self.is_over || self.audit.lines.is_none() {
             return;
         }
-        self.is_over = true;
-        let text = outcomes.iter().flat_map(|outcome| {
-            let mut commands = Map::new();
-            outcome.commands.iter().for_each(|command| count(&mut commands, command));
-            self.line("device", came_of(outcome, &commands))
-        });
-        self.send(&text.collect::<Vec<_>>());
+        let mut commands = counted;
+        outcome.commands.iter().for_each(|command| count(&mut commands, command));
+        self.send(&self.line("device", came_of(outcome, &commands)));
     }
 
     /// Notes a result of an answer that is sent piece by piece.
@@ -146,9 +147,8 @@ impl Trail {
                 count(self.commands.entry(*device).or_default(), outcome);
             }
             Delivered::Device { device, outcome } => {
-                let mut commands = self.commands.remove(device).unwrap_or_default();
-                outcome.commands.iter().for_each(|command| count(&mut commands, command));
-                self.send(&self.line("device", came_of(outcome, &commands)));
+                let counted = self.commands.remove(device).unwrap_or_default();
+                self.came_of(outcome, counted);
             }
         }
     }

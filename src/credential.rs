@@ -9,9 +9,9 @@ use ipnet::IpNet;
 
 use crate::{
     certificate::Certificate,
-    host_key::{Proof, covers},
+    host_key::Proof,
     secret::Secret,
-    target::is_in,
+    target::{is_in, is_named},
 };
 
 /// How a login proves who it is. At least one of password and key is there.
@@ -152,7 +152,7 @@ impl Scope {
     fn check_name_and_port(&self, host: &str, port: u16) -> Result<(), &'static str> {
         if !self.ports.contains(&port) {
             Err("its port is not one of the set's")
-        } else if !self.names.is_empty() && !self.names.iter().any(|name| covers(name, host)) {
+        } else if !self.names.is_empty() && !is_named(&self.names, host) {
             Err("its name is not one of the set's")
         } else {
             Ok(())

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    hash::{Hash, Hasher},
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
@@ -16,8 +17,12 @@ const MAX_HOST_BYTES: usize = 255;
 ///
 /// Odd spellings of addresses (`0x7f.1`, `127.1`, `017700000001`) are refused: a resolver may read them as an
 /// address that a list of allowed targets did not see.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Host(String);
+#[derive(Clone, Debug)]
+pub struct Host {
+    text: String,
+    /// As it was given, where that is another spelling of the same address.
+    given: Option<Box<str>>,
+}
 
 /// Why a text is no host.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -77,35 +82,55 @@ impl Host {
         if text.len() > MAX_HOST_BYTES {
             return Err(HostError::TooLong);
         }
-        if is_address(text) || is_name(text) {
-            Ok(Self(text.to_owned()))
+        if let Ok(address) = text.parse::<IpAddr>() {
+            let shortest = address.to_canonical().to_string();
+            let given = (shortest != text).then(|| text.into());
+            Ok(Self { text: shortest, given })
+        } else if is_address(text) || is_name(text) {
+            Ok(Self { text: text.to_owned(), given: None })
         } else {
             Err(HostError::of(text))
         }
     }
 
-    /// The text as it was given.
+    /// The text that everything looks it up by: of an address, which has many spellings, the shortest.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// True for a name, which somebody has to look up.
     #[must_use]
     pub fn is_name(&self) -> bool {
-        is_name(&self.0)
+        is_name(&self.text)
     }
 
     /// The address, where the host is one without a zone.
     #[must_use]
     pub fn address(&self) -> Option<IpAddr> {
-        self.0.parse().ok()
+        self.text.parse().ok()
     }
 }
 
+/// Two spellings of an address are one host.
+impl PartialEq for Host {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Host {}
+
+impl Hash for Host {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+/// The text as it was given.
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.given.as_deref().unwrap_or(&self.text))
     }
 }
 
@@ -133,9 +158,9 @@ impl PeerAddr {
     pub fn key(&self) -> Self {
         match self {
             Self::Address(address) => Self::Address(*address),
-            Self::Name(Host(name), port) => {
-                let plain = name.strip_suffix('.').unwrap_or(name);
-                Self::Name(Host(plain.to_ascii_lowercase()), *port)
+            Self::Name(Host { text, .. }, port) => {
+                let plain = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+                Self::Name(Host { text: plain, given: None }, *port)
             }
         }
     }
@@ -263,6 +288,17 @@ mod tests {
         ];
         for text in bad {
             assert!(Host::parse(text).is_err(), "{text}");
+        }
+        for (text, one) in [
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+            ("::FFFF:c000:201", "192.0.2.1"),
+            ("0::1", "::1"),
+            ("2001:DB8:0::1", "2001:db8::1"),
+            ("R1.example", "R1.example"),
+        ] {
+            let host = Host::parse(text).unwrap();
+            assert_eq!((host.as_str(), host.to_string().as_str()), (one, text));
+            assert_eq!(host, Host::parse(one).unwrap());
         }
         for (text, meant) in [
             ("[::1]", HostError::Format),

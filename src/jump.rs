@@ -6,9 +6,9 @@ use ipnet::IpNet;
 
 use crate::{
     device::{Host, Login},
-    host_key::{HostKeyCheck, covers},
+    host_key::HostKeyCheck,
     profile::SshProfile,
-    target::is_in,
+    target::{is_in, is_named},
 };
 
 /// Hosts on the way to one device, at the most.
@@ -83,9 +83,7 @@ impl JumpRule {
     /// True if it is a rule for this name.
     #[must_use]
     pub fn names(&self, host: &Host) -> bool {
-        let name = host.as_str();
-        let plain = name.strip_suffix('.').unwrap_or(name);
-        self.names.iter().any(|pattern| covers(pattern, name) || covers(pattern, plain))
+        is_named(&self.names, host.as_str())
     }
 
     fn covers(&self, host: &Host, addresses: &[SocketAddr]) -> bool {

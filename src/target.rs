@@ -3,10 +3,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use crate::host_key::covers;
 
+/// Bits before an IPv4 address in the clothes of IPv6.
+const MAPPED_BITS: u8 = 96;
 /// Where a cloud tells its machines their secrets over IPv6; over IPv4 that address is link-local.
 const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
 
@@ -34,7 +36,22 @@ pub struct TargetLists {
 #[must_use]
 pub fn network(text: &str) -> Option<IpNet> {
     let address = || text.parse().ok().map(|address: IpAddr| IpNet::from(address));
-    text.parse().ok().or_else(address)
+    let net: IpNet = text.parse().ok().or_else(address)?;
+    // Addresses are compared as what they are: one of IPv4 in the clothes of IPv6 is one of IPv4.
+    let IpNet::V6(v6) = net else { return Some(net) };
+    match (v6.addr().to_ipv4_mapped(), v6.prefix_len().checked_sub(MAPPED_BITS)) {
+        (Some(v4), Some(prefix)) => Ipv4Net::new(v4, prefix).ok().map(IpNet::from),
+        _ => Some(net),
+    }
+}
+
+/// True if the name is one of these, where a `!` before a pattern takes out what it covers.
+#[must_use]
+pub fn is_named(patterns: &[String], name: &str) -> bool {
+    let name = plain(name);
+    let is_hit = |pattern: &&String| covers(&plain(pattern.trim_start_matches('!')), &name);
+    let mut hits = patterns.iter().filter(is_hit).peekable();
+    hits.peek().is_some() && hits.all(|pattern| !pattern.starts_with('!'))
 }
 
 /// True if one of the networks has the address, as it is written.
@@ -161,9 +178,7 @@ impl TargetLists {
     }
 
     fn covers(&self, name: &str) -> bool {
-        let is_hit = |pattern: &&String| covers(&plain(pattern.trim_start_matches('!')), name);
-        let mut hits = self.names.iter().filter(is_hit).peekable();
-        hits.peek().is_some() && hits.all(|pattern| !pattern.starts_with('!'))
+        is_named(&self.names, name)
     }
 }
 
@@ -232,6 +247,28 @@ mod tests {
         assert_eq!(policy.check(target("127.0.0.1")), Ok(()));
         assert_eq!(policy.check(target("::1")), Ok(()));
         assert!(policy.check(target("169.254.169.254")).is_err());
+    }
+
+    #[test]
+    fn a_network_of_ipv4_is_one_however_it_is_written() {
+        for (text, one) in [
+            ("::ffff:192.0.2.0/120", "192.0.2.0/24"),
+            ("::ffff:192.0.2.7", "192.0.2.7/32"),
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("2001:db8::/32", "2001:db8::/32"),
+            ("::ffff:0:0/96", "0.0.0.0/0"),
+            ("::/0", "::/0"),
+        ] {
+            assert_eq!(network(text).map(|net| net.to_string()).as_deref(), Some(one), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_mark_takes_names_out() {
+        let patterns = ["*".to_owned(), "!LAB-*".to_owned()];
+        assert!(is_named(&patterns, "r1") && is_named(&patterns, "r1."));
+        assert!(!is_named(&patterns, "lab-1") && !is_named(&patterns, "Lab-1."));
+        assert!(!is_named(&patterns[1..], "r1"), "nothing is named");
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(super) fn run(settings: &Settings, url: Option<&str>) -> ExitCode {
         // Always plain HTTP, also where others need a client certificate.
         let host = settings.metrics_host.unwrap_or(settings.host);
         let host = if host.is_unspecified() { "127.0.0.1".to_owned() } else { host.to_string() };
-        ask(&host, port, DEFAULT_PATH, None)
+        ask(&host, port, DEFAULT_PATH, false)
     } else {
         // A service on all addresses also listens on loopback.
         let host = if settings.host.is_unspecified() {
@@ -28,12 +28,7 @@ pub(super) fn run(settings: &Settings, url: Option<&str>) -> ExitCode {
         } else {
             settings.host.to_string()
         };
-        ask(
-            &host,
-            settings.port,
-            DEFAULT_PATH,
-            Some(settings).filter(|settings| settings.tls_cert_file.is_some()),
-        )
+        ask(&host, settings.port, DEFAULT_PATH, settings.tls_cert_file.is_some())
     };
     match answer {
         Ok(()) => {
@@ -57,23 +52,24 @@ fn ask_url(url: &str) -> Result<(), String> {
         Some((host, port)) => (host, port.parse().map_err(|_not_one| "the port is not a number")?),
         None => (authority, 80),
     };
-    ask(host.trim_matches(['[', ']']), port, path, None)
+    ask(host.trim_matches(['[', ']']), port, path, false)
 }
 
-/// `with_tls` are the settings of a service that speaks HTTPS.
-fn ask(host: &str, port: u16, path: &str, with_tls: Option<&Settings>) -> Result<(), String> {
+fn ask(host: &str, port: u16, path: &str, with_tls: bool) -> Result<(), String> {
     let text = |error: std::io::Error| format!("{host}:{port}: {error}; is the service there?");
     let addr: SocketAddr =
         (host, port).to_socket_addrs().map_err(text)?.next().ok_or("no address")?;
     let stream = TcpStream::connect_timeout(&addr, LIMIT).map_err(text)?;
     stream.set_read_timeout(Some(LIMIT)).map_err(text)?;
     stream.set_write_timeout(Some(LIMIT)).map_err(text)?;
-    match with_tls {
-        Some(settings) => {
-            status_of(tls::connect_to_self(settings, stream).map_err(text)?, host, path)
-        }
-        None => status_of(stream, host, path),
+    if !with_tls {
+        return status_of(stream, host, path);
     }
+    let answer = status_of(tls::connect_to_self(stream).map_err(text)?, host, path);
+    // A service that wants to see a certificate first is there, and has said so.
+    answer.or_else(
+        |reason| if reason.contains(tls::WANTS_CERTIFICATE) { Ok(()) } else { Err(reason) },
+    )
 }
 
 fn status_of(mut stream: impl Read + Write, host: &str, path: &str) -> Result<(), String> {

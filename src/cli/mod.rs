@@ -15,7 +15,8 @@ mod sheet;
 mod supported;
 
 use std::{
-    io::{ErrorKind, Read as _, Write as _, stdin, stdout},
+    borrow::Cow,
+    io::{ErrorKind, IsTerminal as _, Read as _, Write as _, stdin, stdout},
     net::IpAddr,
     path::Path,
     process::ExitCode,
@@ -191,6 +192,8 @@ pub fn run() -> ExitCode {
         }
         Command::Explain { codes } => supported::explain(&codes),
         Command::NewKey { name } => new_key(&name),
+        // The service goes on with the settings that it had.
+        Command::Health { url } => health::run(&sources.as_far_as_readable(), url.as_deref()),
         command => match sources.load() {
             Ok(loaded) => run_with(command, loaded, sources),
             Err(error) => refuse(&error.to_string()),
@@ -210,7 +213,6 @@ fn run_with(command: Command, loaded: Loaded, sources: Sources) -> ExitCode {
         Command::Parsers { os, output } => {
             supported::parsers(&loaded.settings, os.as_deref(), output)
         }
-        Command::Health { url } => health::run(&loaded.settings, url.as_deref()),
         Command::Config => print(&document::effective(&loaded)),
         Command::CheckConfig => check_config(&loaded),
         Command::Openapi => {
@@ -220,6 +222,7 @@ fn run_with(command: Command, loaded: Loaded, sources: Sources) -> ExitCode {
         Command::Serve
         | Command::Completions { .. }
         | Command::Explain { .. }
+        | Command::Health { .. }
         | Command::NewKey { .. } => serve(loaded.settings, sources),
     }
 }
@@ -279,6 +282,7 @@ fn write_out(text: &str) -> Result<(), String> {
     if text.is_empty() {
         return Ok(());
     }
+    let text = if stdout().is_terminal() { harmless(text) } else { text.into() };
     match writeln!(stdout(), "{text}").and_then(|()| stdout().flush()) {
         // Whoever reads this may have read enough (`| head`): that is no failure.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -286,6 +290,16 @@ fn write_out(text: &str) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+/// A text without what a terminal would act on or turn round: devices wrote some of it.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let acts = |c: char| {
+        (c.is_control() && !['\n', '\t'].contains(&c))
+            || ('\u{202a}'..='\u{202e}').contains(&c)
+            || ('\u{2066}'..='\u{2069}').contains(&c)
+    };
+    if text.contains(acts) { text.replace(acts, "\u{fffd}").into() } else { text.into() }
 }
 
 fn refuse(reason: &str) -> ExitCode {

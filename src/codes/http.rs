@@ -61,6 +61,13 @@ pub const REQUESTS: &[ErrorCode] = &[
         example: "The body comes in very many very small chunks; send it with a Content-Length, or in larger ones",
     },
     ErrorCode {
+        code: "foreign_page",
+        status: Some(403),
+        cause: "A browser has sent this for a page whose name is not this machine's, to a service on loopback that asks for no API key: such a page could use it through any visitor's browser (DNS rebinding).",
+        cure: "Open the service as http://localhost:8000 or by its address. Behind a proxy set `SHOWRUNNER_TRUSTED_PROXIES`, or give out API keys (`SHOWRUNNER_API_KEYS_FILE`).",
+        example: "A page of another site may not use this service, which asks nobody for a key; open it as localhost or by its address, or set SHOWRUNNER_TRUSTED_PROXIES if a proxy is in front",
+    },
+    ErrorCode {
         code: "incomplete_body",
         status: Some(400),
         cause: "The connection ended before the whole body was there.",

@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::future::join_all;
+use futures_util::{FutureExt as _, future::join_all};
 
 pub use self::{
     admission::Full,
@@ -188,13 +188,18 @@ impl Executor {
 }
 
 impl Admitted {
-    /// Runs all devices, and `finish` on each of their commands; results in the plan's order. Dropping the future ends
-    /// its sessions.
-    pub async fn outcomes(self, finish: Finish) -> Vec<DeviceOutcome> {
+    /// Runs all devices, and `finish` on each of their commands; `came` sees each result when it is there, and all are given
+    /// in the plan's order. Dropping the future ends its sessions.
+    pub async fn outcomes(
+        self,
+        finish: Finish,
+        came: impl Fn(&DeviceOutcome),
+    ) -> Vec<DeviceOutcome> {
         let Self { shared, mut request, devices, .. } = self;
         request.finish = Some(finish);
-        let runs =
-            devices.into_iter().map(|(plan, place)| shared.run_device(plan, place, &request, None));
+        let runs = devices.into_iter().map(|(plan, place)| {
+            shared.run_device(plan, place, &request, None).inspect(|outcome| came(outcome))
+        });
         join_all(runs).await
     }
 }

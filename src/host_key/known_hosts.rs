@@ -79,7 +79,7 @@ impl KnownHosts {
     /// The first line that cannot be read.
     pub fn parse(text: &str) -> Result<Self, KnownHostsError> {
         let mut lines = Vec::new();
-        for (index, line) in text.lines().enumerate() {
+        for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
@@ -123,7 +123,7 @@ fn written(host: &str, port: u16) -> String {
     let host = host.strip_suffix('.').unwrap_or(host);
     // One address has many spellings; the file has the shortest.
     let host = match host.parse::<std::net::IpAddr>() {
-        Ok(address) => address.to_string(),
+        Ok(address) => address.to_canonical().to_string(),
         Err(_) => host.to_ascii_lowercase(),
     };
     if port == SSH_PORT { host } else { format!("[{host}]:{port}") }

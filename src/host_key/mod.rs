@@ -8,7 +8,7 @@ mod certificate;
 pub(crate) mod fields;
 mod known_hosts;
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{fmt, net::SocketAddr, sync::Arc, time::SystemTime};
 
 use sha2::{Digest as _, Sha256};
 
@@ -213,15 +213,23 @@ pub struct HostKeyCheck {
 }
 
 impl HostKeyCheck {
-    /// What `host` on `port` is to show. Reads through the whole file: not for a thread that others wait for.
+    /// What `host` on `port`, which is at `addr` if that is known, is to show. Reads through the whole file: not for a thread
+    /// that others wait for.
     #[must_use]
-    pub fn expected(&self, host: &str, port: u16) -> Expected {
+    pub fn expected(&self, host: &str, addr: Option<SocketAddr>, port: u16) -> Expected {
         let (host, port) = match &self.alias {
             Some(alias) => (alias.as_str(), SSH_PORT),
             None => (host, port),
         };
         let known = self.rules.known_hosts.iter().map(|file| file.look_up(host, port));
-        let known = known.fold(Known::default(), Known::and);
+        let mut known = known.fold(Known::default(), Known::and);
+        // A key that is revoked for the address is so for all its names.
+        if let Some(addr) = addr {
+            let ip = addr.ip().to_string();
+            let of_address =
+                self.rules.known_hosts.iter().map(|file| file.look_up(&ip, addr.port()));
+            known.revoked.extend(of_address.flat_map(|known| known.revoked));
+        }
         let host = host.strip_suffix('.').unwrap_or(host).to_owned();
         let (pin, policy) = (self.pin.clone(), self.rules.policy);
         Expected { pin, proof: self.proof, known, policy, host }
@@ -412,7 +420,7 @@ mod tests {
             HostKeyRules { policy, known_hosts: vec![Arc::new(KnownHosts::parse(file).unwrap())] };
         let pin = pin.map(|pin| Pin::parse(pin).unwrap());
         let rules = Arc::new(rules);
-        HostKeyCheck { pin, proof: Proof::Policy, rules, alias: None }.expected("r1", 22)
+        HostKeyCheck { pin, proof: Proof::Policy, rules, alias: None }.expected("r1", None, 22)
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{
 };
 
 use actix_web::{
-    Error, HttpMessage as _,
+    Error,
     body::{BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{ConnectionType, Method},
@@ -20,7 +20,6 @@ use actix_web::{
 
 use super::{
     App,
-    client::Client,
     request_id::{self, Current},
     unread::Unread,
 };
@@ -57,12 +56,10 @@ where
         // Its next request shall find an instance that goes on.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
-    line.route = response.request().match_pattern();
-    line.client = response.request().extensions().get::<Client>().cloned();
     let (code, status) = (response.status(), response.status().as_u16());
     if (code.is_client_error() || code.is_server_error())
-        && is_audited(response.request().path())
-        && let Some(client) = &line.client
+        && is_audited(response.request().match_info().as_str())
+        && let Some(client) = line.current.client.get()
     {
         app.audit.refused(|| client.asker(), status);
     }
@@ -120,10 +117,8 @@ struct AccessLine {
     path: String,
     started: Instant,
     app: Data<App>,
-    /// The pattern of ours that it was for, once that is known.
+    /// The pattern of ours that it is for.
     route: Option<String>,
-    /// Who sent it, once that is known.
-    client: Option<Client>,
     is_over: bool,
 }
 
@@ -135,8 +130,7 @@ impl AccessLine {
             path: request.path().to_owned(),
             started: Instant::now(),
             app: app.clone(),
-            route: None,
-            client: None,
+            route: request.resource_map().match_pattern(request.match_info().as_str()),
             is_over: false,
         }
     }
@@ -146,8 +140,9 @@ impl AccessLine {
         let took = self.started.elapsed();
         let route = self.route.as_deref().unwrap_or(NO_ROUTE);
         self.app.metrics.answered(route, status, took);
-        let Current { id, trace } = &*self.current;
-        let address = self.client.as_ref().map(|client| short(client.address));
+        let Current { id, trace, client } = &*self.current;
+        let client = client.get();
+        let address = client.map(|client| short(client.address));
         tracing::info!(
             request_id = id.as_str(),
             trace_id = trace.shown_id(),
@@ -156,7 +151,7 @@ impl AccessLine {
             http.status = status,
             duration_ms = millis(took),
             client.address = address,
-            client.key = self.client.as_ref().and_then(|client| client.key().map(|key| &**key)),
+            client.key = client.and_then(|client| client.key().map(|key| &**key)),
             "request answered"
         );
         self.app.traces.request(trace, route, status, took)

@@ -2,6 +2,7 @@
 
 use std::{
     future::{Ready, ready},
+    net::IpAddr,
     sync::Arc,
 };
 
@@ -9,12 +10,16 @@ use actix_web::{
     Error, FromRequest, HttpMessage as _, HttpRequest,
     body::MessageBody,
     dev::{Payload, ServiceRequest, ServiceResponse},
+    http::header::{self, HeaderMap, HeaderValue},
     middleware::Next,
     web::Data,
 };
 
 use super::{App, client::Client, error::ApiError};
-use crate::access::{Admission, Grant};
+use crate::{
+    access::{Admission, Grant},
+    settings::Settings,
+};
 
 /// Answers 401 to whoever may not come in.
 ///
@@ -27,10 +32,19 @@ pub async fn middleware(
     let Some(app) = request.app_data::<Data<App>>().cloned() else {
         return Err(ApiError::Internal.into());
     };
-    let refused = match Client::of(&request, &app).admission {
-        Admission::Missing if !is_open(request.path()) => ApiError::KeyMissing,
-        Admission::Unknown if !is_open(request.path()) => ApiError::KeyUnknown,
-        _ => return Ok(next.call(request).await?.map_into_left_body()),
+    let client = Client::of(&request, &app);
+    let refused = match &client.admission {
+        _ if is_open(request.path()) => return Ok(next.call(request).await?.map_into_left_body()),
+        Admission::Missing => ApiError::KeyMissing,
+        Admission::Unknown => ApiError::KeyUnknown,
+        Admission::Granted(grant)
+            if grant.key.is_none()
+                && is_for_this_machine(&app.settings)
+                && is_of_another_page(request.headers()) =>
+        {
+            ApiError::ForeignPage
+        }
+        Admission::Granted(_) => return Ok(next.call(request).await?.map_into_left_body()),
     };
     app.metrics.authentication_failed();
     Ok(request.error_response(refused).map_into_right_body())
@@ -42,6 +56,31 @@ fn is_open(path: &str) -> bool {
         ["/", "/openapi.json", "/docs", "/redoc", "/health", "/api/v1/errors"];
     const FOLDERS: [&str; 3] = ["/docs/", "/health/", "/api/v1/errors/"];
     SINGLE.contains(&path) || FOLDERS.iter().any(|folder| path.starts_with(folder))
+}
+
+/// True where nobody else can come, but for a browser on this machine.
+fn is_for_this_machine(settings: &Settings) -> bool {
+    settings.host.to_canonical().is_loopback() && settings.trusted_proxies.is_empty()
+}
+
+/// True of what a browser sends for a page that calls this machine by a name of its own: whoever has the name may point it
+/// here (DNS rebinding). Other programs say nothing of a page.
+fn is_of_another_page(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).map_or(&b""[..], HeaderValue::as_bytes);
+    headers.contains_key(header::ORIGIN) && !std::str::from_utf8(host).is_ok_and(is_this_machine)
+}
+
+/// True of `localhost` and of addresses, with or without a port.
+fn is_this_machine(host: &str) -> bool {
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if is_port(port) => name,
+        _ => host,
+    };
+    let name = name.to_ascii_lowercase();
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    let is_local = name == "localhost" || name.ends_with(".localhost");
+    is_local || address.parse::<IpAddr>().is_ok()
 }
 
 /// Who sent a request, and what he may do.
@@ -67,6 +106,29 @@ impl FromRequest for Caller {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn this_machine_is_called_localhost_or_by_an_address() {
+        for host in [
+            "localhost:8000",
+            "LOCALHOST",
+            "a.localhost:1",
+            "127.0.0.1:8000",
+            "[::1]:8000",
+            "[::1]",
+        ] {
+            assert!(is_this_machine(host), "{host}");
+        }
+        for host in [
+            "",
+            "evil.example",
+            "evil.example:8000",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example:80",
+        ] {
+            assert!(!is_this_machine(host), "{host}");
+        }
+    }
 
     #[test]
     fn only_health_and_documents_need_no_key() {

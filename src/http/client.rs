@@ -44,6 +44,7 @@ impl Client {
             address: proxies.client_address(peer, request.headers()),
             admission: app.access.now().admit(shown_key(request.headers())),
         };
+        let _ = request_id::request().client.set(client.clone());
         request.extensions_mut().insert(client.clone());
         client
     }

@@ -42,6 +42,8 @@ pub(super) enum ApiError {
     Busy,
     /// The body was not sent as JSON.
     ContentType,
+    /// A page of another site, in somebody's browser, asks a service that asks nobody who he is.
+    ForeignPage,
     /// More devices would wait than may.
     Full(Full),
     /// The body did not arrive whole.
@@ -81,6 +83,7 @@ impl ApiError {
             Self::BrokenJson { .. } => "broken_json",
             Self::Busy => "busy",
             Self::ContentType => "unsupported_media_type",
+            Self::ForeignPage => "foreign_page",
             Self::Full(_) => "service_full",
             Self::Incomplete => "incomplete_body",
             Self::Internal => "internal",
@@ -109,6 +112,10 @@ impl fmt::Display for ApiError {
             Self::ContentType => {
                 f.write_str("Send the body as JSON, with the header Content-Type: application/json")
             }
+            Self::ForeignPage => f.write_str(
+                "A page of another site may not use this service, which asks nobody for a key; open it as localhost or by its address, \
+                 or set SHOWRUNNER_TRUSTED_PROXIES if a proxy is in front",
+            ),
             Self::Full(full) => {
                 write!(f, "{full}; ask again in {} s", full.retry_after.as_secs())
             }
@@ -214,6 +221,7 @@ impl ResponseError for ApiError {
                 StatusCode::BAD_REQUEST
             }
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::ForeignPage => StatusCode::FORBIDDEN,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::AuditUnavailable | Self::Busy | Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,

@@ -50,7 +50,7 @@ pub(super) async fn counted<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
     let limits = app.limits.now();
-    let limit = Class::of(request.path()).and_then(|class| limits.of(class));
+    let limit = Class::of(request.match_info().as_str()).and_then(|class| limits.of(class));
     let Some(limit) = limit else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
@@ -77,7 +77,7 @@ impl Class {
         }
     }
 
-    /// `None` for what monitoring asks: it must be answered most of all when there is too much to do.
+    /// By the path as it is routed, `%65` for `e` taken out. `None` for what monitoring asks: it must be answered most of all when there is too much to do.
     fn of(path: &str) -> Option<Self> {
         match path {
             "/health" | "/metrics" => None,

@@ -13,7 +13,7 @@ const HEALTH: &str = "/health";
 /// Calls that need no key.
 const OPEN: &str = "/api/v1/errors";
 /// What may come of any other call.
-const OF_ALL: [u16; 3] = [401, 429, 500];
+const OF_ALL: [u16; 4] = [401, 403, 429, 500];
 /// What may come of a call with a body.
 const OF_BODIES: [u16; 6] = [400, 408, 413, 415, 422, 503];
 /// What may come of a call for something that is named in the path.
@@ -52,7 +52,7 @@ fn describe_call(path: &str, has_body: bool, operation: &mut Value) {
     }
     let is_open = path.starts_with(OPEN);
     if !path.starts_with(HEALTH) {
-        let of_all = OF_ALL.iter().filter(|status| **status != 401 || !is_open);
+        let of_all = OF_ALL.iter().filter(|status| !([401, 403].contains(*status) && is_open));
         let of_body = OF_BODIES.iter().filter(|_| has_body);
         let of_query = [422].iter().filter(|_| WITH_QUERY.contains(&path));
         let of_path = [NOT_FOUND].iter().filter(|_| path.contains('{'));

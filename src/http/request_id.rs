@@ -1,7 +1,7 @@
 //! Every request has an id: the caller's if it is harmless, a new one otherwise. It is in every answer, every log
 //! line of the request, and in the body.
 
-use std::{future::Future, rc::Rc};
+use std::{cell::OnceCell, future::Future, rc::Rc};
 
 use actix_web::{
     Error,
@@ -10,7 +10,7 @@ use actix_web::{
 };
 use tracing::{Span, info_span};
 
-use super::App;
+use super::{App, client::Client};
 use crate::traces::TraceContext;
 
 /// Its header, in requests and answers.
@@ -26,6 +26,8 @@ pub(super) struct Current {
     pub(super) id: String,
     /// The trace that it belongs to; nothing where nobody would see it.
     pub(super) trace: TraceContext,
+    /// Who sent it, once that is known.
+    pub(super) client: OnceCell<Client>,
 }
 
 tokio::task_local! {
@@ -44,7 +46,7 @@ pub(super) fn current() -> String {
 
 /// What is done for the request. Only for those that come to something: a span costs as much as a refusal.
 pub(super) fn span() -> Span {
-    let Current { id, trace } = &*request();
+    let Current { id, trace, .. } = &*request();
     info_span!("http.request", request_id = id.as_str(), trace_id = trace.shown_id())
 }
 
@@ -73,7 +75,7 @@ where
     } else {
         TraceContext::of_caller(parent).unwrap_or_default()
     };
-    let current = Rc::new(Current { id, trace });
+    let current = Rc::new(Current { id, trace, client: OnceCell::new() });
     let response = CURRENT.scope(Rc::clone(&current), answer(request)).await?;
     Ok((current, response))
 }

@@ -166,8 +166,10 @@ async fn carried_out(
 ) -> Result<Vec<DeviceOutcome>, ApiError> {
     let mut trail = app.audit.begin(client.asker(), &plan).await?;
     let admitted = app.executor.admit(plan).inspect_err(|_full| trail.finish());
-    let outcomes = admitted.map_err(ApiError::Full)?.outcomes(whole::write_command).await;
-    trail.end(&outcomes);
+    let admitted = admitted.map_err(ApiError::Full)?;
+    let came = |outcome: &DeviceOutcome| trail.came(outcome);
+    let outcomes = admitted.outcomes(whole::write_command, came).await;
+    trail.finish();
     app.traces.devices(&request_id::request().trace, &outcomes);
     Ok(outcomes)
 }

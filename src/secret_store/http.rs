@@ -4,6 +4,7 @@
 
 use std::{
     io,
+    net::IpAddr,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -90,7 +91,15 @@ impl Client {
     pub fn is_readable_on_the_way(&self) -> bool {
         let host = self.address.strip_prefix("http://");
         host.is_some_and(|host| {
-            !["127.", "localhost", "[::1]"].iter().any(|own| host.starts_with(own))
+            let authority = host.split('/').next().unwrap_or_default();
+            let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+            let name = match authority.rsplit_once(':') {
+                Some((name, port)) if is_port(port) => name,
+                _ => authority,
+            };
+            let name = name.trim_start_matches('[').trim_end_matches(']');
+            let address = name.parse::<IpAddr>();
+            !(name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|ip| ip.is_loopback()))
         })
     }
 
@@ -212,6 +221,8 @@ mod tests {
         let made = |address| Client::new(address, None, None).unwrap().is_readable_on_the_way();
         assert!(made("http://vault.example:8200") && !made("http://127.0.0.1:8200"));
         assert!(!made("http://localhost:8200") && !made("http://[::1]:8200"));
+        assert!(made("http://127.vault.example:8200") && made("http://localhost.evil.example"));
+        assert!(!made("http://127.9.9.9/") && !made("http://[::1]"));
         let said = Client::new("https://v", Some(Path::new("/nowhere/ca.pem")), None).err();
         assert!(said.unwrap().starts_with("/nowhere/ca.pem: "));
     }

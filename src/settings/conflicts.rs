@@ -119,7 +119,10 @@ impl Settings {
             (Some(Auth::None), Some(_)) => found.push(Conflict::KeysUnused),
             _ => {}
         }
-        if !self.host.is_loopback() && self.auth.is_none() && self.api_keys_file.is_none() {
+        if !self.host.to_canonical().is_loopback()
+            && self.auth.is_none()
+            && self.api_keys_file.is_none()
+        {
             found.push(Conflict::Open { host: self.host });
         }
         found.extend(self.shared_port().map(|port| Conflict::OnePort { port }));

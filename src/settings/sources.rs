@@ -106,7 +106,29 @@ impl Sources {
     /// # Errors
     /// Every fault: the name as its source writes it, the value, and what would be right.
     pub fn load(&self) -> Result<Loaded, SettingsError> {
-        let (of_env_file, faults) = env_file::read(Path::new(ENV_FILE))?;
+        let (loaded, faults) = self.gather(&Err)?;
+        if faults.is_empty() { Ok(loaded) } else { Err(SettingsError::Wrong(faults)) }
+    }
+
+    /// What can be read of them, for who asks about a service that goes on with the settings that it had.
+    #[must_use]
+    pub fn as_far_as_readable(&self) -> Settings {
+        let gathered = self.gather(&|_unreadable| Ok(()));
+        gathered.map(|(loaded, _)| loaded.settings).unwrap_or_default()
+    }
+
+    /// The settings, and what is wrong with them; `unreadable` says what becomes of a file that cannot be read.
+    fn gather(
+        &self,
+        unreadable: &dyn Fn(SettingsError) -> Result<(), SettingsError>,
+    ) -> Result<(Loaded, Vec<String>), SettingsError> {
+        let (of_env_file, faults) = match env_file::read(Path::new(ENV_FILE)) {
+            Ok(read) => read,
+            Err(error) => {
+                unreadable(error)?;
+                Default::default()
+            }
+        };
         let texts = [
             Texts { origin: Origin::EnvFile, pairs: of_env_file },
             Texts { origin: Origin::Variable, pairs: variables() },
@@ -118,14 +140,17 @@ impl Sources {
         let mut layers = Vec::new();
         if let Some(path) = file {
             let toml = Toml::file_exact(&path);
-            let unreadable = |error: figment::Error| SettingsError::File {
-                path: path.clone(),
-                reason: without_excerpt(&error.kind.to_string()),
-            };
-            let mut known = toml.data().map_err(unreadable)?;
-            let dict = known.remove(&Profile::Default).unwrap_or_default();
-            layers.push((Origin::File(path.clone()), dict.keys().cloned().collect::<Vec<_>>()));
-            sources = sources.merge(toml);
+            match toml.data() {
+                Ok(mut known) => {
+                    let dict = known.remove(&Profile::Default).unwrap_or_default();
+                    layers.push((Origin::File(path), dict.keys().cloned().collect::<Vec<_>>()));
+                    sources = sources.merge(toml);
+                }
+                Err(error) => {
+                    let reason = without_excerpt(&error.kind.to_string());
+                    unreadable(SettingsError::File { path, reason })?;
+                }
+            }
         }
         for texts in texts {
             let names = texts.pairs.keys().filter(|name| *name != CONFIG_FILE).cloned().collect();
@@ -143,10 +168,7 @@ impl Sources {
         faults.extend(
             settings.conflicts().iter().filter(|one| is_said(one)).map(Conflict::to_string),
         );
-        if !faults.is_empty() {
-            return Err(SettingsError::Wrong(faults));
-        }
-        Ok(Loaded { settings, origins })
+        Ok((Loaded { settings, origins }, faults))
     }
 }
 

@@ -74,8 +74,16 @@ struct Known {
 struct Refusal {
     tag: Tag,
     at: Instant,
-    /// Keys cannot be guessed.
-    is_password: bool,
+    of: Shown,
+}
+
+/// What of somebody's credentials a device is shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Shown {
+    /// Private keys, which cannot be guessed.
+    Keys,
+    /// The password.
+    Password,
 }
 
 /// A user at a device or jump host.
@@ -107,7 +115,8 @@ impl Who {
     /// `user` at `peer`, behind `via` if there is a host on the way.
     #[must_use]
     pub fn new(via: Option<&PeerAddr>, peer: &PeerAddr, user: &str) -> Self {
-        Self { via: via.map(PeerAddr::key), peer: peer.key(), user: user.to_owned() }
+        // To many a directory behind a device the letters' case makes no other user.
+        Self { via: via.map(PeerAddr::key), peer: peer.key(), user: user.to_lowercase() }
     }
 }
 
@@ -173,9 +182,9 @@ impl Acquaintances {
         known.methods = methods;
     }
 
-    /// Remembers that the user was let in by these credentials, and no more that they were refused.
-    pub fn believed(&self, who: &Who, credentials: &Credentials) {
-        let Some(tag) = self.tag(credentials) else { return };
+    /// Remembers that the user was let in by this, and no more that it was refused.
+    pub fn believed(&self, who: &Who, credentials: &Credentials, by: Shown) {
+        let Some(tag) = self.tag(credentials, by) else { return };
         let mut generations = self.lock();
         let known = generations.of(who);
         known.refusals.retain(|refusal| !refusal.is_of(&tag));
@@ -185,12 +194,14 @@ impl Acquaintances {
     /// Asks, as often as is wanted, whether these credentials were the last that the user was let in by, and have not been
     /// refused since.
     pub fn is_believed(&self, who: &Who, credentials: &Credentials) -> impl Fn() -> bool {
-        let tag = self.tag(credentials);
+        let tags =
+            Shown::of(credentials).map(|proof| proof.and_then(|of| self.tag(credentials, of)));
         move || {
-            let Some(tag) = &tag else { return false };
             self.lock().find(who).is_some_and(|known| {
-                known.let_in.as_ref().is_some_and(|let_in| let_in.as_ref() == tag.as_ref())
-                    && !known.refusals.iter().any(|refusal| refusal.is_of(tag))
+                tags.iter().flatten().any(|tag| {
+                    known.let_in.as_ref().is_some_and(|let_in| let_in.as_ref() == tag.as_ref())
+                        && !known.refusals.iter().any(|refusal| refusal.is_of(tag))
+                })
             })
         }
     }
@@ -202,9 +213,9 @@ impl Acquaintances {
         }
     }
 
-    /// Remembers that the device refused these credentials, and whether it was a password that it refused.
-    pub fn refused(&self, who: &Who, credentials: &Credentials, is_password: bool, now: Instant) {
-        let Some(tag) = self.tag(credentials).filter(|_| self.limits.most > 0) else { return };
+    /// Remembers that the device refused this of the credentials.
+    pub fn refused(&self, who: &Who, credentials: &Credentials, of: Shown, now: Instant) {
+        let Some(tag) = self.tag(credentials, of).filter(|_| self.limits.most > 0) else { return };
         let mut generations = self.lock();
         let known = generations.of(who);
         known.methods = None;
@@ -213,14 +224,35 @@ impl Acquaintances {
         if known.refusals.len() >= MOST_REFUSALS {
             known.refusals.remove(0);
         }
-        known.refusals.push(Refusal { tag, at: now, is_password });
+        known.refusals.push(Refusal { tag, at: now, of });
     }
 
-    /// Whether these credentials may be sent.
+    /// Whether anything of these credentials may be sent.
     ///
     /// # Errors
     /// [`Paused`]: the device has refused them, or others of this user, too often of late.
     pub fn check(&self, who: &Who, credentials: &Credentials, now: Instant) -> Result<(), Paused> {
+        let mut checked = Ok(());
+        for proof in Shown::of(credentials).into_iter().flatten() {
+            checked = self.check_shown(who, credentials, proof, now);
+            if checked.is_ok() {
+                break;
+            }
+        }
+        checked
+    }
+
+    /// Whether this of the credentials may be sent.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn check_shown(
+        &self,
+        who: &Who,
+        credentials: &Credentials,
+        proof: Shown,
+        now: Instant,
+    ) -> Result<(), Paused> {
         let RefusalLimits { most, pause } = self.limits;
         let mut generations = self.lock();
         let Some(known) = generations.find(who) else { return Ok(()) };
@@ -228,13 +260,14 @@ impl Acquaintances {
         if known.refusals.is_empty() || most == 0 {
             return Ok(());
         }
-        let Some(tag) = self.tag(credentials) else { return Ok(()) };
-        let of_these: Vec<_> = known.refusals.iter().filter(|one| one.is_of(&tag)).collect();
-        let of_all: Vec<_> = known.refusals.iter().filter(|one| one.is_password).collect();
-        let may_guess = credentials.private_key.is_none()
+        let Some(tag) = self.tag(credentials, proof) else { return Ok(()) };
+        let of_this: Vec<_> = known.refusals.iter().filter(|one| one.is_of(&tag)).collect();
+        let of_all: Vec<_> =
+            known.refusals.iter().filter(|one| one.of == Shown::Password).collect();
+        let may_guess = proof == Shown::Password
             && known.let_in.as_ref().is_none_or(|let_in| let_in.as_ref() != tag.as_ref());
-        let counted = if of_these.len() >= most {
-            of_these
+        let counted = if of_this.len() >= most {
+            of_this
         } else if may_guess && of_all.len() >= most * ANY_CREDENTIALS {
             of_all
         } else {
@@ -245,27 +278,42 @@ impl Acquaintances {
         Err(Paused { refused: counted.len(), again_in })
     }
 
-    /// Tells credentials apart; no secret can be had from it.
-    fn tag(&self, credentials: &Credentials) -> Option<Tag> {
+    /// Tells proofs apart; no secret can be had from it.
+    fn tag(&self, credentials: &Credentials, of: Shown) -> Option<Tag> {
         let mut hash = Context::with_key(self.key.as_ref()?);
         let mut add = |part: Option<&str>| {
             let part = part.unwrap_or_default();
             hash.update(&part.len().to_be_bytes());
             hash.update(part.as_bytes());
         };
-        add(credentials.password.as_ref().map(Secret::expose));
-        for PrivateKey { text, passphrase, certificate } in
-            credentials.private_key.iter().chain(&credentials.more_keys)
-        {
-            add(Some(text.expose()));
-            add(passphrase.as_ref().map(Secret::expose));
-            add(certificate.as_ref().map(crate::certificate::Certificate::line));
+        match of {
+            Shown::Password => add(credentials.password.as_ref().map(Secret::expose)),
+            Shown::Keys => {
+                for PrivateKey { text, passphrase, certificate } in
+                    credentials.private_key.iter().chain(&credentials.more_keys)
+                {
+                    // Line ends behind it make no other key.
+                    add(Some(text.expose().trim()));
+                    add(passphrase.as_ref().map(Secret::expose));
+                    add(certificate.as_ref().map(crate::certificate::Certificate::line));
+                }
+            }
         }
         Some(hash.sign())
     }
 
     fn lock(&self) -> MutexGuard<'_, Generations> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shown {
+    /// What credentials hold.
+    fn of(credentials: &Credentials) -> [Option<Self>; 2] {
+        [
+            credentials.private_key.as_ref().map(|_| Self::Keys),
+            credentials.password.as_ref().map(|_| Self::Password),
+        ]
     }
 }
 
@@ -330,7 +378,7 @@ mod tests {
     fn with_key(name: &str, text: &str) -> Credentials {
         let key =
             PrivateKey { text: Secret::new(text.to_owned()), passphrase: None, certificate: None };
-        Credentials { private_key: Some(key), ..user(name, "unused") }
+        Credentials { private_key: Some(key), password: None, ..user(name, "unused") }
     }
 
     #[test]
@@ -340,7 +388,7 @@ mod tests {
         let (wrong, right) = (user("ops", "old"), user("ops", "new"));
         for _ in 0..2 {
             assert_eq!(known.check(&device(22, "ops"), &wrong, now), Ok(()));
-            known.refused(&device(22, "ops"), &wrong, true, now);
+            known.refused(&device(22, "ops"), &wrong, Shown::Password, now);
         }
         let paused = known.check(&device(22, "ops"), &wrong, now).unwrap_err();
         assert_eq!(paused.refused, 2);
@@ -358,11 +406,11 @@ mod tests {
         let now = Instant::now();
         let known = Acquaintances::new(LIMITS);
         let right = user("ops", "right");
-        known.believed(&device(22, "ops"), &right);
+        known.believed(&device(22, "ops"), &right, Shown::Password);
         for guess in 0..4 {
             let guess = user("ops", &guess.to_string());
             assert_eq!(known.check(&device(22, "ops"), &guess, now), Ok(()));
-            known.refused(&device(22, "ops"), &guess, true, now);
+            known.refused(&device(22, "ops"), &guess, Shown::Password, now);
         }
         assert_eq!(known.check(&device(22, "ops"), &user("ops", "5"), now).unwrap_err().refused, 4);
         assert_eq!(known.check(&device(22, "ops"), &right, now), Ok(()));
@@ -370,11 +418,37 @@ mod tests {
         for n in 0..1000 {
             let key = with_key("ops", &n.to_string());
             assert_eq!(known.check(&device(23, "ops"), &key, now), Ok(()));
-            known.refused(&device(23, "ops"), &key, false, now);
+            known.refused(&device(23, "ops"), &key, Shown::Keys, now);
         }
         assert_eq!(known.check(&device(23, "ops"), &right, now), Ok(()));
-        known.refused(&device(23, "ops"), &with_key("ops", "999"), false, now);
+        known.refused(&device(23, "ops"), &with_key("ops", "999"), Shown::Keys, now);
         assert!(known.check(&device(23, "ops"), &with_key("ops", "999"), now).is_err());
+    }
+
+    /// A key beside a password is not what is guessed at, and a user is one in letters of either case.
+    #[test]
+    fn no_key_beside_it_and_no_spelling_of_the_name_lets_a_password_be_guessed() {
+        let now = Instant::now();
+        let known = Acquaintances::new(LIMITS);
+        let guess = |n: usize, name: &str| Credentials {
+            password: Some(Secret::new(n.to_string())),
+            ..with_key(name, &format!("key{}", "\n".repeat(n)))
+        };
+        for n in 0..4 {
+            let name = ["ops", "OPS"][n % 2];
+            let (who, guess) = (device(22, name), guess(n, name));
+            assert_eq!(known.check_shown(&who, &guess, Shown::Password, now), Ok(()));
+            known.refused(&who, &guess, Shown::Password, now);
+        }
+        for name in ["ops", "Ops"] {
+            let (who, guess) = (device(22, name), guess(9, name));
+            assert!(known.check_shown(&who, &guess, Shown::Password, now).is_err());
+            assert_eq!(known.check(&who, &guess, now), Ok(()), "the key may let him in");
+        }
+        for n in 0..2 {
+            known.refused(&device(22, "ops"), &guess(n, "ops"), Shown::Keys, now);
+        }
+        assert!(known.check(&device(22, "ops"), &guess(7, "ops"), now).is_err(), "the same key");
     }
 
     #[test]
@@ -382,18 +456,18 @@ mod tests {
         let now = Instant::now();
         let known = Acquaintances::new(RefusalLimits { most: 1, ..LIMITS });
         let ops = user("ops", "x");
-        known.refused(&device(22, "ops"), &ops, true, now);
+        known.refused(&device(22, "ops"), &ops, Shown::Password, now);
         let half = now + LIMITS.pause / 2;
         let paused = known.check(&device(22, "ops"), &ops, half).unwrap_err();
         assert_eq!(paused.again_in, LIMITS.pause / 2);
         assert_eq!(known.check(&device(22, "ops"), &ops, now + LIMITS.pause), Ok(()));
         let known = Acquaintances::new(LIMITS);
-        known.refused(&device(22, "ops"), &ops, true, now);
-        known.believed(&device(22, "ops"), &ops);
-        known.refused(&device(22, "ops"), &ops, true, now);
+        known.refused(&device(22, "ops"), &ops, Shown::Password, now);
+        known.believed(&device(22, "ops"), &ops, Shown::Password);
+        known.refused(&device(22, "ops"), &ops, Shown::Password, now);
         assert_eq!(known.check(&device(22, "ops"), &ops, now), Ok(()));
         let off = Acquaintances::new(RefusalLimits { most: 0, ..LIMITS });
-        off.refused(&device(22, "ops"), &ops, true, now);
+        off.refused(&device(22, "ops"), &ops, Shown::Password, now);
         assert_eq!(off.check(&device(22, "ops"), &ops, now), Ok(()));
     }
 
@@ -413,7 +487,7 @@ mod tests {
         known.has_lost_lines(&device(22, "ops"));
         known.has_echoed(&device(22, "ops"), true);
         assert_eq!(known.reads_ahead(&device(22, "ops")), Some(false));
-        known.refused(&device(22, "ops"), &ops, true, now);
+        known.refused(&device(22, "ops"), &ops, Shown::Password, now);
         assert_eq!(known.methods(&device(22, "ops"), "SHA256:a"), None);
         known.let_in(&device(22, "ops"), "SHA256:b", Some(methods));
         assert_eq!(known.reads_ahead(&device(22, "ops")), None, "another device");
@@ -426,7 +500,7 @@ mod tests {
         known.let_in(&device(1, "keep"), "SHA256:a", Some(Methods::default()));
         for n in 0..5 * MOST_YOUNG {
             let name = n.to_string();
-            known.refused(&device(1, &name), &user(&name, "x"), true, now);
+            known.refused(&device(1, &name), &user(&name, "x"), Shown::Password, now);
             if n % 1000 == 0 {
                 assert!(known.methods(&device(1, "keep"), "SHA256:a").is_some());
             }

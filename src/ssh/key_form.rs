@@ -1,9 +1,132 @@
 //! Why a private key cannot be used, told by its form: the SSH library has one sentence for all of it.
+//!
+//! And whether it may be tried: how often a passphrase is stirred before it opens a key is said in the key, which a caller
+//! brings, and nothing can end that from outside.
 
-use crate::device::PrivateKey;
+use crate::{
+    device::PrivateKey,
+    host_key::{base64, fields::Fields},
+};
 
 /// The beginning of an OpenSSH key that is not encrypted: its name, and `none` for the cipher.
 const OPENSSH_OPEN: &str = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU";
+
+/// Rounds of bcrypt, of some 7 ms each; `ssh-keygen` takes 16 to 24 unless it is told otherwise.
+const MOST_BCRYPT_ROUNDS: u32 = 300;
+/// Rounds of PBKDF2, of some 0.15 µs each.
+const MOST_PBKDF2_ROUNDS: u64 = 10_000_000;
+/// What scrypt may be asked for: its three numbers multiplied.
+const MOST_SCRYPT_WORK: u64 = 1 << 24;
+const SCRYPT: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x04, 0x0b];
+const SEQUENCE: u8 = 0x30;
+const INTEGER: u8 = 0x02;
+const OBJECT: u8 = 0x06;
+/// Deeper than any algorithm's parameters.
+const DEEPEST: usize = 8;
+
+/// Why a key may not be tried: opening it would take seconds, or nobody can tell how long.
+pub(super) fn costs_too_much(key: &PrivateKey) -> Option<&'static str> {
+    // The library takes the first that it likes of several, also one inside of another.
+    let mut rest = key.text.expose();
+    while let Some((_, behind)) = rest.split_once("-----BEGIN ") {
+        let block = behind.split_once("-----END ").map_or(behind, |(block, _)| block);
+        let (kind, body) = block.split_once("-----").unwrap_or((block, ""));
+        let is_cheap = match kind {
+            "OPENSSH PRIVATE KEY" => is_cheap_openssh(body),
+            "ENCRYPTED PRIVATE KEY" => is_cheap_pkcs8(body),
+            _ => Some(true),
+        };
+        match is_cheap {
+            Some(true) => rest = behind,
+            Some(false) => {
+                return Some(
+                    "its passphrase is stirred too often to be tried here; give it fewer rounds (`ssh-keygen -p -a 100`)",
+                );
+            }
+            None => return Some("it is damaged"),
+        }
+    }
+    None
+}
+
+fn bytes_of(body: &str) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+    let text: zeroize::Zeroizing<String> =
+        zeroize::Zeroizing::new(body.split_ascii_whitespace().collect());
+    base64::decode(&text).map(zeroize::Zeroizing::new)
+}
+
+fn is_cheap_openssh(body: &str) -> Option<bool> {
+    let bytes = bytes_of(body)?;
+    let mut fields = Fields(bytes.strip_prefix(b"openssh-key-v1\0")?);
+    let (_cipher, kdf, mut options) =
+        (fields.string()?, fields.string()?, Fields(fields.string()?));
+    if kdf == b"none" {
+        return Some(true);
+    }
+    let _salt = options.string()?;
+    Some(kdf == b"bcrypt" && options.int()? <= MOST_BCRYPT_ROUNDS)
+}
+
+fn is_cheap_pkcs8(body: &str) -> Option<bool> {
+    let bytes = bytes_of(body)?;
+    let (SEQUENCE, whole, _) = element(&bytes)? else { return None };
+    let (SEQUENCE, algorithm, _) = element(whole)? else { return None };
+    let mut work = Work { most: 0, product: 1, is_scrypt: false };
+    work.add(algorithm, DEEPEST)?;
+    let (found, most) = if work.is_scrypt {
+        (work.product, MOST_SCRYPT_WORK)
+    } else {
+        (work.most, MOST_PBKDF2_ROUNDS)
+    };
+    Some(found <= most)
+}
+
+/// All numbers in an algorithm's parameters.
+struct Work {
+    most: u64,
+    product: u64,
+    is_scrypt: bool,
+}
+
+impl Work {
+    fn add(&mut self, mut bytes: &[u8], depth: usize) -> Option<()> {
+        let deeper = depth.checked_sub(1)?;
+        while !bytes.is_empty() {
+            let (tag, inside, rest) = element(bytes)?;
+            match tag {
+                SEQUENCE => self.add(inside, deeper)?,
+                INTEGER => {
+                    let plain = inside.iter().skip_while(|byte| **byte == 0);
+                    let number = plain.fold(0_u64, |number, byte| {
+                        number.saturating_mul(256).saturating_add(u64::from(*byte))
+                    });
+                    self.most = self.most.max(number);
+                    self.product = self.product.saturating_mul(number.max(1));
+                }
+                OBJECT => self.is_scrypt |= inside == SCRYPT,
+                _ => {}
+            }
+            bytes = rest;
+        }
+        Some(())
+    }
+}
+
+/// Tag, content and what is behind it, in DER. Longer forms of a length, which other readers take, are refused.
+fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&[tag, length], rest) = bytes.split_first_chunk::<2>()?;
+    let (length, rest) = match length {
+        0..=0x7f => (usize::from(length), rest),
+        0x81 => rest.split_first().map(|(one, rest)| (usize::from(*one), rest))?,
+        0x82 => {
+            let (two, rest) = rest.split_first_chunk::<2>()?;
+            (usize::from(u16::from_be_bytes(*two)), rest)
+        }
+        _ => return None,
+    };
+    let (inside, rest) = rest.split_at_checked(length)?;
+    Some((tag, inside, rest))
+}
 
 /// What is wrong with a key that could not be read; `None` if its form looks right. Nothing of the key is repeated.
 pub(super) fn fault(key: &PrivateKey) -> Option<&'static str> {
@@ -42,6 +165,73 @@ fn is_encrypted(text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::secret::Secret;
+
+    fn key(text: String) -> PrivateKey {
+        let passphrase = Some(Secret::new("x".to_owned()));
+        PrivateKey { text: Secret::new(text), passphrase, certificate: None }
+    }
+
+    fn block(kind: &str, bytes: &[u8]) -> String {
+        let body = base64::encode(bytes);
+        let padding = "=".repeat((4 - body.len() % 4) % 4);
+        format!("-----BEGIN {kind}-----\n{body}{padding}\n-----END {kind}-----\n")
+    }
+
+    fn openssh(kdf: &str, rounds: u32) -> String {
+        let string = |bytes: &[u8]| {
+            let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
+            [length.as_slice(), bytes].concat()
+        };
+        let options = [string(b"0123456789abcdef"), rounds.to_be_bytes().to_vec()].concat();
+        let parts =
+            [string(b"aes256-ctr"), string(kdf.as_bytes()), string(&options), vec![0, 0, 0, 1]];
+        let bytes = [b"openssh-key-v1\0".to_vec(), parts.concat()].concat();
+        block("OPENSSH PRIVATE KEY", &bytes)
+    }
+
+    fn der(tag: u8, parts: &[Vec<u8>]) -> Vec<u8> {
+        let inside = parts.concat();
+        [vec![tag, u8::try_from(inside.len()).unwrap()], inside].concat()
+    }
+
+    fn pkcs8(object: &[u8], numbers: &[u32]) -> String {
+        let numbers = numbers.iter().map(|number| der(2, &[number.to_be_bytes().to_vec()]));
+        let parameters: Vec<_> = std::iter::once(der(4, &[vec![7; 8]])).chain(numbers).collect();
+        let function = der(0x30, &[der(6, &[object.to_vec()]), der(0x30, &parameters)]);
+        let algorithm = der(0x30, &[der(6, &[vec![1, 2]]), der(0x30, &[function])]);
+        block("ENCRYPTED PRIVATE KEY", &der(0x30, &[algorithm, der(4, &[vec![9; 16]])]))
+    }
+
+    #[test]
+    fn a_key_whose_passphrase_takes_long_to_try_is_not_tried() {
+        let pbkdf2 = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0c];
+        for (text, want) in [
+            (openssh("bcrypt", 16), None),
+            (openssh("bcrypt", 300), None),
+            (openssh("bcrypt", 301), Some("too often")),
+            (openssh("bcrypt", 1 << 20), Some("too often")),
+            (openssh("argon2", 1), Some("too often")),
+            (openssh("none", 0), None),
+            (pkcs8(&pbkdf2, &[2048]), None),
+            (pkcs8(&pbkdf2, &[10_000_000, 32]), None),
+            (pkcs8(&pbkdf2, &[30_000_000]), Some("too often")),
+            (pkcs8(SCRYPT, &[1 << 14, 8, 1]), None),
+            (pkcs8(SCRYPT, &[1 << 14, 8, 1 << 20]), Some("too often")),
+            (openssh("bcrypt", 16).replace("b3", "!!"), Some("damaged")),
+            (block("ENCRYPTED PRIVATE KEY", &[0x30, 0x80, 0, 0]), Some("damaged")),
+            (openssh("bcrypt", 16) + &openssh("bcrypt", 1000), Some("too often")),
+            (format!("-----BEGIN X-----\n{}", openssh("bcrypt", 1000)), Some("too often")),
+            (block("RSA PRIVATE KEY", &[1, 2, 3]), None),
+            ("-----BEGIN ".to_owned(), None),
+        ] {
+            let said = costs_too_much(&key(text.clone()));
+            assert_eq!(said.is_some(), want.is_some(), "{text}: {said:?}");
+            assert!(
+                said.unwrap_or_default().contains(want.unwrap_or_default()),
+                "{text}: {said:?}"
+            );
+        }
+    }
 
     #[test]
     fn a_keys_form_says_what_is_wrong_with_it() {

@@ -21,7 +21,8 @@ use rustix::{
 use ssh2::{BlockDirections, ErrorCode, KeyboardInteractivePrompt, MethodType, Session};
 
 use super::{
-    acquaintance::Methods,
+    acquaintance::{Methods, Shown},
+    key_form,
     offer::{self, Offer, Reading},
     pump::{Carrier, Over, Pump},
     socket::{self, Socket},
@@ -50,6 +51,8 @@ const GREETING_BYTES: usize = 64;
 const PROTOCOL: i32 = -14;
 /// The peer refused to open a channel.
 const CHANNEL_FAILURE: i32 = -21;
+/// libssh2's word for a key that it cannot use.
+const KEY_UNUSABLE: i32 = -16;
 /// Waited for the socket before libssh2 is asked whether it has something itself.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const TERMINAL_COLUMNS: u32 = 511;
@@ -107,6 +110,8 @@ pub enum Login {
     PasswordExpired,
     /// The key could not be read.
     KeyUnusable(String),
+    /// What the device would have to be shown may not be sent.
+    NotSent(Shown),
 }
 
 /// How to log in, with what of the credentials.
@@ -130,6 +135,13 @@ impl<'c> Method<'c> {
         }
     }
 
+    fn shown(self) -> Shown {
+        match self {
+            Self::PublicKey(_) => Shown::Keys,
+            Self::Password(_) | Self::KeyboardInteractive(_) => Shown::Password,
+        }
+    }
+
     fn is(self, other: Self) -> bool {
         std::mem::discriminant(&self) == std::mem::discriminant(&other)
     }
@@ -145,7 +157,7 @@ pub struct Connection {
     offer: Option<Offer>,
     /// Bytes that were there to be read during the handshake, at the least.
     arrived: u64,
-    has_sent_proof: bool,
+    sent: Option<Shown>,
 }
 
 impl Connection {
@@ -167,14 +179,7 @@ impl Connection {
             session.method_pref(kind, names)?;
         }
         session.set_tcp_stream(Arc::clone(&path.socket));
-        Ok(Self {
-            session,
-            path,
-            greeting: Vec::new(),
-            offer: None,
-            arrived: 0,
-            has_sent_proof: false,
-        })
+        Ok(Self { session, path, greeting: Vec::new(), offer: None, arrived: 0, sent: None })
     }
 
     /// Exchanges versions and keys.
@@ -295,11 +300,15 @@ impl Connection {
         &mut self,
         credentials: &Credentials,
         known: Option<Methods>,
+        may_send: impl Fn(Shown) -> bool,
         until: Deadline,
     ) -> Result<(Login, Option<Methods>), Fault> {
         let tried = known.and_then(|known| Method::choose(credentials, known));
         let mut rejected = None;
         if let Some(method) = tried {
+            if !may_send(method.shown()) {
+                return Ok((Login::NotSent(method.shown()), None));
+            }
             match self.login_by(method, credentials, until)? {
                 login @ Login::Rejected(_) => rejected = Some(login),
                 login => return Ok((login, known)),
@@ -316,6 +325,7 @@ impl Connection {
             (Some(method), Some(rejected)) if tried.is_some_and(|tried| tried.is(method)) => {
                 rejected
             }
+            (Some(method), _) if !may_send(method.shown()) => Login::NotSent(method.shown()),
             (Some(method), _) => self.login_by(method, credentials, until)?,
         };
         Ok((login, Some(listed)))
@@ -327,7 +337,7 @@ impl Connection {
         credentials: &Credentials,
         until: Deadline,
     ) -> Result<Login, Fault> {
-        self.has_sent_proof = true;
+        self.sent = Some(method.shown());
         let user = credentials.username.as_str();
         let (name, result) = match method {
             Method::PublicKey(key) => {
@@ -363,10 +373,10 @@ impl Connection {
         }
     }
 
-    /// True once a password or key was given to the peer.
+    /// What the peer was shown last, if anything.
     #[must_use]
-    pub fn has_sent_proof(&self) -> bool {
-        self.has_sent_proof
+    pub fn sent(&self) -> Option<Shown> {
+        self.sent
     }
 
     /// Tries keys in turn until one is let in.
@@ -394,6 +404,9 @@ impl Connection {
         key: &PrivateKey,
         until: Deadline,
     ) -> Result<(), Fault> {
+        if let Some(reason) = key_form::costs_too_much(key) {
+            return Err(Fault::Failed { code: KEY_UNUSABLE, reason: reason.to_owned() });
+        }
         let passphrase = key.passphrase.as_ref().map(Secret::expose);
         let certificate = key.certificate.as_ref().map(Certificate::line);
         self.drive(until, |session| {
@@ -547,10 +560,10 @@ impl Terminal {
         self.connection.lost_hop()
     }
 
-    /// As [`Connection::has_sent_proof`].
+    /// True once the peer was shown a password or a key.
     #[must_use]
     pub fn has_sent_proof(&self) -> bool {
-        self.connection.has_sent_proof()
+        self.connection.sent().is_some()
     }
 }
 

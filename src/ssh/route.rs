@@ -199,7 +199,7 @@ impl Session<'_> {
     ) -> Result<Connection, SessionError> {
         let limit = self.job.limits.handshake;
         let profile = peer.profile;
-        let expected = peer.host_key.expected(peer.host, peer.port);
+        let expected = peer.host_key.expected(peer.host, addr.address(), peer.port);
         let started = Instant::now();
         let until = self.step(limit);
         let mut connection =
@@ -358,26 +358,24 @@ impl Session<'_> {
         let (known, who) = (&self.job.acquaintances, &peer.who);
         let host_key = self.report.host_key.as_ref().map_or("", |key| key.fingerprint.as_str());
         let methods = known.methods(who, host_key);
-        let result = connection.login(credentials, methods, self.step(limit));
+        let paused = |proof| known.check_shown(who, credentials, proof, Instant::now()).err();
+        let may_send = |proof| paused(proof).is_none();
+        let result = connection.login(credentials, methods, may_send, self.step(limit));
         self.report.timing.authenticate = Some(started.elapsed());
         match &result {
             Ok((Login::Done, methods)) => {
                 known.let_in(who, host_key, *methods);
-                if connection.has_sent_proof() {
-                    known.believed(who, credentials);
+                if let Some(proof) = connection.sent() {
+                    known.believed(who, credentials, proof);
                 }
             }
-            Ok((Login::Rejected(method), _)) => {
-                known.refused(who, credentials, method.ends_with("password"), Instant::now());
-            }
-            // Many devices say no like this.
-            Err(Fault::Closed)
-                if connection.has_sent_proof()
-                    && connection.lost_hop().is_none()
-                    && self.lifeline.was_cut().is_none() =>
+            // Many devices say no by hanging up.
+            Ok((Login::Rejected(_), _)) | Err(Fault::Closed)
+                if connection.lost_hop().is_none() && self.lifeline.was_cut().is_none() =>
             {
-                let is_password = credentials.private_key.is_none();
-                known.refused(who, credentials, is_password, Instant::now());
+                if let Some(proof) = connection.sent() {
+                    known.refused(who, credentials, proof, Instant::now());
+                }
             }
             _ => known.forget_methods(who),
         }
@@ -398,6 +396,16 @@ impl Session<'_> {
                     addr: addr.clone(),
                     offered: known_methods(&offered),
                     given,
+                })
+            }
+            Ok(Login::NotSent(proof)) => {
+                let nothing = Paused { refused: 0, again_in: Duration::ZERO };
+                let Paused { refused, again_in } = paused(proof).unwrap_or(nothing);
+                Err(SessionError::AuthPaused {
+                    addr: addr.clone(),
+                    what: "this user",
+                    refused,
+                    again_in,
                 })
             }
             Ok(Login::PasswordExpired) => Err(SessionError::PasswordExpired { addr: addr.clone() }),

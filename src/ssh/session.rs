@@ -12,7 +12,7 @@ use std::{
 use regex::Regex;
 
 use super::{
-    acquaintance::{Acquaintances, Who},
+    acquaintance::{Acquaintances, Shown, Who},
     dialogue::{Dialogue, EnableLogin, InBandLogin, Line, Printed, Stopped, TypedAhead, Why},
     error::{Phase, SessionError},
     gate::Gates,
@@ -307,12 +307,12 @@ impl Session<'_> {
     fn learn_of_login(&self, who: &Who, reached: &Result<(), SessionError>) {
         let (known, credentials) = (&self.job.acquaintances, &self.job.credentials);
         match reached {
-            Ok(()) => known.believed(who, credentials),
+            Ok(()) => known.believed(who, credentials, Shown::Password),
             // Some devices say no by hanging up.
             Err(SessionError::AuthRejected { .. } | SessionError::Disconnected { .. })
                 if self.lifeline.was_cut().is_none() =>
             {
-                known.refused(who, credentials, true, Instant::now());
+                known.refused(who, credentials, Shown::Password, Instant::now());
             }
             Err(_) => {}
         }
@@ -323,9 +323,9 @@ impl Session<'_> {
         let known = &self.job.acquaintances;
         let enabling = self.job.credentials.enabling(secret);
         match enabled {
-            Ok(()) => known.believed(&who.enabled(), &enabling),
+            Ok(()) => known.believed(&who.enabled(), &enabling, Shown::Password),
             Err(SessionError::EnableRejected { .. }) => {
-                known.refused(&who.enabled(), &enabling, true, Instant::now());
+                known.refused(&who.enabled(), &enabling, Shown::Password, Instant::now());
             }
             Err(_) => {}
         }

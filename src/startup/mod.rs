@@ -74,6 +74,17 @@ pub enum StartError {
         /// The folder.
         folder: PathBuf,
     },
+    /// A folder stands where a setting wants a file.
+    #[error("{setting}: {} is a folder; name a file", .path.display())]
+    NoFile {
+        /// The variable.
+        setting: String,
+        /// What it names.
+        path: PathBuf,
+    },
+    /// Two writers that would rename each other's file.
+    #[error("SHOWRUNNER_LOG_FILE and SHOWRUNNER_AUDIT_FILE are one file; give each its own")]
+    OneFile,
     /// More than one of these, or one.
     #[error("{}", lines(.0))]
     Several(Vec<StartError>),

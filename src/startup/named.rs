@@ -1,6 +1,6 @@
 //! What the settings name: definitions, keys, lists, certificates and templates, read; all that is wrong with it at once.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::StartError;
 use crate::{
@@ -100,7 +100,21 @@ pub fn templates(settings: &Settings) -> Result<Catalog, StartError> {
 /// Whether the files that the service would write have a folder to be in.
 pub(super) fn check_written(settings: &Settings) -> Result<(), StartError> {
     let mut faults = Faults::default();
+    // One place has many spellings.
+    let place = |file: &Option<PathBuf>| {
+        let file = file.as_deref()?;
+        let folder = file.parent().filter(|folder| *folder != Path::new(""));
+        let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
+        Some(folder.join(file.file_name()?))
+    };
+    let places = (place(&settings.log_file), place(&settings.audit_file));
+    if places.0.is_some() && places.0 == places.1 {
+        faults.0.push(StartError::OneFile);
+    }
     for (name, file) in [("log_file", &settings.log_file), ("audit_file", &settings.audit_file)] {
+        if let Some(path) = file.clone().filter(|path| path.is_dir()) {
+            faults.0.push(StartError::NoFile { setting: variable(name), path });
+        }
         let folder =
             file.as_deref().and_then(Path::parent).filter(|folder| *folder != Path::new(""));
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {

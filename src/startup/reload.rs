@@ -1,7 +1,12 @@
 //! SIGHUP: reads the settings again and puts what may change in place, all of it or nothing.
 
-use actix_web::rt::signal::unix::{Signal, SignalKind, signal};
-use actix_web::web::Data;
+use std::thread;
+
+use actix_web::{
+    rt::signal::unix::{Signal, SignalKind, signal},
+    web::Data,
+};
+use tokio::sync::oneshot;
 
 use super::{StartError, definitions, remark};
 use crate::{
@@ -26,7 +31,19 @@ pub(super) async fn run(
 ) {
     let mut present = app.settings.clone();
     while hangup.recv().await.is_some() {
-        match reload(&app, &sources, &levels, tls.as_ref(), &present) {
+        // A file system that hangs must not keep the process from being told to end: not here, and on no thread that is
+        // waited for.
+        let (done, reloaded) = oneshot::channel();
+        let (app, sources, levels) = (app.clone(), sources.clone(), levels.clone());
+        let (tls, before) = (tls.clone(), present.clone());
+        let thread = thread::Builder::new().name("reload".to_owned()).spawn(move || {
+            let _ = done.send(reload(&app, &sources, &levels, tls.as_ref(), &before));
+        });
+        let reloaded = match thread {
+            Ok(_) => reloaded.await.unwrap_or_else(|_| Err("it came to no end".to_owned())),
+            Err(error) => Err(error.to_string()),
+        };
+        match reloaded {
             Ok(settings) => present = settings,
             Err(error) => {
                 tracing::error!(error, "settings were not reloaded; the old ones stay");

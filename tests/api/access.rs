@@ -41,6 +41,34 @@ impl Keyed {
     }
 }
 
+/// Who has a name may point it at this machine: a page of his would then call the service from its visitor's browser.
+#[tokio::test]
+async fn without_keys_a_page_of_another_site_is_turned_away_and_programs_are_not() {
+    let service = Service::start();
+    let device = faulty("cisco_ios", &[]).await;
+    let body = json!({"devices": [entry(&device, "ios")], "commands": ["show version"]});
+    let port = service.url.rsplit(':').next().unwrap();
+    let (local, foreign) = (format!("localhost:{port}"), "evil.example:80".to_owned());
+    for (host, has_origin, status) in
+        [(&local, true, 200), (&local, false, 200), (&foreign, false, 200), (&foreign, true, 403)]
+    {
+        let mut request = service.client.post(format!("{}/api/v1/execute", service.url));
+        request = request.header("Host", host).json(&body);
+        if has_origin {
+            request = request.header("Origin", format!("http://{host}"));
+        }
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{host} {has_origin}");
+        let answer: Value = answer.json().await.unwrap();
+        assert_eq!(answer["code"] == "foreign_page", status == 403, "{answer}");
+    }
+    assert_eq!(device.logins(), 3);
+    let behind = Service::start_with(&[("SHOWRUNNER_TRUSTED_PROXIES", "127.0.0.0/8")]);
+    let request = behind.client.get(format!("{}/api/v1/platforms", behind.url));
+    let request = request.header("Host", &foreign).header("Origin", "https://netops.example");
+    assert_eq!(request.send().await.unwrap().status().as_u16(), 200);
+}
+
 #[tokio::test]
 async fn only_a_known_key_gets_in_and_no_key_is_ever_logged() {
     let (secret, entry_of) = new_key("backup-job");

@@ -152,6 +152,24 @@ async fn guesses_at_one_user_end_after_twice_as_many() {
 }
 
 #[tokio::test]
+async fn no_key_no_spelling_of_the_address_and_no_case_of_the_name_lets_anybody_guess_on() {
+    let service = Service::start();
+    let ios = faulty("cisco_ios", &[]).await;
+    let guess = |n: usize| {
+        let mut guess = with(entry(&ios, "ios"), "password", format!("guess {n}"));
+        guess["hostname"] = ["127.0.0.1", "::ffff:127.0.0.1"][n % 2].into();
+        guess["username"] = ["demo", "DEMO", "Demo"][n % 3].into();
+        with(guess, "private_key", format!("key{}", "\n".repeat(n)))
+    };
+    let body =
+        json!({"devices": (0..50).map(guess).collect::<Vec<_>>(), "commands": ["show clock"]});
+    let (_, answer) = service.execute(&body).await;
+    let paused = codes(&answer).iter().filter(|code| **code == "auth_paused").count();
+    assert_eq!((paused, ios.login_attempts()), (46, 4), "{answer}");
+    assert_eq!(answer["results"][1]["hostname"], "::ffff:127.0.0.1");
+}
+
+#[tokio::test]
 async fn a_pause_ends_and_the_operator_sets_how_long_or_none() {
     for (settings, codes) in [
         (

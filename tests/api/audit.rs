@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use showrunner::simulator::Fault;
+use showrunner::simulator::{FakeDevice, Fault};
 
 use crate::{
     access::new_key,
@@ -58,11 +58,15 @@ async fn every_request_leaves_who_when_what_where_and_what_came_of_it() {
     let asked = &lines[0]["devices"][1];
     assert_eq!(asked["port"], bad.addr().port());
     assert_eq!((&asked["platform"], &asked["username"]), (&json!("cisco_ios"), &json!("demo")));
+    // Each when its session is over.
+    let came = |device: &FakeDevice| {
+        lines[1..3].iter().find(|line| line["port"] == device.addr().port()).unwrap()
+    };
     assert_eq!(
-        (&lines[1]["outcome"], &lines[1]["commands"]),
+        (&came(&good)["outcome"], &came(&good)["commands"]),
         (&json!("ok"), &json!({"ok": 1, "cli_error": 1}))
     );
-    assert_eq!(lines[2]["outcome"], "auth_rejected");
+    assert_eq!(came(&bad)["outcome"], "auth_rejected");
     assert_eq!((&lines[3]["status"], &lines[4]["status"]), (&json!(422), &json!(401)));
     assert_eq!(
         (&lines[3]["client_key"], &lines[4]["client_key"]),
@@ -75,8 +79,9 @@ async fn a_caller_who_goes_away_is_in_the_stream() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("audit.log");
     let service = Service::start_with(&[("SHOWRUNNER_AUDIT_FILE", file.to_str().unwrap())]);
-    let device = faulty("cisco_ios", &[Fault::SilentPort]).await;
-    let body = json!({"devices": [entry(&device, "ios")], "commands": ["show version"]});
+    let (done, silent) =
+        (faulty("cisco_ios", &[]).await, faulty("cisco_ios", &[Fault::SilentPort]).await);
+    let body = json!({"devices": [entry(&done, "ios"), entry(&silent, "ios")], "commands": ["show version"]});
     let request = service.client.post(format!("{}/api/v1/execute", service.url)).json(&body).send();
     let asked = tokio::spawn(request);
     let event = async |wanted: &str| {
@@ -89,8 +94,26 @@ async fn a_caller_who_goes_away_is_in_the_stream() {
         panic!("{wanted} is not in the stream: {:?}", lines(&file));
     };
     event("asked").await;
+    event("device").await;
     asked.abort();
     event("cancelled").await;
+    let came: Vec<_> = lines(&file).into_iter().filter(|line| line["event"] == "device").collect();
+    assert_eq!((came.len(), &came[0]["port"]), (1, &json!(done.addr().port())), "{came:?}");
+    // The log and the counts know whose request it was, and what for.
+    let mut log = String::new();
+    for _ in 0..500 {
+        log = service.log();
+        if log.contains("499") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let line = log.lines().find(|line| line.contains("499")).expect(&log);
+    assert!(line.contains("127.0.0.1") && line.contains("/api/v1/execute"), "{line}");
+    let metrics = service.client.get(format!("{}/metrics", service.url)).send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    let want = "showrunner_http_requests_total{route=\"/api/v1/execute\",status=\"499\"} 1";
+    assert!(metrics.contains(want), "{metrics}");
 }
 
 #[tokio::test]

@@ -37,6 +37,9 @@ async fn a_client_over_its_limit_gets_429_with_the_limit_and_when_to_come_back()
     for wanted in [200, 200, 429] {
         assert_eq!(service.execute(&empty).await.0, wanted);
     }
+    // Nor does another spelling of the path lead past it.
+    let url = format!("{}/api/v1/%65xecute", service.url);
+    assert_eq!(service.client.post(url).json(&empty).send().await.unwrap().status().as_u16(), 429);
     for path in ["/health", "/health/live", "/health/ready"].repeat(5) {
         assert_eq!(get(path).await.status().as_u16(), 200, "{path}");
     }

@@ -66,13 +66,12 @@ async fn https_is_served_and_new_certificates_come_without_a_restart() {
     assert_eq!(health(&trusting(&first, None)).await.unwrap().status().as_u16(), 200);
     assert!(health(&trusting(&second, None)).await.is_err());
     assert!(service.client.get(format!("{}/health", service.url)).send().await.is_err());
-    // The health check of a container knows its own certificate.
     let port = url.rsplit(':').next().unwrap();
-    let mut check = Command::new(env!("CARGO_BIN_EXE_showrunner"));
-    check.arg("health").env("SHOWRUNNER_PORT", port).envs(tls);
-    assert!(check.status().unwrap().success());
+    let is_well = || health_check(port, &tls);
+    assert!(is_well());
 
     files.write(&issue(&second));
+    assert!(is_well(), "it has not read the new files, and goes on");
     service.signal(Signal::HUP);
     let mut changed = false;
     for _ in 0..200 {
@@ -94,6 +93,16 @@ async fn https_is_served_and_new_certificates_come_without_a_restart() {
     }
     assert!(service.log().contains("the old ones stay"), "{}", service.log());
     assert!(health(&trusting(&second, None)).await.is_ok());
+    assert!(is_well(), "and so does the health check");
+    assert!(health_check(port, &[tls[0], tls[1], ("SHOWRUNNER_HEAD_TIMEOUT", "soon")]));
+    assert!(!health_check("1", &tls));
+}
+
+/// What a container's health check says.
+fn health_check(port: &str, settings: &[(&str, &str)]) -> bool {
+    let mut check = Command::new(env!("CARGO_BIN_EXE_showrunner"));
+    check.arg("health").env("SHOWRUNNER_PORT", port).envs(settings.iter().copied());
+    check.status().unwrap().success()
 }
 
 #[tokio::test]
@@ -135,4 +144,7 @@ async fn with_an_authority_only_its_clients_get_a_connection() {
     assert_eq!(health(Some(&issue(&clients))).await.unwrap().status().as_u16(), 200);
     assert!(health(Some(&issue(&others))).await.is_err());
     assert!(health(None).await.is_err());
+    // The health check of a container has no certificate: being asked for one is an answer.
+    let port = url.rsplit(':').next().unwrap();
+    assert!(health_check(port, &[("SHOWRUNNER_TLS_CERT_FILE", &paths[0])]));
 }

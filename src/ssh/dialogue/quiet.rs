@@ -176,6 +176,10 @@ impl<'p, T: Transport> Dialogue<'p, T> {
 
     /// The known prompt at the end of an output that has no line end; its echo will show whether it is one.
     fn behind_a_text(&self, step: &Step<'_>, line: &str) -> Option<(Duration, OnQuiet<'p>)> {
+        // Two prompts in a row, with the echo of what was typed ahead before both.
+        if step.is_typed_ahead && !self.prompt.is_empty() && line.ends_with(&*self.prompt) {
+            return Some((QUIET_WHEN_LOST, OnQuiet::Stop(Why::LinesLost)));
+        }
         let certain = step.sent.is_none() && step.login.is_none() && self.echo == Echo::Seen;
         let text = line.strip_suffix(&*self.prompt).filter(|_| certain && !self.prompt.is_empty());
         let (text_bytes, name) = (text?.len(), self.name.clone()?);

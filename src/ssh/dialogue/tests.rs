@@ -342,6 +342,34 @@ fn a_session_in_which_lines_that_were_typed_ahead_are_lost_or_late_gives_no_outp
     }
 }
 
+/// A program behind a terminal that echoes by itself: all echoes come at once, and then the prompts.
+struct Cooked {
+    shown: VecDeque<String>,
+}
+
+impl Transport for Cooked {
+    fn read(&mut self, buffer: &mut [u8], _: Option<Deadline>) -> Result<Arrived, Broken> {
+        let Some(text) = self.shown.pop_front() else { return Ok(Arrived::Nothing) };
+        buffer[..text.len()].copy_from_slice(text.as_bytes());
+        Ok(Arrived::All(text.len()))
+    }
+
+    fn write_all(&mut self, bytes: &[u8], _: Deadline) -> Result<(), Broken> {
+        let lines = String::from_utf8(bytes.to_vec()).unwrap();
+        self.shown.push_back(lines.replace('\n', "\r\n"));
+        self.shown.push_back("r1#".repeat(lines.lines().count()));
+        Ok(())
+    }
+}
+
+#[test]
+fn lines_whose_echoes_come_before_all_their_prompts_are_lost() {
+    let cooked = Cooked { shown: VecDeque::from(["r1#".to_owned()]) };
+    let stopped =
+        talk_with(cooked, &platform("cisco_ios"), &["show version"], 1, 1 << 20).map(drop);
+    assert_eq!(stopped.unwrap_err().why, Why::LinesLost);
+}
+
 fn says_what_was_asked(line: &str) -> String {
     if line.starts_with("show") || line.starts_with("display") {
         format!("OUT of {line}\r\nlast\r\n")
