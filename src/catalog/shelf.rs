@@ -164,7 +164,9 @@ impl Shelf {
             let (head, tail) = words.split_at(at);
             // `show policy-map interface` is another command than `show policy-map` of a policy called so.
             let before = head.last().copied().filter(|_| {
-                tail.first().is_some_and(|name| *name == "all" || !self.is_keyword(name))
+                tail.first().is_some_and(|name| {
+                    *name == "all" || !(self.is_keyword(name) || self.goes_on(head, name))
+                })
             });
             if !forms::are_arguments(tail, before) {
                 return None;
@@ -178,6 +180,14 @@ impl Shelf {
         let is_it =
             |part: &Word| matches!(part, Word::Keyword(known) if known.eq_ignore_ascii_case(word));
         self.rows.iter().flat_map(|one| &one.forms).flatten().any(is_it)
+    }
+
+    /// True if a row's words go on behind these with one that `word` may be short for.
+    fn goes_on(&self, head: &[&str], word: &str) -> bool {
+        let is_short = |(part, word): (&Word, &&str)| matches!(part, Word::Keyword(known) if begins(known, word));
+        let words = || head.iter().chain([&word]);
+        let mut forms = self.rows.iter().flat_map(|one| &one.forms);
+        forms.any(|form| form.len() > head.len() && form.iter().zip(words()).all(is_short))
     }
 
     /// True if words that were taken for this form may as well be a command of this shelf: one has another keyword that

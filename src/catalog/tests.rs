@@ -161,6 +161,9 @@ fn a_name_behind_the_commands_last_word_is_an_argument_of_that_command() {
         ("acme_os_show_bgp_summary_vrf.textfsm", NAME),
         ("acme_os_show_policy-map.textfsm", NAME),
         ("acme_os_show_interface.textfsm", NAME),
+        ("acme_os_show_vrf.textfsm", NAME),
+        ("acme_os_show_vrf_interface.textfsm", NAME),
+        ("acme_os_show_vrf_internal.textfsm", NAME),
     ]);
     let found = |command: &str| {
         let parser = catalog.parser_of(&Os::new("acme_os", None), command, None);
@@ -175,6 +178,10 @@ fn a_name_behind_the_commands_last_word_is_an_argument_of_that_command() {
         ("show policy-map RED", "acme_os_show_policy-map.textfsm"),
         ("show policy-map RED 10", "acme_os_show_policy-map.textfsm"),
         ("show policy-map interface", ""),
+        ("show policy-map RED output", ""),
+        ("show vrf inter", ""),
+        ("show vrf in", ""),
+        ("show vrf IN-1", "acme_os_show_vrf.textfsm"),
     ] {
         assert_eq!(found(command), want, "{command}");
     }

@@ -410,7 +410,10 @@ impl Session<'_> {
             }
             Ok(Login::PasswordExpired) => Err(SessionError::PasswordExpired { addr: addr.clone() }),
             Ok(Login::KeyUnusable(reason)) => {
-                let told = credentials.private_key.as_ref().and_then(key_form::fault);
+                let told = credentials
+                    .private_key
+                    .as_ref()
+                    .and_then(|key| key_form::costs_too_much(key).or_else(|| key_form::fault(key)));
                 Err(SessionError::KeyUnusable { reason: told.map_or(reason, str::to_owned) })
             }
             Err(fault) => Err(match (self.fault(fault), connection.lost_hop()) {

@@ -141,7 +141,7 @@ fn expressions_mean_what_they_mean_to_python() {
 /// The backtracking engine would put some repetitions together that do not mean the same alone.
 #[test]
 fn repetitions_side_by_side_and_in_each_other_mean_what_they_mean_to_python() {
-    let cases: [(&str, &str, Option<&str>); 24] = [
+    let cases: [(&str, &str, Option<&str>); 26] = [
         (r"(?!T)V (\d+\.?\d+)", "V 7", None),
         (r"(?!T)V (\d+\.?\d+)", "V 7.1", Some("7.1")),
         (r"(?!T)V (\d+\.?\d+)", "V 71", Some("71")),
@@ -151,6 +151,8 @@ fn repetitions_side_by_side_and_in_each_other_mean_what_they_mean_to_python() {
         (r"(?!x)((?:a+(?:b+a*)?)+)$", "abb", Some("abb")),
         (r"(?!x)((?:a+(?:ba*)?)+)$", "abb", None),
         (r"(?!x)((?:a+(?:ba*)?)+)$", "abab", Some("abab")),
+        (r"((?:(?:a?)*.+(?:\d{0,2})??).{1,})(?<!x)[.]", "a.", None),
+        (r"(\d+(?::?\d+))(?!x)", "7", None),
         (r"(\w+-?\w+)\b", "a \u{e9}", None),
         (r"(\w+-?\w+)\b", "\u{e9}a \u{e9}", Some("\u{e9}a")),
         (r"(\S+?)* z(?!x)", "abc z", Some("c")),

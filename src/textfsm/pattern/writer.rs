@@ -225,6 +225,12 @@ const APART: &str = "(?=)";
 /// `\d+\.?\d+` would match one digit.
 fn is_joined(nodes: &[Node], index: usize) -> bool {
     let at = |index: usize| nodes.get(index);
+    // A sequence in a group that numbers nothing is one with those around it.
+    let is_nested = |node: &Node| matches!(node.bare(), Node::Sequence(_));
+    if at(index).is_some_and(is_nested) || index.checked_sub(1).and_then(at).is_some_and(is_nested)
+    {
+        return index > 0;
+    }
     let before = index.checked_sub(1).and_then(at).is_some_and(goes_on);
     let behind = at(index + 1).map_or(nodes.len() == 2, goes_on);
     before && behind && at(index).is_some_and(may_be_none)
