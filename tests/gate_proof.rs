@@ -294,7 +294,7 @@ fn second_opinion(os: &str, command: &str) -> bool {
     }
     let expression = Regex::new(r#"(?i)(regexp|aspath-regex) "?[\d_^$.*+()\[\]|,-]+"?$"#).unwrap();
     let masked = expression.replace(&masked, "regexp R");
-    if os == "vyos" && masked.contains(['$', '~', '{', '*', '\\', '!', '(']) {
+    if os == "vyos" && masked.contains(['$', '~', '{', '*', '\\', '!', '(', '[']) {
         return false;
     }
     let (base, rest) =

@@ -7,16 +7,37 @@ use std::{
     time::Duration,
 };
 
-use crate::{settings::Settings, tls};
+use super::refuse;
+use crate::{
+    settings::{Settings, Sources},
+    tls,
+};
 
 const LIMIT: Duration = Duration::from_secs(3);
 const DEFAULT_PATH: &str = "/health";
 
-/// Exit code 0 if the service answers 200, 1 otherwise.
-pub(super) fn run(settings: &Settings, url: Option<&str>) -> ExitCode {
-    let answer = if let Some(url) = url {
-        ask_url(url)
-    } else if let Some(port) = settings.metrics_port.filter(|_| settings.enable_metrics) {
+/// Settings that say where the service is.
+const PLACE: [&str; 6] =
+    ["host", "port", "tls_cert_file", "enable_metrics", "metrics_host", "metrics_port"];
+
+/// Exit code 0 if the service answers 200, 1 otherwise; 2 if nobody knows where it is.
+pub(super) fn run(sources: &Sources, url: Option<&str>) -> ExitCode {
+    if let Some(url) = url {
+        return told(ask_url(url));
+    }
+    match sources.as_far_as_readable(&PLACE) {
+        Ok((settings, faults)) => {
+            for fault in faults {
+                eprintln!("showrunner: the service goes on with the settings that it had: {fault}");
+            }
+            told(ask_service(&settings))
+        }
+        Err(faults) => refuse(&faults),
+    }
+}
+
+fn ask_service(settings: &Settings) -> Result<(), String> {
+    if let Some(port) = settings.metrics_port.filter(|_| settings.enable_metrics) {
         // Always plain HTTP, also where others need a client certificate.
         let host = settings.metrics_host.unwrap_or(settings.host);
         let host = if host.is_unspecified() { "127.0.0.1".to_owned() } else { host.to_string() };
@@ -29,7 +50,10 @@ pub(super) fn run(settings: &Settings, url: Option<&str>) -> ExitCode {
             settings.host.to_string()
         };
         ask(&host, settings.port, DEFAULT_PATH, settings.tls_cert_file.is_some())
-    };
+    }
+}
+
+fn told(answer: Result<(), String>) -> ExitCode {
     match answer {
         Ok(()) => {
             println!("healthy");

@@ -193,7 +193,7 @@ pub fn run() -> ExitCode {
         Command::Explain { codes } => supported::explain(&codes),
         Command::NewKey { name } => new_key(&name),
         // The service goes on with the settings that it had.
-        Command::Health { url } => health::run(&sources.as_far_as_readable(), url.as_deref()),
+        Command::Health { url } => health::run(&sources, url.as_deref()),
         command => match sources.load() {
             Ok(loaded) => run_with(command, loaded, sources),
             Err(error) => refuse(&error.to_string()),

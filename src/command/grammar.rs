@@ -240,20 +240,28 @@ pub(super) fn no_read_verb(reads: &ReadRules) -> Refusal {
 }
 
 /// Words of the platform that do more than read. One of several words means them one behind the other, however short
-/// they are; `*` is any word, a last `!a|b` any but these.
+/// they are; `**` is any number of them, a last `!a|b` any but these.
 fn check_never(words: &[(usize, &str)], reads: &ReadRules) -> Result<(), Refusal> {
     for entry in reads.never.iter().filter(|entry| entry.contains(' ')) {
         let wanted: Vec<&str> = entry.split(' ').collect();
         let [.., last] = wanted.as_slice() else { continue };
         let fits = |(wanted, (_, word)): (&&str, &(usize, &str))| match wanted.strip_prefix('!') {
             Some(others) => !others.split('|').any(|other| other.starts_with(word)),
-            None => *wanted == "*" || wanted.starts_with(word),
+            None => wanted.starts_with(word),
         };
+        if let [first, "**", last] = wanted.as_slice() {
+            let behind = words.iter().skip_while(|word| !fits((first, word))).skip(1);
+            if let Some((at, _)) = behind.clone().find(|word| fits((last, word))) {
+                let hint = format!("`{last}` does more than read");
+                return Err(Refusal::new(Rule::ArgumentWrites, *at).hint(hint));
+            }
+            continue;
+        }
         let mut runs = words.windows(wanted.len());
         if let Some([.., (at, _)]) = runs.find(|run| wanted.iter().zip(*run).all(fits)) {
             let hint = match last.strip_prefix('!') {
                 Some(others) => format!("here stands only {}", others.replace('|', " or ")),
-                None => format!("`{}` does more than read", entry.replace("* ", "… ")),
+                None => format!("`{entry}` does more than read"),
             };
             return Err(Refusal::new(Rule::ArgumentWrites, *at).hint(hint));
         }

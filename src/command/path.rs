@@ -27,8 +27,17 @@ pub(super) fn check(base: &str, words: &[(usize, &str)], reads: &ReadRules) -> R
         let behind = base.as_bytes().get(at + 1);
         before == Some(&b' ') && behind.is_some_and(u8::is_ascii_alphabetic)
     };
-    if let Some((at, _)) = base.match_indices('!').find(|(at, _)| !says_not(*at)) {
-        return Err(Refusal::new(Rule::ForbiddenCharacter, at));
+    let mut quote = None;
+    for (at, c) in base.char_indices() {
+        match (c, quote) {
+            ('"' | '\'', None) => quote = Some(c),
+            (_, Some(open)) if c == open => quote = None,
+            ('!', None) if !says_not(at) => {
+                return Err(Refusal::new(Rule::ForbiddenCharacter, at)
+                    .hint("it stands before a name, behind `where`"));
+            }
+            _ => {}
+        }
     }
     let verb = words.iter().position(|(_, word)| reads.verbs.iter().any(|verb| verb.is(word)));
     let verb = verb.filter(|verb| *verb > 0).ok_or_else(|| no_read_verb(reads))?;

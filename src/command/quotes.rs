@@ -30,9 +30,11 @@ pub(super) fn check_line(text: &str, platform: &Platform) -> Result<(), Refusal>
             return Err(never(at - 1, "write no backslash before a quote"));
         }
         match (c, open) {
-            ('|' | '(' | ')' | '"' | '\'', Some((quote, _)))
-                if reads.shell && !behind_bar && c != quote =>
-            {
+            // A shell makes a function of `show () (…)`.
+            ('(' | ')' | '[' | ']', _) if reads.shell && !behind_bar => {
+                return Err(never(at, "a shell acts on it"));
+            }
+            ('|' | '"' | '\'', Some((quote, _))) if reads.shell && !behind_bar && c != quote => {
                 return Err(never(at, "a script behind the command may read it as a shell's"));
             }
             (_, Some((quote, from))) if c == quote => {

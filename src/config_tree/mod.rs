@@ -97,14 +97,25 @@ pub fn is_shown(command: &str, output: &str) -> bool {
 /// # Errors
 /// The text is empty, or its braces do not match.
 pub fn read(text: &str) -> Result<Vec<Section>, TreeError> {
-    let opens = text.lines().any(|line| line.trim_end().ends_with('{'));
-    let closes = text.lines().any(|line| line.trim() == "}");
-    // Only the other kind of writing has these; a banner, a script or a message of it may have braces.
-    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    let separated = first.starts_with('!') || text.lines().any(|line| line.trim_end() == "!");
-    let is_braced = opens && closes && !separated && !has_long_texts(text);
-    let tree = if is_braced { braced(text)? } else { indented(text) };
+    let tree = if is_braced(text) { braced(text)? } else { indented(text) };
     if tree.is_empty() { Err(TreeError::Empty) } else { Ok(tree) }
+}
+
+/// True if the first line that says something opens a section or ends a statement, and sections are closed. Texts of either
+/// kind of writing, banners and scripts and messages, may have braces and separators of the other.
+fn is_braced(text: &str) -> bool {
+    let mut in_comment = false;
+    let first = text.lines().map(|line| without_remark(line.trim())).find(|line| {
+        in_comment |= line.starts_with("/*");
+        let says = !in_comment
+            && !line.is_empty()
+            && !line.starts_with(['#', '!'])
+            && !line.starts_with("//");
+        in_comment &= !line.ends_with("*/");
+        says
+    });
+    first.is_some_and(|line| line.ends_with(['{', ';']))
+        && text.lines().any(|line| ["}", "};"].contains(&line.trim()))
 }
 
 /// Sections that are still open, the outermost first.
@@ -192,8 +203,8 @@ fn banner_lines(line: &str, rest: &[&str]) -> Option<usize> {
         let behind = text.strip_prefix(mark)?;
         let ends = |line: &&str| line.trim_end().ends_with(mark);
         // ASA's banners are one line each, and have no mark.
-        let is_one = |line: &&str| line.starts_with("banner ");
-        let at = rest.iter().take(MOST_TEXT_LINES).position(|line| ends(line) || is_one(line));
+        let again = format!("{first} {} ", which.unwrap_or_default());
+        let at = rest.iter().position(|line| ends(line) || line.starts_with(&again));
         let at = at.filter(|at| rest.get(*at).is_some_and(ends));
         // Behind the mark stands more.
         let at = at.or_else(|| {

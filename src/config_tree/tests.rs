@@ -175,6 +175,26 @@ fn braces_in_a_message_are_no_sections_and_marks_in_a_message_no_separators() {
 }
 
 #[test]
+fn what_a_text_has_of_the_other_writing_does_not_turn_a_tree_over() {
+    let junos = "system {\n login {\n message \"\n!\n hi\";\n }\n host-name a;\n}\n";
+    assert_eq!(first_lines(junos), lines(&[("system", 2)]));
+    let marked = "! version\nsystem {\n a;\n}\n";
+    assert_eq!(first_lines(marked), lines(&[("! version", 0), ("system", 1)]));
+    let ios = "Building configuration...\n! Last change\ninterface Gi0\n ip address dhcp\nevent manager applet A {\n x\n}\n";
+    assert!(first_lines(ios).contains(&("interface Gi0".to_owned(), 1)), "{:?}", first_lines(ios));
+    let commented = "/* made\n   today */\n## Last commit\nversion 21;\nsystem {\n a;\n}\n";
+    assert_eq!(first_lines(commented), lines(&[("version 21", 0), ("system", 1)]));
+    let nxos = "!Command: show running-config\nhostname n1\nbanner motd #\nNotice:\nbanner text may change\n  no shutdown\n\
+                interface Ethernet1/1\n  shutdown\n#\ninterface Ethernet1/2\n  no shutdown\n";
+    assert_eq!(
+        first_lines(nxos),
+        lines(&[("hostname n1", 0), ("banner motd #", 6), ("interface Ethernet1/2", 1)])
+    );
+    let long = format!("banner motd #\n{}#\nend\n", "interface x\n".repeat(450));
+    assert_eq!(first_lines(&long), lines(&[("banner motd #", 451), ("end", 0)]));
+}
+
+#[test]
 fn a_banner_without_a_mark_at_its_end_is_one_line() {
     let asa = "hostname fw1\nbanner exec - Authorized users only\nbanner motd # Authorized users only\nbanner motd # of ACME #1\n\
                interface GigabitEthernet0/0\n nameif outside\naccess-list A extended permit ip any any\nend\n";

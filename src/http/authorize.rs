@@ -46,7 +46,9 @@ pub async fn middleware(
         }
         Admission::Granted(_) => return Ok(next.call(request).await?.map_into_left_body()),
     };
-    app.metrics.authentication_failed();
+    if !matches!(refused, ApiError::ForeignPage) {
+        app.metrics.authentication_failed();
+    }
     Ok(request.error_response(refused).map_into_right_body())
 }
 
@@ -77,7 +79,7 @@ fn is_this_machine(host: &str) -> bool {
         Some((name, port)) if is_port(port) => name,
         _ => host,
     };
-    let name = name.to_ascii_lowercase();
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     let address = name.trim_start_matches('[').trim_end_matches(']');
     let is_local = name == "localhost" || name.ends_with(".localhost");
     is_local || address.parse::<IpAddr>().is_ok()

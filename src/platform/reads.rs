@@ -28,7 +28,7 @@ pub struct ReadRules {
     #[serde(default = "heavy")]
     pub off: Vec<String>,
     /// Arguments that write or change, besides those that do so everywhere, however shortened: a word, words in a row, an
-    /// `-option`; in a row `*` is any word, and `!a|b` at its end any word but these.
+    /// `-option`; `a ** b` is `b` anywhere behind `a`, and `!a|b` at the end of a row any word but these.
     #[serde(default)]
     pub never: Vec<String>,
     /// The verb alone is a command.

@@ -121,8 +121,8 @@ pub struct EnableRules {
 pub struct SessionRules {
     /// Sent in order at the first prompt. Nothing saved changes; a refusal is worth a warning, no more.
     pub prepare: Vec<PreparedLine>,
-    /// Each release knows only some of these lines: one that is taken is enough.
-    pub one_is_enough: bool,
+    /// Of the first so many lines each release knows one, and what it says of the others is nobody's business; 0 for none.
+    pub alternatives: usize,
     /// Ends the session.
     pub logout: PreparedLine,
     /// What the device asks on the way out.

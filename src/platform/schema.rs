@@ -109,7 +109,7 @@ pub(super) struct RawSession {
     #[serde(default)]
     prepare: Vec<Text>,
     #[serde(default)]
-    one_is_enough: bool,
+    alternatives: usize,
     logout: Text,
     #[serde(default)]
     logout_dialog: Vec<RawDialog>,
@@ -211,7 +211,7 @@ impl Raw for RawSession {
     fn build(&self) -> Found<SessionRules> {
         Ok(SessionRules {
             prepare: self.prepare.iter().map(prepared).collect::<Found<_>>()?,
-            one_is_enough: self.one_is_enough,
+            alternatives: self.alternatives,
             logout: prepared(&self.logout)?,
             logout_dialogs: dialogs(&self.logout_dialog)?,
             repeats_echo: self.repeats_echo,

@@ -106,22 +106,37 @@ impl Sources {
     /// # Errors
     /// Every fault: the name as its source writes it, the value, and what would be right.
     pub fn load(&self) -> Result<Loaded, SettingsError> {
-        let (loaded, faults) = self.gather(&Err)?;
+        let Gathered { loaded, faults, .. } = self.gather(&mut Err)?;
         if faults.is_empty() { Ok(loaded) } else { Err(SettingsError::Wrong(faults)) }
     }
 
-    /// What can be read of them, for who asks about a service that goes on with the settings that it had.
-    #[must_use]
-    pub fn as_far_as_readable(&self) -> Settings {
-        let gathered = self.gather(&|_unreadable| Ok(()));
-        gathered.map(|(loaded, _)| loaded.settings).unwrap_or_default()
+    /// What can be read of them, for who asks about a service that goes on with the settings that it had, and what is wrong
+    /// with the rest.
+    ///
+    /// # Errors
+    /// What is wrong, if one of the settings in `needed` may be among it.
+    pub fn as_far_as_readable(&self, needed: &[&str]) -> Result<(Settings, Vec<String>), String> {
+        let mut unreadable = Vec::new();
+        let gathered = self.gather(&mut |error: SettingsError| {
+            unreadable.push(error.to_string());
+            Ok(())
+        });
+        let Gathered { loaded: Loaded { settings, origins }, faults, wrong } =
+            gathered.map_err(|error| error.to_string())?;
+        // What a file would have said of the port, a variable or an argument has said already.
+        let is_known = unreadable.is_empty() || origins.contains_key("port");
+        let faults = [unreadable, faults].concat();
+        if !is_known || needed.iter().any(|name| wrong.contains(name)) {
+            return Err(faults.join("\n"));
+        }
+        Ok((settings, faults))
     }
 
-    /// The settings, and what is wrong with them; `unreadable` says what becomes of a file that cannot be read.
+    /// Everything there is; `unreadable` says what becomes of a file that cannot be read.
     fn gather(
         &self,
-        unreadable: &dyn Fn(SettingsError) -> Result<(), SettingsError>,
-    ) -> Result<(Loaded, Vec<String>), SettingsError> {
+        unreadable: &mut dyn FnMut(SettingsError) -> Result<(), SettingsError>,
+    ) -> Result<Gathered, SettingsError> {
         let (of_env_file, faults) = match env_file::read(Path::new(ENV_FILE)) {
             Ok(read) => read,
             Err(error) => {
@@ -168,8 +183,15 @@ impl Sources {
         faults.extend(
             settings.conflicts().iter().filter(|one| is_said(one)).map(Conflict::to_string),
         );
-        Ok((Loaded { settings, origins }, faults))
+        Ok(Gathered { loaded: Loaded { settings, origins }, faults, wrong })
     }
+}
+
+/// The settings, what is wrong with them, and the names of those that are.
+struct Gathered {
+    loaded: Loaded,
+    faults: Vec<String>,
+    wrong: Vec<&'static str>,
 }
 
 /// Reads settings out of the merged sources and collects what is wrong with them.

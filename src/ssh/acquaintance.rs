@@ -195,10 +195,14 @@ impl Acquaintances {
     /// refused since.
     pub fn is_believed(&self, who: &Who, credentials: &Credentials) -> impl Fn() -> bool {
         let tags =
-            Shown::of(credentials).map(|proof| proof.and_then(|of| self.tag(credentials, of)));
+            Shown::of(credentials).map(|shown| shown.and_then(|of| self.tag(credentials, of)));
         move || {
+            let [keys, password] = &tags;
             self.lock().find(who).is_some_and(|known| {
-                tags.iter().flatten().any(|tag| {
+                // Keys go first, to whoever takes them.
+                let takes_keys = known.methods.is_none_or(|methods| methods.public_key);
+                let tag = keys.as_ref().filter(|_| takes_keys).or(password.as_ref());
+                tag.is_some_and(|tag| {
                     known.let_in.as_ref().is_some_and(|let_in| let_in.as_ref() == tag.as_ref())
                         && !known.refusals.iter().any(|refusal| refusal.is_of(tag))
                 })
@@ -232,14 +236,12 @@ impl Acquaintances {
     /// # Errors
     /// [`Paused`]: the device has refused them, or others of this user, too often of late.
     pub fn check(&self, who: &Who, credentials: &Credentials, now: Instant) -> Result<(), Paused> {
-        let mut checked = Ok(());
-        for proof in Shown::of(credentials).into_iter().flatten() {
-            checked = self.check_shown(who, credentials, proof, now);
-            if checked.is_ok() {
-                break;
-            }
+        // Keys go first, to whoever takes them; one who has refused some does.
+        let [keys, password] = Shown::of(credentials);
+        if let Some(keys) = keys {
+            return self.check_shown(who, credentials, keys, now);
         }
-        checked
+        password.map_or(Ok(()), |password| self.check_shown(who, credentials, password, now))
     }
 
     /// Whether this of the credentials may be sent.

@@ -25,7 +25,7 @@ const OBJECT: u8 = 0x06;
 const DEEPEST: usize = 8;
 
 /// Why a key may not be tried: opening it would take seconds, or nobody can tell how long.
-pub(super) fn costs_too_much(key: &PrivateKey) -> Option<&'static str> {
+pub(super) fn not_to_be_tried(key: &PrivateKey) -> Option<&'static str> {
     // The library takes the first that it likes of several, also one inside of another.
     let mut rest = key.text.expose();
     while let Some((_, behind)) = rest.split_once("-----BEGIN ") {
@@ -43,7 +43,7 @@ pub(super) fn costs_too_much(key: &PrivateKey) -> Option<&'static str> {
                     "its passphrase is stirred too often to be tried here; give it fewer rounds (`ssh-keygen -p -a 100`)",
                 );
             }
-            None => return Some("it is damaged"),
+            None => return fault(key).or(Some("it is damaged")),
         }
     }
     None
@@ -71,7 +71,7 @@ fn is_cheap_pkcs8(body: &str) -> Option<bool> {
     let bytes = bytes_of(body)?;
     let (SEQUENCE, whole, _) = element(&bytes)? else { return None };
     let (SEQUENCE, algorithm, _) = element(whole)? else { return None };
-    let mut work = Work { most: 0, product: 1, is_scrypt: false };
+    let mut work = Work { most: 0, product: 1, n_numbers: 0, is_scrypt: false };
     work.add(algorithm, DEEPEST)?;
     let (found, most) = if work.is_scrypt {
         (work.product, MOST_SCRYPT_WORK)
@@ -84,7 +84,9 @@ fn is_cheap_pkcs8(body: &str) -> Option<bool> {
 /// All numbers in an algorithm's parameters.
 struct Work {
     most: u64,
+    /// Of the first three: what scrypt takes.
     product: u64,
+    n_numbers: usize,
     is_scrypt: bool,
 }
 
@@ -101,7 +103,10 @@ impl Work {
                         number.saturating_mul(256).saturating_add(u64::from(*byte))
                     });
                     self.most = self.most.max(number);
-                    self.product = self.product.saturating_mul(number.max(1));
+                    if self.n_numbers < 3 {
+                        self.product = self.product.saturating_mul(number.max(1));
+                    }
+                    self.n_numbers += 1;
                 }
                 OBJECT => self.is_scrypt |= inside == SCRYPT,
                 _ => {}
@@ -140,11 +145,11 @@ pub(super) fn fault(key: &PrivateKey) -> Option<&'static str> {
     if !text.starts_with("-----BEGIN ") {
         return Some("it does not begin with -----BEGIN");
     }
-    if !text.ends_with("-----") || !text.contains("-----END ") {
-        return Some("it is not whole: the line -----END is missing");
-    }
     if !text.contains('\n') {
         return Some("its line ends are missing");
+    }
+    if !text.ends_with("-----") || !text.contains("-----END ") {
+        return Some("it is not whole: the line -----END is missing");
     }
     match (is_encrypted(text), key.passphrase.is_some()) {
         (true, false) => Some("it is encrypted, and there is no passphrase"),
@@ -216,15 +221,18 @@ mod tests {
             (pkcs8(&pbkdf2, &[10_000_000, 32]), None),
             (pkcs8(&pbkdf2, &[30_000_000]), Some("too often")),
             (pkcs8(SCRYPT, &[1 << 14, 8, 1]), None),
+            (pkcs8(SCRYPT, &[1 << 17, 8, 1, 32]), None),
             (pkcs8(SCRYPT, &[1 << 14, 8, 1 << 20]), Some("too often")),
             (openssh("bcrypt", 16).replace("b3", "!!"), Some("damaged")),
+            (openssh("bcrypt", 16).replace('\n', "\\n"), Some("line ends")),
+            (openssh("bcrypt", 16).get(..90).unwrap().to_owned(), Some("not whole")),
             (block("ENCRYPTED PRIVATE KEY", &[0x30, 0x80, 0, 0]), Some("damaged")),
             (openssh("bcrypt", 16) + &openssh("bcrypt", 1000), Some("too often")),
             (format!("-----BEGIN X-----\n{}", openssh("bcrypt", 1000)), Some("too often")),
             (block("RSA PRIVATE KEY", &[1, 2, 3]), None),
             ("-----BEGIN ".to_owned(), None),
         ] {
-            let said = costs_too_much(&key(text.clone()));
+            let said = not_to_be_tried(&key(text.clone()));
             assert_eq!(said.is_some(), want.is_some(), "{text}: {said:?}");
             assert!(
                 said.unwrap_or_default().contains(want.unwrap_or_default()),

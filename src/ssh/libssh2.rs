@@ -404,7 +404,7 @@ impl Connection {
         key: &PrivateKey,
         until: Deadline,
     ) -> Result<(), Fault> {
-        if let Some(reason) = key_form::costs_too_much(key) {
+        if let Some(reason) = key_form::not_to_be_tried(key) {
             return Err(Fault::Failed { code: KEY_UNUSABLE, reason: reason.to_owned() });
         }
         let passphrase = key.passphrase.as_ref().map(Secret::expose);

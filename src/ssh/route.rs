@@ -377,6 +377,7 @@ impl Session<'_> {
                     known.refused(who, credentials, proof, Instant::now());
                 }
             }
+            Ok((Login::NotSent(_), _)) => {}
             _ => known.forget_methods(who),
         }
         match result.map(|(login, _)| login) {
@@ -410,10 +411,9 @@ impl Session<'_> {
             }
             Ok(Login::PasswordExpired) => Err(SessionError::PasswordExpired { addr: addr.clone() }),
             Ok(Login::KeyUnusable(reason)) => {
-                let told = credentials
-                    .private_key
-                    .as_ref()
-                    .and_then(|key| key_form::costs_too_much(key).or_else(|| key_form::fault(key)));
+                let told = credentials.private_key.as_ref().and_then(|key| {
+                    key_form::not_to_be_tried(key).or_else(|| key_form::fault(key))
+                });
                 Err(SessionError::KeyUnusable { reason: told.map_or(reason, str::to_owned) })
             }
             Err(fault) => Err(match (self.fault(fault), connection.lost_hop()) {

@@ -288,17 +288,21 @@ impl Session<'_> {
                 self.no_prompt(addr, &stopped, dialogue.transport().lost_hop())
             })?;
             if let Some(marker) = platform.errors().find(&printed.text) {
-                refused.push(format!(
+                let warning = format!(
                     "the device refused `{}` ({}); output is read page by page if it pages",
                     sent.as_str(),
                     excerpt(marker),
-                ));
+                );
+                refused.push((sent, warning));
             }
         }
-        let is_enough = rules.one_is_enough && refused.len() < prepared.len();
-        if !refused.is_empty() && !is_enough {
+        // Lines for other releases are refused; that matters if none is left.
+        let alternatives = prepared.get(..rules.alternatives).unwrap_or_default();
+        let matter = refused.iter().filter(|(sent, _)| alternatives.contains(sent)).count();
+        let is_told = alternatives.is_empty() || matter == alternatives.len();
+        if !refused.is_empty() && is_told {
             dialogue.expect_pages();
-            self.report.warnings.append(&mut refused);
+            self.report.warnings.extend(refused.into_iter().map(|(_, warning)| warning));
         }
         Ok(())
     }

@@ -103,6 +103,9 @@ pub(super) fn check_written(settings: &Settings) -> Result<(), StartError> {
     // One place has many spellings.
     let place = |file: &Option<PathBuf>| {
         let file = file.as_deref()?;
+        if let Ok(there) = file.canonicalize() {
+            return Some(there);
+        }
         let folder = file.parent().filter(|folder| *folder != Path::new(""));
         let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
         Some(folder.join(file.file_name()?))

@@ -1,12 +1,19 @@
 //! SIGHUP: reads the settings again and puts what may change in place, all of it or nothing.
 
-use std::thread;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use actix_web::{
     rt::signal::unix::{Signal, SignalKind, signal},
     web::Data,
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::timeout};
 
 use super::{StartError, definitions, remark};
 use crate::{
@@ -15,6 +22,26 @@ use crate::{
     telemetry::Levels,
     tls::Tls,
 };
+
+/// How long files may take to be read.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One reading of the settings; over when another begins, or nobody waits any more.
+struct Turn {
+    turns: Arc<AtomicUsize>,
+    number: usize,
+}
+
+impl Turn {
+    fn next(turns: &Arc<AtomicUsize>) -> Self {
+        let number = turns.fetch_add(1, Ordering::SeqCst) + 1;
+        Self { turns: Arc::clone(turns), number }
+    }
+
+    fn is_over(&self) -> bool {
+        self.turns.load(Ordering::SeqCst) != self.number
+    }
+}
 
 /// SIGHUP is told from now on, and ends the process no more.
 pub(super) fn listen() -> Result<Signal, StartError> {
@@ -30,17 +57,24 @@ pub(super) async fn run(
     tls: Option<Tls>,
 ) {
     let mut present = app.settings.clone();
+    let turns = Arc::new(AtomicUsize::new(0));
     while hangup.recv().await.is_some() {
         // A file system that hangs must not keep the process from being told to end: not here, and on no thread that is
         // waited for.
         let (done, reloaded) = oneshot::channel();
         let (app, sources, levels) = (app.clone(), sources.clone(), levels.clone());
-        let (tls, before) = (tls.clone(), present.clone());
+        let (tls, before, turn) = (tls.clone(), present.clone(), Turn::next(&turns));
         let thread = thread::Builder::new().name("reload".to_owned()).spawn(move || {
-            let _ = done.send(reload(&app, &sources, &levels, tls.as_ref(), &before));
+            let _ = done.send(reload(&app, &sources, &levels, tls.as_ref(), &before, &turn));
         });
         let reloaded = match thread {
-            Ok(_) => reloaded.await.unwrap_or_else(|_| Err("it came to no end".to_owned())),
+            Ok(_) => match timeout(PATIENCE, reloaded).await {
+                Ok(reloaded) => reloaded.unwrap_or_else(|_| Err("it came to no end".to_owned())),
+                Err(_late) => {
+                    Turn::next(&turns);
+                    Err(format!("reading them takes longer than {} s", PATIENCE.as_secs()))
+                }
+            },
             Err(error) => Err(error.to_string()),
         };
         match reloaded {
@@ -59,10 +93,14 @@ fn reload(
     levels: &Levels,
     tls: Option<&Tls>,
     present: &Settings,
+    turn: &Turn,
 ) -> Result<Settings, String> {
     let settings = sources.load().map_err(|error| error.to_string())?.settings;
     let (registry, access, ssh) = definitions(&settings).map_err(|error| error.to_string())?;
     let read = Tls::load(&settings).map_err(|error| error.to_string())?;
+    if turn.is_over() {
+        return Err("they were read too late".to_owned());
+    }
     if let (Some(tls), Some(read)) = (tls, &read) {
         tls.take_over(read);
     }

@@ -96,6 +96,7 @@ async fn https_is_served_and_new_certificates_come_without_a_restart() {
     assert!(is_well(), "and so does the health check");
     assert!(health_check(port, &[tls[0], tls[1], ("SHOWRUNNER_HEAD_TIMEOUT", "soon")]));
     assert!(!health_check("1", &tls));
+    assert!(!health_check("99x", &tls), "nobody knows where it is");
 }
 
 /// What a container's health check says.
