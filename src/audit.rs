@@ -124,11 +124,11 @@ impl Trail {
 
     /// Notes what came of a device.
     pub fn came(&self, outcome: &DeviceOutcome) {
-        self.came_of(outcome, Map::new());
+        self.note_device(outcome, Map::new());
     }
 
     /// The same, where some of its commands have been counted before.
-    fn came_of(&self, outcome: &DeviceOutcome, counted: Map<String, Value>) {
+    fn note_device(&self, outcome: &DeviceOutcome, counted: Map<String, Value>) {
         if self.is_over || self.audit.lines.is_none() {
             return;
         }
@@ -148,7 +148,7 @@ impl Trail {
             }
             Delivered::Device { device, outcome } => {
                 let counted = self.commands.remove(device).unwrap_or_default();
-                self.came_of(outcome, counted);
+                self.note_device(outcome, counted);
             }
         }
     }

@@ -86,7 +86,7 @@ impl Host {
             let shortest = address.to_canonical().to_string();
             let given = (shortest != text).then(|| text.into());
             Ok(Self { text: shortest, given })
-        } else if is_address(text) || is_name(text) {
+        } else if has_zone(text) || is_name(text) {
             Ok(Self { text: text.to_owned(), given: None })
         } else {
             Err(HostError::of(text))
@@ -190,17 +190,14 @@ impl fmt::Display for PeerAddr {
     }
 }
 
-fn is_address(text: &str) -> bool {
-    match text.split_once('%') {
-        // A zone is an interface name or number; only IPv6 has them.
-        Some((address, zone)) => {
-            address.parse::<std::net::Ipv6Addr>().is_ok()
-                && !zone.is_empty()
-                && zone.len() <= 32
-                && zone.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
-        }
-        None => text.parse::<IpAddr>().is_ok(),
-    }
+/// `fe80::1%eth0`: a zone is an interface name or number; only IPv6 has them.
+fn has_zone(text: &str) -> bool {
+    text.split_once('%').is_some_and(|(address, zone)| {
+        address.parse::<std::net::Ipv6Addr>().is_ok()
+            && !zone.is_empty()
+            && zone.len() <= 32
+            && zone.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+    })
 }
 
 fn is_name(text: &str) -> bool {

@@ -54,6 +54,13 @@ pub fn is_named(patterns: &[String], name: &str) -> bool {
     hits.peek().is_some() && hits.all(|pattern| !pattern.starts_with('!'))
 }
 
+/// True of the names that always mean this machine.
+#[must_use]
+pub fn is_localhost(name: &str) -> bool {
+    let name = plain(name);
+    name == "localhost" || name.ends_with(".localhost")
+}
+
 /// True if one of the networks has the address, as it is written.
 #[must_use]
 pub fn is_in(nets: &[IpNet], address: IpAddr) -> bool {
@@ -92,7 +99,7 @@ impl TargetPolicy {
     pub fn check_name(&self, name: &str, port: u16) -> Result<(), &'static str> {
         let name = plain(name);
         let own = name.strip_suffix(".localdomain").unwrap_or(&name);
-        if own == "localhost" || own.ends_with(".localhost") {
+        if is_localhost(own) {
             self.loopback()?;
         }
         self.lists.iter().try_for_each(|lists| lists.check_name(&name, port))

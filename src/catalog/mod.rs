@@ -142,6 +142,14 @@ pub struct Reading {
     pub steps: Vec<Explained>,
 }
 
+impl Reading {
+    /// Nothing was read, and why.
+    #[must_use]
+    pub fn refused(why: &str) -> Self {
+        Self { error: Some(why.to_owned()), ..Self::default() }
+    }
+}
+
 /// A template as `GET /api/v1/parsers` lists it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Listed {
@@ -231,11 +239,11 @@ impl Catalog {
             let command = command.unwrap_or(line);
             if config_tree::is_shown(&os.indexed(command), output) {
                 return match os.platform.as_ref().and_then(|one| one.errors().find(output)) {
-                    Some(_) => refused("Parser not run: the device refused the command"),
+                    Some(_) => Reading::refused("Parser not run: the device refused the command"),
                     None => read_tree(output),
                 };
             }
-            return refused(&self.no_template(os, command));
+            return Reading::refused(&self.no_template(os, command));
         };
         let parser = source.parser(&found);
         let mut templates = Vec::new();
@@ -472,10 +480,6 @@ impl Source {
             fallback: self.fallback.clone(),
         }
     }
-}
-
-fn refused(why: &str) -> Reading {
-    Reading { error: Some(why.to_owned()), ..Reading::default() }
 }
 
 /// The sections of a configuration that no template reads.

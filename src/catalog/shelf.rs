@@ -334,20 +334,19 @@ fn named_form(row: &Row, rows: &[Arc<Row>]) -> Option<Form> {
 }
 
 fn is_exact(form: &Form, words: &[&str]) -> bool {
-    form.len() == words.len()
-        && form.iter().zip(words).all(|(part, word)| match part {
-            Word::Keyword(keyword) => keyword.eq_ignore_ascii_case(word),
-            Word::Argument => true,
-        })
+    form.len() == words.len() && is_like(form, words, str::eq_ignore_ascii_case)
 }
 
 /// True if the words are beginnings of the form's keywords.
 fn is_short(form: &Form, words: &[&str]) -> bool {
-    form.len() == words.len()
-        && form.iter().zip(words).all(|(part, word)| match part {
-            Word::Keyword(keyword) => begins(keyword, word),
-            Word::Argument => true,
-        })
+    form.len() == words.len() && is_like(form, words, begins)
+}
+
+fn is_like(form: &Form, words: &[&str], same: impl Fn(&str, &str) -> bool) -> bool {
+    form.iter().zip(words).all(|(part, word)| match part {
+        Word::Keyword(keyword) => same(keyword, word),
+        Word::Argument => true,
+    })
 }
 
 /// True if the word is a beginning of the keyword.

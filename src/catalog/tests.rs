@@ -152,6 +152,12 @@ fn own_templates_are_found_by_their_names() {
     );
 }
 
+/// The template's file; empty if there is none.
+fn template_of(catalog: &Catalog, os: &str, command: &str) -> String {
+    let parser = catalog.parser_of(&Os::new(os, None), command, None);
+    parser.and_then(|parser| parser.template).unwrap_or_default()
+}
+
 const NAME: &str = "Value NAME (\\S+)\n\nStart\n ^${NAME} -> Record\n";
 
 #[test]
@@ -165,10 +171,6 @@ fn a_name_behind_the_commands_last_word_is_an_argument_of_that_command() {
         ("acme_os_show_vrf_interface.textfsm", NAME),
         ("acme_os_show_vrf_internal.textfsm", NAME),
     ]);
-    let found = |command: &str| {
-        let parser = catalog.parser_of(&Os::new("acme_os", None), command, None);
-        parser.and_then(|parser| parser.template).unwrap_or_default()
-    };
     for (command, want) in [
         ("show bgp summary", "acme_os_show_bgp_summary.textfsm"),
         ("show bgp summary vrf", "acme_os_show_bgp_summary_vrf.textfsm"),
@@ -183,7 +185,7 @@ fn a_name_behind_the_commands_last_word_is_an_argument_of_that_command() {
         ("show vrf in", ""),
         ("show vrf IN-1", "acme_os_show_vrf.textfsm"),
     ] {
-        assert_eq!(found(command), want, "{command}");
+        assert_eq!(template_of(&catalog, "acme_os", command), want, "{command}");
     }
 }
 
@@ -199,10 +201,6 @@ fn an_own_expression_is_believed_where_nothing_else_is_for_the_command() {
         ("a.textfsm", NAME),
         ("b.textfsm", NAME),
     ]);
-    let found = |os: &str, command: &str| {
-        let parser = catalog.parser_of(&Os::new(os, None), command, None);
-        parser.and_then(|parser| parser.template).unwrap_or_default()
-    };
     for (command, want) in [
         ("show zork", "a.textfsm"),
         ("show zork OUTSIDE", "a.textfsm"),
@@ -211,10 +209,13 @@ fn an_own_expression_is_believed_where_nothing_else_is_for_the_command() {
         ("show zork pl", "b.textfsm"),
         ("show other", ""),
     ] {
-        assert_eq!(found("acme_os", command), want, "{command}");
+        assert_eq!(template_of(&catalog, "acme_os", command), want, "{command}");
     }
     if catalog.library().is_some() {
-        assert_eq!(found("cisco_ios", "show version"), "cisco_ios_show_version.textfsm");
+        assert_eq!(
+            template_of(&catalog, "cisco_ios", "show version"),
+            "cisco_ios_show_version.textfsm"
+        );
     }
     let broken: Vec<_> = catalog.broken().into_iter().map(|one| one.error).collect();
     assert_eq!(broken, ["the template d of `show d` is not read: its name must end in .textfsm"]);

@@ -250,8 +250,8 @@ fn check_never(words: &[(usize, &str)], reads: &ReadRules) -> Result<(), Refusal
             None => wanted.starts_with(word),
         };
         if let [first, "**", last] = wanted.as_slice() {
-            let behind = words.iter().skip_while(|word| !fits((first, word))).skip(1);
-            if let Some((at, _)) = behind.clone().find(|word| fits((last, word))) {
+            let mut behind = words.iter().skip_while(|word| !fits((first, word))).skip(1);
+            if let Some((at, _)) = behind.find(|word| fits((last, word))) {
                 let hint = format!("`{last}` does more than read");
                 return Err(Refusal::new(Rule::ArgumentWrites, *at).hint(hint));
             }

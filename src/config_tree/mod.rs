@@ -143,7 +143,9 @@ impl Open {
 fn indented(text: &str) -> Vec<Section> {
     let mut open = Open { done: Vec::new(), stack: Vec::new() };
     let lines: Vec<&str> = text.lines().collect();
-    let has_long_texts = has_long_texts(text);
+    // FortiOS goes on in the next lines with a text that is not ended: certificates, scripts, messages.
+    let has_long_texts =
+        lines.contains(&"end") && lines.iter().any(|line| line.starts_with("config "));
     let mut rest = lines.as_slice();
     while let [line, behind @ ..] = rest {
         rest = behind;
@@ -200,7 +202,7 @@ fn banner_lines(line: &str, rest: &[&str]) -> Option<usize> {
     marks.iter().find_map(|letters| {
         let mark: String = text.chars().take(*letters).collect();
         let mark = Some(mark.as_str()).filter(|mark| !mark.starts_with(char::is_alphanumeric))?;
-        let behind = text.strip_prefix(mark)?;
+        text.strip_prefix(mark).filter(|behind| !behind.contains(mark))?;
         let ends = |line: &&str| line.trim_end().ends_with(mark);
         // ASA's banners are one line each, and have no mark.
         let again = format!("{first} {} ", which.unwrap_or_default());
@@ -210,13 +212,8 @@ fn banner_lines(line: &str, rest: &[&str]) -> Option<usize> {
         let at = at.or_else(|| {
             (mark == "^C").then(|| rest.iter().position(|line| line.contains(mark)))?
         });
-        at.filter(|_| !behind.contains(mark)).map(|at| at + 1)
+        at.map(|at| at + 1)
     })
-}
-
-/// True for `FortiOS`, which goes on in the next lines with a text that is not ended: certificates, scripts, messages.
-fn has_long_texts(text: &str) -> bool {
-    text.lines().any(|line| line == "end") && text.lines().any(|line| line.starts_with("config "))
 }
 
 /// True for `set comment "first line`: a text that goes on in the next line.

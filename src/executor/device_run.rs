@@ -263,9 +263,7 @@ impl Shared {
             .map_err(|reason| SessionError::ResolveFailed { host: host.clone(), reason })?;
         // A device is one, whatever clothes its address comes in.
         for address in &mut addresses {
-            if address.ip().to_canonical().is_ipv4() {
-                address.set_ip(address.ip().to_canonical());
-            }
+            address.set_ip(address.ip().to_canonical());
         }
         // What the operator has named himself is not asked about.
         if let Some(targets) = targets {

@@ -40,7 +40,7 @@ pub fn read_line(
         // Nothing is for this output, but something would be for all of it.
         let is_cut = reading.parser.is_none() && reading.parsed.is_none() && !filters.is_empty();
         if is_cut && has_template(base.trim()) {
-            return refused(
+            return Reading::refused(
                 "Parser not run: the output was filtered; send all of it, with the command without its filter",
             );
         }
@@ -99,7 +99,7 @@ impl Reader {
         let started = Instant::now();
         self.catalog.refresh();
         let reading = if outcome.truncated {
-            refused(
+            Reading::refused(
                 "Parser not run: the output is cut off; the limits are SHOWRUNNER_MAX_OUTPUT_BYTES and SHOWRUNNER_MAX_REQUEST_OUTPUT_BYTES",
             )
         } else {
@@ -128,7 +128,7 @@ impl Reader {
         }
         let cut = command.filtered_by() == Some(FilteredBy::Device) && !parse.filtered;
         if cut && (parse.native || self.catalog.parser_of(os, line, None).is_none()) {
-            return refused(
+            return Reading::refused(
                 "Parser not run: the device filtered the output; ask for `filter_where: \"service\"` to parse all of it and \
                  filter the text, or for `parse_filtered: true` to parse what is left",
             );
@@ -137,7 +137,7 @@ impl Reader {
             return catalog::read_tree(output);
         }
         if parse.native {
-            return refused(if command.is_whole() {
+            return Reading::refused(if command.is_whole() {
                 "Parser not available: this platform prints no structured output of its own; ask for `output_format: \"parsed\"` instead"
             } else {
                 "Parser not run: a device's own structured output is asked for only without filters; leave them out, or ask for \
@@ -174,7 +174,7 @@ fn structured(catalog: &Catalog, os: &Os, line: &str, output: &str) -> Option<Re
     }
     let is_xml = asks_for(&["xml"], line) && catalog.parser_of(os, line, None).is_none();
     is_xml.then(|| {
-        refused("Parser not run: the device's answer is XML, which is not read; ask for JSON, or for the text")
+        Reading::refused("Parser not run: the device's answer is XML, which is not read; ask for JSON, or for the text")
     })
 }
 
@@ -197,7 +197,7 @@ fn native(output: &str) -> Reading {
         Ok(parsed) => Reading { parsed: Some(parsed), parser: Some(parser), ..Reading::default() },
         Err(error) => Reading {
             parser: Some(parser),
-            ..refused(&format!("Parser failed: the device's answer is no JSON ({error})"))
+            ..Reading::refused(&format!("Parser failed: the device's answer is no JSON ({error})"))
         },
     }
 }
@@ -230,10 +230,6 @@ fn is_engine(line: &str) -> bool {
         !word.is_empty()
             && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_'))
     })
-}
-
-fn refused(error: &str) -> Reading {
-    Reading { error: Some(error.to_owned()), ..Reading::default() }
 }
 
 #[cfg(test)]

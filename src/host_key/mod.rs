@@ -221,14 +221,17 @@ impl HostKeyCheck {
             Some(alias) => (alias.as_str(), SSH_PORT),
             None => (host, port),
         };
-        let known = self.rules.known_hosts.iter().map(|file| file.look_up(host, port));
-        let mut known = known.fold(Known::default(), Known::and);
+        let known_of = |host: &str, port| {
+            let known = self.rules.known_hosts.iter().map(|file| file.look_up(host, port));
+            known.fold(Known::default(), Known::and)
+        };
+        let mut known = known_of(host, port);
         // A key that is revoked for the address is so for all its names.
-        if let Some(addr) = addr {
-            let ip = addr.ip().to_string();
-            let of_address =
-                self.rules.known_hosts.iter().map(|file| file.look_up(&ip, addr.port()));
-            known.revoked.extend(of_address.flat_map(|known| known.revoked));
+        let address = addr.map(|addr| (addr.ip().to_string(), addr.port()));
+        if let Some((ip, of_address)) =
+            address.filter(|(ip, its)| (ip.as_str(), *its) != (host, port))
+        {
+            known.revoked.extend(known_of(&ip, of_address).revoked);
         }
         let host = host.strip_suffix('.').unwrap_or(host).to_owned();
         let (pin, policy) = (self.pin.clone(), self.rules.policy);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use actix_web::{
-    Error, FromRequest, HttpMessage as _, HttpRequest,
+    Error, FromRequest, HttpRequest,
     body::MessageBody,
     dev::{Payload, ServiceRequest, ServiceResponse},
     http::header::{self, HeaderMap, HeaderValue},
@@ -19,6 +19,7 @@ use super::{App, client::Client, error::ApiError};
 use crate::{
     access::{Admission, Grant},
     settings::Settings,
+    target::is_localhost,
 };
 
 /// Answers 401 to whoever may not come in.
@@ -79,10 +80,8 @@ fn is_this_machine(host: &str) -> bool {
         Some((name, port)) if is_port(port) => name,
         _ => host,
     };
-    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     let address = name.trim_start_matches('[').trim_end_matches(']');
-    let is_local = name == "localhost" || name.ends_with(".localhost");
-    is_local || address.parse::<IpAddr>().is_ok()
+    is_localhost(name) || address.parse::<IpAddr>().is_ok()
 }
 
 /// Who sent a request, and what he may do.
@@ -95,8 +94,8 @@ impl FromRequest for Caller {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let client = request.extensions().get::<Client>().cloned();
+    fn from_request(_: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let client = Client::known();
         ready(client.ok_or(ApiError::Internal).and_then(|client| match &client.admission {
             Admission::Granted(grant) => Ok(Self { grant: Arc::clone(grant), client }),
             Admission::Missing => Err(ApiError::KeyMissing),

@@ -9,7 +9,6 @@ use std::{
 };
 
 use actix_web::{
-    HttpMessage as _,
     dev::ServiceRequest,
     http::header::{self, HeaderMap, HeaderName},
 };
@@ -33,20 +32,24 @@ pub(super) struct Client {
 impl Client {
     /// Finds out who sent the request, once; later calls give the same.
     pub(super) fn of(request: &ServiceRequest, app: &App) -> Self {
-        if let Some(known) = request.extensions().get::<Self>() {
-            return known.clone();
-        }
+        let current = request_id::request();
+        current.client.get_or_init(|| Self::found(request, app)).clone()
+    }
+
+    /// Who sent the request that is being answered, if that was found out.
+    pub(super) fn known() -> Option<Self> {
+        request_id::request().client.get().cloned()
+    }
+
+    fn found(request: &ServiceRequest, app: &App) -> Self {
         let settings = &app.settings;
         let peer = request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
         let proxies =
             Proxies { trusted: &settings.trusted_proxies, hops: settings.trusted_proxy_hops };
-        let client = Self {
+        Self {
             address: proxies.client_address(peer, request.headers()),
             admission: app.access.now().admit(shown_key(request.headers())),
-        };
-        let _ = request_id::request().client.set(client.clone());
-        request.extensions_mut().insert(client.clone());
-        client
+        }
     }
 }
 

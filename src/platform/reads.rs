@@ -159,9 +159,7 @@ impl ReadRules {
         };
         self.prefixes.iter().find_map(length).unwrap_or(0)
     }
-}
 
-impl ReadRules {
     /// A command as an index of templates has it: without a prefix that names a context, and a path without slashes in it.
     #[must_use]
     pub fn indexed<'l>(&self, line: &'l str) -> Cow<'l, str> {

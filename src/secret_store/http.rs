@@ -16,7 +16,7 @@ use rustls::{
 };
 use ureq::{
     Agent, Body, Error, RequestExt as _,
-    http::{Request, Response},
+    http::{Request, Response, Uri},
     tls::{Certificate, RootCerts, TlsConfig},
 };
 use zeroize::Zeroizing;
@@ -52,7 +52,7 @@ impl Client {
     ) -> Result<Self, String> {
         let address = address.trim_end_matches('/');
         let wrong = || "`address` is none such as https://vault.example:8200".to_owned();
-        let uri: ureq::http::Uri = address.parse().map_err(|_error| wrong())?;
+        let uri: Uri = address.parse().map_err(|_error| wrong())?;
         let is_plain = uri.path() == "/" && uri.query().is_none();
         // A name before `@` would be a user's.
         let host = uri.authority().filter(|whole| is_plain && !whole.as_str().contains('@'));
@@ -89,18 +89,12 @@ impl Client {
     /// True if what is said can be read on the way.
     #[must_use]
     pub fn is_readable_on_the_way(&self) -> bool {
-        let host = self.address.strip_prefix("http://");
-        host.is_some_and(|host| {
-            let authority = host.split('/').next().unwrap_or_default();
-            let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
-            let name = match authority.rsplit_once(':') {
-                Some((name, port)) if is_port(port) => name,
-                _ => authority,
-            };
-            let name = name.trim_start_matches('[').trim_end_matches(']');
-            let address = name.parse::<IpAddr>();
-            !(name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|ip| ip.is_loopback()))
-        })
+        let uri = self.address.parse::<Uri>().unwrap_or_default();
+        let host = uri.host().unwrap_or_default();
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        let is_own =
+            host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|ip| ip.is_loopback());
+        uri.scheme_str() == Some("http") && !is_own
     }
 
     pub(super) fn get(

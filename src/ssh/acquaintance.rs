@@ -238,10 +238,8 @@ impl Acquaintances {
     pub fn check(&self, who: &Who, credentials: &Credentials, now: Instant) -> Result<(), Paused> {
         // Keys go first, to whoever takes them; one who has refused some does.
         let [keys, password] = Shown::of(credentials);
-        if let Some(keys) = keys {
-            return self.check_shown(who, credentials, keys, now);
-        }
-        password.map_or(Ok(()), |password| self.check_shown(who, credentials, password, now))
+        let first = keys.or(password);
+        first.map_or(Ok(()), |shown| self.check_shown(who, credentials, shown, now))
     }
 
     /// Whether this of the credentials may be sent.
@@ -252,7 +250,7 @@ impl Acquaintances {
         &self,
         who: &Who,
         credentials: &Credentials,
-        proof: Shown,
+        shown: Shown,
         now: Instant,
     ) -> Result<(), Paused> {
         let RefusalLimits { most, pause } = self.limits;
@@ -262,11 +260,11 @@ impl Acquaintances {
         if known.refusals.is_empty() || most == 0 {
             return Ok(());
         }
-        let Some(tag) = self.tag(credentials, proof) else { return Ok(()) };
+        let Some(tag) = self.tag(credentials, shown) else { return Ok(()) };
         let of_this: Vec<_> = known.refusals.iter().filter(|one| one.is_of(&tag)).collect();
         let of_all: Vec<_> =
             known.refusals.iter().filter(|one| one.of == Shown::Password).collect();
-        let may_guess = proof == Shown::Password
+        let may_guess = shown == Shown::Password
             && known.let_in.as_ref().is_none_or(|let_in| let_in.as_ref() != tag.as_ref());
         let counted = if of_this.len() >= most {
             of_this
@@ -280,7 +278,7 @@ impl Acquaintances {
         Err(Paused { refused: counted.len(), again_in })
     }
 
-    /// Tells proofs apart; no secret can be had from it.
+    /// Tells what is shown apart; no secret can be had from it.
     fn tag(&self, credentials: &Credentials, of: Shown) -> Option<Tag> {
         let mut hash = Context::with_key(self.key.as_ref()?);
         let mut add = |part: Option<&str>| {

@@ -21,7 +21,7 @@ use rustix::{
 use ssh2::{BlockDirections, ErrorCode, KeyboardInteractivePrompt, MethodType, Session};
 
 use super::{
-    acquaintance::{Methods, Shown},
+    acquaintance::{Methods, Paused, Shown},
     key_form,
     offer::{self, Offer, Reading},
     pump::{Carrier, Over, Pump},
@@ -110,8 +110,8 @@ pub enum Login {
     PasswordExpired,
     /// The key could not be read.
     KeyUnusable(String),
-    /// What the device would have to be shown may not be sent.
-    NotSent(Shown),
+    /// What the device would have to be shown may not be sent now.
+    NotSent(Paused),
 }
 
 /// How to log in, with what of the credentials.
@@ -300,14 +300,14 @@ impl Connection {
         &mut self,
         credentials: &Credentials,
         known: Option<Methods>,
-        may_send: impl Fn(Shown) -> bool,
+        may_send: impl Fn(Shown) -> Result<(), Paused>,
         until: Deadline,
     ) -> Result<(Login, Option<Methods>), Fault> {
         let tried = known.and_then(|known| Method::choose(credentials, known));
         let mut rejected = None;
         if let Some(method) = tried {
-            if !may_send(method.shown()) {
-                return Ok((Login::NotSent(method.shown()), None));
+            if let Err(paused) = may_send(method.shown()) {
+                return Ok((Login::NotSent(paused), None));
             }
             match self.login_by(method, credentials, until)? {
                 login @ Login::Rejected(_) => rejected = Some(login),
@@ -325,8 +325,10 @@ impl Connection {
             (Some(method), Some(rejected)) if tried.is_some_and(|tried| tried.is(method)) => {
                 rejected
             }
-            (Some(method), _) if !may_send(method.shown()) => Login::NotSent(method.shown()),
-            (Some(method), _) => self.login_by(method, credentials, until)?,
+            (Some(method), _) => match may_send(method.shown()) {
+                Ok(()) => self.login_by(method, credentials, until)?,
+                Err(paused) => Login::NotSent(paused),
+            },
         };
         Ok((login, Some(listed)))
     }

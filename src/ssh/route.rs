@@ -28,6 +28,9 @@ use crate::{
     profile::SshProfile,
 };
 
+/// Whom an answer speaks of whose login is not tried.
+const THIS_USER: &str = "this user";
+
 /// Whom to log in to, with what.
 struct Peer<'a> {
     who: Who,
@@ -110,7 +113,7 @@ impl Session<'_> {
         way: Option<Reached>,
         n_hops: usize,
     ) -> Result<Reached, SessionError> {
-        self.check_refusals(&peer.who, peer.credentials, "this user", peer.first_address())?;
+        self.check_refusals(&peer.who, peer.credentials, THIS_USER, peer.first_address())?;
         let (path, addr) = match way {
             None => self.connect(peer)?,
             Some(way) => self.connect_through(peer, way, n_hops)?,
@@ -129,12 +132,7 @@ impl Session<'_> {
         addr: PeerAddr,
     ) -> Result<(), SessionError> {
         let known = self.job.acquaintances.check(who, credentials, Instant::now());
-        known.map_err(|Paused { refused, again_in }| SessionError::AuthPaused {
-            addr,
-            what,
-            refused,
-            again_in,
-        })
+        known.map_err(|paused| not_tried(paused, what, addr))
     }
 
     fn connect(&mut self, peer: &Peer<'_>) -> Result<(Path, PeerAddr), SessionError> {
@@ -358,23 +356,22 @@ impl Session<'_> {
         let (known, who) = (&self.job.acquaintances, &peer.who);
         let host_key = self.report.host_key.as_ref().map_or("", |key| key.fingerprint.as_str());
         let methods = known.methods(who, host_key);
-        let paused = |proof| known.check_shown(who, credentials, proof, Instant::now()).err();
-        let may_send = |proof| paused(proof).is_none();
+        let may_send = |shown| known.check_shown(who, credentials, shown, Instant::now());
         let result = connection.login(credentials, methods, may_send, self.step(limit));
         self.report.timing.authenticate = Some(started.elapsed());
         match &result {
             Ok((Login::Done, methods)) => {
                 known.let_in(who, host_key, *methods);
-                if let Some(proof) = connection.sent() {
-                    known.believed(who, credentials, proof);
+                if let Some(shown) = connection.sent() {
+                    known.believed(who, credentials, shown);
                 }
             }
             // Many devices say no by hanging up.
             Ok((Login::Rejected(_), _)) | Err(Fault::Closed)
                 if connection.lost_hop().is_none() && self.lifeline.was_cut().is_none() =>
             {
-                if let Some(proof) = connection.sent() {
-                    known.refused(who, credentials, proof, Instant::now());
+                if let Some(shown) = connection.sent() {
+                    known.refused(who, credentials, shown, Instant::now());
                 }
             }
             Ok((Login::NotSent(_), _)) => {}
@@ -399,16 +396,7 @@ impl Session<'_> {
                     given,
                 })
             }
-            Ok(Login::NotSent(proof)) => {
-                let nothing = Paused { refused: 0, again_in: Duration::ZERO };
-                let Paused { refused, again_in } = paused(proof).unwrap_or(nothing);
-                Err(SessionError::AuthPaused {
-                    addr: addr.clone(),
-                    what: "this user",
-                    refused,
-                    again_in,
-                })
-            }
+            Ok(Login::NotSent(paused)) => Err(not_tried(paused, THIS_USER, addr.clone())),
             Ok(Login::PasswordExpired) => Err(SessionError::PasswordExpired { addr: addr.clone() }),
             Ok(Login::KeyUnusable(reason)) => {
                 let told = credentials.private_key.as_ref().and_then(|key| {
@@ -505,6 +493,11 @@ fn who(via: Option<&PeerAddr>, addresses: &[PeerAddr], credentials: &Credentials
 fn first(addresses: &[PeerAddr]) -> PeerAddr {
     let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
     addresses.first().cloned().unwrap_or(unknown.into())
+}
+
+fn not_tried(paused: Paused, what: &'static str, addr: PeerAddr) -> SessionError {
+    let Paused { refused, again_in } = paused;
+    SessionError::AuthPaused { addr, what, refused, again_in }
 }
 
 pub(super) fn given(credentials: &Credentials) -> &'static str {
