@@ -16,7 +16,7 @@ impl Allowance {
         Self { most_bytes, taken: AtomicUsize::new(0) }
     }
 
-    /// Keeps as much of a text as may be kept, cut at a line's end; true if that is all of it.
+    /// Keeps as much of a text as may be kept, cut at a line's end if there is one; true if that is all of it.
     pub fn keep(&self, text: &mut String) -> bool {
         let wanted = text.len();
         let before = self.taken.fetch_add(wanted, Ordering::AcqRel);
@@ -29,7 +29,9 @@ impl Allowance {
             cut -= 1;
         }
         text.truncate(cut);
-        text.truncate(text.rfind('\n').map_or(0, |at| at + 1));
+        if let Some(end) = text.rfind('\n') {
+            text.truncate(end + 1);
+        }
         text.shrink_to_fit();
         self.give_back(wanted - text.len());
         false
@@ -72,6 +74,8 @@ mod tests {
         assert_eq!(second, "é\n");
         let mut third = "éé".to_owned();
         assert!(!allowance.keep(&mut third) && third.is_empty());
+        let mut line = "one line".to_owned();
+        assert!(!Allowance::new(3).keep(&mut line) && line == "one");
         allowance.give_back(first.len() + second.len());
         assert!(!allowance.is_half_taken());
         assert!(allowance.keep(&mut "0123456789".to_owned()));

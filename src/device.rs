@@ -153,6 +153,12 @@ impl PeerAddr {
         }
     }
 
+    /// What stands for a device wherever its sessions and logins are counted: the same whichever of its addresses is given first.
+    #[must_use]
+    pub fn of_device(addresses: &[Self]) -> Option<Self> {
+        addresses.iter().map(Self::key).min_by_key(Self::parts)
+    }
+
     /// The same for every spelling of a name.
     #[must_use]
     pub fn key(&self) -> Self {

@@ -191,16 +191,16 @@ impl Metrics {
         self.0.sessions_max.set(i64::try_from(most).unwrap_or(i64::MAX));
     }
 
-    /// A device waits for its turn; how it goes on is said to what is given back.
+    /// How many device sessions run and how many devices wait for one, as the queue has them: as `/health` says it.
+    pub fn set_sessions(&self, running: usize, waiting: usize) {
+        self.0.sessions_running.set(i64::try_from(running).unwrap_or(i64::MAX));
+        self.0.sessions_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    }
+
+    /// A device of a request; what it comes to is said to what is given back.
     #[must_use]
     pub fn device(&self, platform: &str) -> DeviceSession {
-        self.0.sessions_waiting.inc();
-        DeviceSession {
-            metrics: self.clone(),
-            platform: platform.to_owned(),
-            running: false,
-            done: false,
-        }
+        DeviceSession { metrics: self.clone(), platform: platform.to_owned(), done: false }
     }
 
     /// A command of a device session is done, and what was to be read out of it has been.
@@ -233,12 +233,6 @@ impl Metrics {
         self.0.spans_dropped.inc_by(u64::try_from(spans).unwrap_or(0));
     }
 
-    /// Devices that wait for a session's place.
-    #[must_use]
-    pub fn sessions_waiting(&self) -> usize {
-        usize::try_from(self.0.sessions_waiting.get()).unwrap_or(0)
-    }
-
     fn count_phases(&self, timing: &Timing) {
         let phases = [
             ("queue", timing.queue),
@@ -269,25 +263,15 @@ impl Drop for InFlight {
     }
 }
 
-/// A device of a request, from its waiting to its end; dropped before that it counts as cancelled.
+/// A device of a request, to its end; dropped before that it counts as cancelled.
 #[derive(Debug)]
 pub struct DeviceSession {
     metrics: Metrics,
     platform: String,
-    running: bool,
     done: bool,
 }
 
 impl DeviceSession {
-    /// Its turn has come.
-    pub fn started(&mut self) {
-        if !self.running {
-            self.running = true;
-            self.metrics.0.sessions_waiting.dec();
-            self.metrics.0.sessions_running.inc();
-        }
-    }
-
     /// It has ended by itself.
     pub fn ended(mut self, outcome: &DeviceOutcome) {
         self.done = true;
@@ -303,12 +287,6 @@ impl DeviceSession {
 
 impl Drop for DeviceSession {
     fn drop(&mut self) {
-        let gauge = if self.running {
-            &self.metrics.0.sessions_running
-        } else {
-            &self.metrics.0.sessions_waiting
-        };
-        gauge.dec();
         if !self.done {
             self.count("cancelled");
         }
@@ -377,21 +355,8 @@ mod tests {
     #[test]
     fn a_device_is_counted_once_however_it_ends() {
         let metrics = Metrics::new();
-        let mut session = metrics.device("cisco_ios");
-        assert_eq!(
-            line(&metrics, "showrunner_device_sessions_waiting ").unwrap(),
-            "showrunner_device_sessions_waiting 1"
-        );
-        session.started();
-        assert_eq!(
-            line(&metrics, "showrunner_device_sessions_running ").unwrap(),
-            "showrunner_device_sessions_running 1"
-        );
-        drop(session);
         drop(metrics.device("cisco_ios"));
-        for name in ["showrunner_device_sessions_running", "showrunner_device_sessions_waiting"] {
-            assert_eq!(line(&metrics, &format!("{name} ")).unwrap(), format!("{name} 0"));
-        }
+        drop(metrics.device("cisco_ios"));
         assert_eq!(
             line(&metrics, "showrunner_device_sessions_total{").unwrap(),
             r#"showrunner_device_sessions_total{outcome="cancelled",platform="cisco_ios"} 2"#

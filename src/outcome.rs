@@ -15,7 +15,7 @@ pub struct CommandOutcome {
     pub output: String,
     /// How long that text is, also when it has been written.
     pub output_bytes: usize,
-    /// The text before the service filtered it, until it has been read.
+    /// The text before the service filtered it, until it has been read; none if the request may not hold so much.
     pub whole: Option<String>,
     /// Why the command failed, if it did.
     pub failure: Option<CommandFailure>,

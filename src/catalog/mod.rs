@@ -85,7 +85,7 @@ impl Os {
     }
 
     /// A command as an index has it.
-    fn indexed<'l>(&self, line: &'l str) -> Cow<'l, str> {
+    pub(crate) fn indexed<'l>(&self, line: &'l str) -> Cow<'l, str> {
         match &self.platform {
             Some(platform) => platform.reads().indexed(line),
             None => line.into(),
@@ -482,10 +482,13 @@ impl Source {
     }
 }
 
+/// The engine of what no template reads: a configuration's sections.
+pub const CONFIG_TREE: &str = "config_tree";
+
 /// The sections of a configuration that no template reads.
 #[must_use]
 pub fn read_tree(output: &str) -> Reading {
-    let parser = Parser::without_template("config_tree");
+    let parser = Parser::without_template(CONFIG_TREE);
     match config_tree::read(output) {
         Ok(tree) => Reading {
             parsed: Some(records::tree(&tree)),

@@ -89,7 +89,10 @@ impl Shelves {
             made.clear();
         }
         let new = Arc::new(Shelf::new(index, names));
-        made.insert(key, Arc::clone(&new));
+        // What nothing is known of is for callers to choose, at any length.
+        if !new.rows.is_empty() {
+            made.insert(key, Arc::clone(&new));
+        }
         new
     }
 }

@@ -138,42 +138,34 @@ fn table(results: &[DeviceResult]) -> String {
     text
 }
 
-/// Records where there are some, else outputs: never both in one sheet.
+/// A row for each record, and for each output that has none; no text is left out.
 fn csv(results: &[DeviceResult]) -> String {
-    let commands = || results.iter().flat_map(|device| &device.commands);
-    let with_records = commands().any(|command| records(command).is_some());
-    let first = ["hostname", "port", "os", "command", "error_code", "error"];
-    let mut sheet = Sheet::new(first);
-    if !with_records {
+    let mut commands = results.iter().flat_map(|device| &device.commands);
+    let has_texts = commands.any(|command| records(command).is_none());
+    let mut sheet = Sheet::new(["hostname", "port", "os", "command", "error_code", "error"]);
+    if has_texts {
         sheet.names.push("output".to_owned());
     }
+    let n_columns = sheet.names.len();
     for device in results {
-        let head = |command: &str, code: Option<&str>, error: Option<&String>| {
-            let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let row = |command: &str, code: Option<&str>, error: Option<&String>, output: &str| {
+            let (code, error) = (code.unwrap_or_default(), error.map_or("", String::as_str));
             let port = device.port.to_string();
-            let (code, error) = (text(code), text(error.map(String::as_str)));
-            vec![device.hostname.clone(), port, device.os.clone(), command.to_owned(), code, error]
+            let cells = [&device.hostname, &port, &device.os, command, code, error, output];
+            cells.into_iter().take(n_columns).map(str::to_owned).collect::<Vec<_>>()
         };
         for command in &device.commands {
+            let Some(records) = records(command) else {
+                let error = command.error.as_ref().or(command.parse_error.as_ref());
+                let output = &command.output;
+                sheet.rows.push(row(&command.command, command.error_code, error, output));
+                continue;
+            };
             let error = command.error.as_ref();
-            match records(command) {
-                Some(records) => {
-                    let head = head(&command.command, command.error_code, error);
-                    sheet.add_records(&head, records);
-                }
-                None if with_records => {
-                    let error = error.or(command.parse_error.as_ref());
-                    sheet.rows.push(head(&command.command, command.error_code, error));
-                }
-                None => {
-                    let mut row = head(&command.command, command.error_code, error);
-                    row.push(command.output.clone());
-                    sheet.rows.push(row);
-                }
-            }
+            sheet.add_records(&row(&command.command, command.error_code, error, ""), records);
         }
         if device.commands.is_empty() {
-            sheet.rows.push(head("", device.error_code, device.error.as_ref()));
+            sheet.rows.push(row("", device.error_code, device.error.as_ref(), ""));
         }
     }
     sheet.csv()

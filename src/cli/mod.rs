@@ -215,9 +215,7 @@ fn run_with(command: Command, loaded: Loaded, sources: Sources) -> ExitCode {
         }
         Command::Config => print(&document::effective(&loaded)),
         Command::CheckConfig => check_config(&loaded),
-        Command::Openapi => {
-            print(&http::document(&loaded.settings.title, http::FIRST_EXAMPLE_PORT))
-        }
+        Command::Openapi => print(&http::document(&loaded.settings, http::FIRST_EXAMPLE_PORT)),
         Command::About { licences } => supported::about(&loaded.settings, licences),
         Command::Serve
         | Command::Completions { .. }

@@ -198,7 +198,7 @@ pub const DEVICES: &[ErrorCode] = &[
     ),
     of_device(
         "queue_timeout",
-        "All sessions were in use for longer than a device may wait.",
+        "All sessions, or those with this device, were in use for longer than a device may wait; the sentence says which.",
         "Ask again later or for fewer devices; raise `SHOWRUNNER_MAX_CONCURRENT_DEVICES`, or `SHOWRUNNER_MAX_SESSIONS_PER_DEVICE` where it is one device that is asked often.",
         "queue: 192.0.2.1:22 had no turn within 300 s, because all sessions were in use; ask again later or for fewer devices",
     ),
@@ -271,6 +271,12 @@ pub const COMMANDS: &[ErrorCode] = &[
         "The prompt did not come back in time.",
         "Raise `timeout`, of the request or of this command, or filter the output. What had come is in `output`, with `truncated: true`.",
         "command: 192.0.2.1:22 did not finish `show tech-support` within 30 s (81920 bytes came); raise `timeout` or filter the output",
+    ),
+    of_device(
+        "filter_timeout",
+        "The service's own filter was not through with the output in time.",
+        "Use a simpler pattern; large repetitions take longest. The whole output is in `output`.",
+        "filter: the output of `show logging | include (a?){900}b` was not filtered within 2 s, and is there whole; use a simpler pattern",
     ),
     of_device(
         "not_run",

@@ -18,7 +18,7 @@ pub use self::{
     refusal::{Refusal, Rule},
 };
 use crate::{
-    output::filter::{Filter, Kind},
+    output::filter::{Filter, Kind, TooSlow},
     platform::{Meaning, Platform},
 };
 
@@ -172,14 +172,20 @@ impl CheckedCommand {
         !self.service_filters.is_empty()
     }
 
-    /// The output after the service's own filters, if there are any.
-    #[must_use]
-    pub fn apply_service_filters<'t>(&self, output: &'t str) -> Cow<'t, str> {
+    /// The output after the service's own filters, if there are any. `is_late` is asked at every line and ends it.
+    ///
+    /// # Errors
+    /// [`TooSlow`]: it was late.
+    pub fn apply_service_filters<'t>(
+        &self,
+        output: &'t str,
+        is_late: &dyn Fn() -> bool,
+    ) -> Result<Cow<'t, str>, TooSlow> {
         let mut text = Cow::Borrowed(output);
         for filter in &self.service_filters {
-            text = Cow::Owned(filter.apply(&text).into_owned());
+            text = Cow::Owned(filter.apply(&text, is_late)?.into_owned());
         }
-        text
+        Ok(text)
     }
 }
 

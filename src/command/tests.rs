@@ -249,7 +249,7 @@ fn a_bar_in_single_quotes_reaches_no_device_that_may_not_know_them() {
         assert_eq!(checked.line().as_str(), line, "{os} {text}");
     }
     let both = gate("xr", "show x | utility egrep -i '(A|b)' | utility egrep -v c").unwrap();
-    assert_eq!(both.apply_service_filters("a\na c\nB\nd\n"), "a\nB\n");
+    assert_eq!(both.apply_service_filters("a\na c\nB\nd\n", &|| false).unwrap(), "a\nB\n");
     for (os, text, rule, position) in [
         ("eos", "show x | grep -A 1 'a|b'", Rule::FilterArgument, 14),
         ("eos", "show 'a|b'", Rule::ForbiddenCharacter, 7),
@@ -353,7 +353,7 @@ fn inline_neutral_words_work_on_every_platform_that_shows() {
 fn a_filter_behind_one_of_the_service_is_the_services_too() {
     let checked = gate("junos", "show x | section a | match b | no-more").unwrap();
     assert_eq!(checked.line().as_str(), "show x");
-    assert_eq!(checked.apply_service_filters("a b\n a\nc\n"), "a b\n");
+    assert_eq!(checked.apply_service_filters("a b\n a\nc\n", &|| false).unwrap(), "a b\n");
     let refused = gate("junos", "show x | section a | last 5").unwrap_err();
     assert_eq!(refused.rule(), Rule::FilterOrder);
     let both = gate("junos", "show x | match a | section b").unwrap();

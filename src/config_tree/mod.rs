@@ -8,8 +8,14 @@ mod tests;
 
 /// Lines nested deeper than this stay at this depth.
 const DEEPEST: usize = 64;
-/// A banner or a text of more lines ends elsewhere than it seems.
+/// A text of more lines ends elsewhere than it seems.
 const MOST_TEXT_LINES: usize = 400;
+
+/// The same of banners.
+const MOST_BANNER_LINES: usize = 1000;
+/// Lines that are looked through for the ends of all banners: of more, whoever begins one in every line would make each of them be
+/// looked through for every other.
+const MOST_LOOKED_THROUGH: usize = 1 << 20;
 
 /// A line of a configuration and what stands beneath it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -147,6 +153,7 @@ fn indented(text: &str) -> Vec<Section> {
     let has_long_texts =
         lines.contains(&"end") && lines.iter().any(|line| line.starts_with("config "));
     let mut rest = lines.as_slice();
+    let mut left = MOST_LOOKED_THROUGH;
     while let [line, behind @ ..] = rest {
         rest = behind;
         let words = line.trim();
@@ -169,7 +176,12 @@ fn indented(text: &str) -> Vec<Section> {
         let mut section = Section { line: words.to_owned(), children: Vec::new() };
         // What a banner or a long text says is no configuration.
         let long = || (has_long_texts && is_text_open(words)).then(|| text_lines(rest)).flatten();
-        if let Some(said) = banner_lines(words, rest).or_else(long) {
+        let near = rest.get(..MOST_BANNER_LINES.min(left)).unwrap_or(rest);
+        let banner = banner_lines(words, near);
+        if is_banner(words) {
+            left -= banner.unwrap_or(near.len());
+        }
+        if let Some(said) = banner.or_else(long) {
             let (said, behind) = rest.split_at(said);
             let line = |line: &&str| Section { line: (*line).to_owned(), children: Vec::new() };
             section.children.extend(said.iter().map(line));
@@ -183,6 +195,10 @@ fn indented(text: &str) -> Vec<Section> {
     open.done
 }
 
+fn is_banner(line: &str) -> bool {
+    matches!(line.split(char::is_whitespace).next(), Some("banner" | "header"))
+}
+
 /// How many lines of the `rest` a banner goes on for that begins in this line, its end included; none if it ends in it.
 fn banner_lines(line: &str, rest: &[&str]) -> Option<usize> {
     let mut words = line.splitn(3, char::is_whitespace);
@@ -192,8 +208,7 @@ fn banner_lines(line: &str, rest: &[&str]) -> Option<usize> {
         ("header", Some(text)) => text.strip_prefix("information ").unwrap_or(text),
         // EOS: the banner's text follows, ended by a word of its own.
         ("banner", None) if which.is_some() => {
-            let end = rest.iter().position(|line| line.trim() == "EOF");
-            return Some(end.map_or(rest.len(), |at| at + 1));
+            return rest.iter().position(|line| line.trim() == "EOF").map(|at| at + 1);
         }
         _ => return None,
     };
@@ -223,8 +238,7 @@ fn is_text_open(line: &str) -> bool {
 
 /// How many lines a text that is open goes on for, if it ends soon.
 fn text_lines(lines: &[&str]) -> Option<usize> {
-    let end = lines.iter().take(MOST_TEXT_LINES).position(|line| has_odd_quotes(line));
-    end.map(|at| at + 1)
+    lines.iter().take(MOST_TEXT_LINES).position(|line| has_odd_quotes(line)).map(|at| at + 1)
 }
 
 fn has_odd_quotes(line: &str) -> bool {

@@ -18,6 +18,21 @@ fn drawn(text: &str) -> String {
 }
 
 #[test]
+fn a_banner_that_does_not_end_soon_is_none() {
+    let said = |lines: usize, end: &str| {
+        let text = format!("banner motd #x\n{}{end}\nhostname r1\n", "said\n".repeat(lines));
+        read(&text).unwrap().len()
+    };
+    // The line of its mark alone is a comment then.
+    assert_eq!((said(900, "#"), said(1100, "#")), (2, 1102));
+    let said = |lines: usize| {
+        let text = format!("banner motd\n{}EOF\nhostname r1\n", "said\n".repeat(lines));
+        read(&text).unwrap().len()
+    };
+    assert_eq!((said(900), said(1100)), (2, 1103));
+}
+
+#[test]
 fn lines_stand_beneath_the_line_they_belong_to() {
     let ios = "Current configuration : 99 bytes\n!\nhostname r1\n!\ninterface Gi0/1\n description a { b\n ip address 10.0.0.1 255.0.0.0\n!\n\
                router bgp 1\n address-family ipv4\n  neighbor 1.1.1.1 activate\n exit-address-family\n !\n address-family ipv6\n exit-address-family\nend\n";

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{sync::oneshot, time::timeout_at};
 
-use super::queue::{Load, Queue, QueueBounds, RequestNumber, Ticket};
+use super::queue::{Load, Queue, QueueBounds, RequestNumber, Ticket, Waits};
 use crate::{deadline::Deadline, device::PeerAddr};
 
 /// What a caller who was refused is told to wait, at the most.
@@ -39,9 +39,9 @@ pub struct Full {
     pub retry_after: Duration,
 }
 
-/// The turn did not come in time.
+/// The turn did not come in time, and what it was waited for last.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct TooLate;
+pub(super) struct TooLate(pub(super) Waits);
 
 /// Gives permits. One for the whole process.
 pub(super) struct Admission {
@@ -149,7 +149,9 @@ impl Place {
             called = timeout_at(latest.at().into(), turn).await;
         }
         // The sender lives in the queue for as long as this place does.
-        let Ok(Ok(())) = called else { return Err(TooLate) };
+        let Ok(Ok(())) = called else {
+            return Err(TooLate(self.admission.lock().queue.waits_for(self.ticket)));
+        };
         self.turn = None;
         self.running_since = Some(Instant::now());
         Ok(())
@@ -252,7 +254,7 @@ mod tests {
         let (_, mut first) = admission.enter(&[Some(device(1)), Some(device(2))]).unwrap();
         let (mut waiting, mut running) = (first.pop().unwrap(), first.pop().unwrap());
         running.turn(later(), later()).await.unwrap();
-        assert_eq!(waiting.turn(soon(), later()).await, Err(TooLate));
+        assert_eq!(waiting.turn(soon(), later()).await, Err(TooLate(Waits::Permit)));
         assert_eq!(admission.load(), Load { running: 1, waiting: 1 });
         drop(running);
         waiting.turn(later(), later()).await.unwrap();
@@ -296,7 +298,7 @@ mod tests {
         first.step_back();
         second.turn(later(), later()).await.unwrap();
         first.rejoin();
-        assert_eq!(first.turn(soon(), later()).await, Err(TooLate));
+        assert_eq!(first.turn(soon(), later()).await, Err(TooLate(Waits::Permit)));
         drop(second);
         first.turn(later(), later()).await.unwrap();
     }

@@ -9,14 +9,20 @@ use std::{
 use tokio::time::{sleep, sleep_until, timeout, timeout_at};
 use tracing::{Instrument as _, Span, info_span};
 
-use super::{Reader, RequestBounds, Shared, admission::Place, retry::chance, stopping::Stage};
+use super::{
+    Reader, RequestBounds, Shared,
+    admission::{Place, TooLate},
+    queue::Waits,
+    retry::chance,
+    stopping::Stage,
+};
 use crate::{
     allowance::Allowance,
     catalog::Os,
     deadline::Deadline,
     device::{Device, Host, PeerAddr},
     jump::Hop,
-    metrics::{DeviceSession, Metrics},
+    metrics::Metrics,
     outcome::{CommandFailure, CommandOutcome, DeviceOutcome, Timing, millis},
     plan::{DevicePlan, Jump, PlannedCommand},
     platform::Platform,
@@ -70,13 +76,13 @@ impl Shared {
     ) -> DeviceOutcome {
         let (hostname, os, port) =
             (plan.device.host.to_string(), plan.device.os.clone(), plan.device.port);
-        let mut counted = self.metrics.device(plan.device.platform.name());
+        let counted = self.metrics.device(plan.device.platform.name());
         let device = format!("{hostname}:{port}");
         let mut turn =
             Turn { place: Some(place), request, device, waited: Duration::ZERO, attempts: 0 };
         let mut timing = Timing::default();
         let queued = Instant::now();
-        let result = self.attempts(plan, &mut turn, &mut timing, sink, &mut counted).await;
+        let result = self.attempts(plan, &mut turn, &mut timing, sink).await;
         let report = result.unwrap_or_else(failed);
         let failure = report
             .error
@@ -107,10 +113,8 @@ impl Shared {
         turn: &mut Turn<'_>,
         timing: &mut Timing,
         sink: Option<CommandSink>,
-        counted: &mut DeviceSession,
     ) -> Result<SessionReport, SessionError> {
         self.wait(turn).await?;
-        counted.started();
         let clock = self.clock(turn);
         let started = Instant::now();
         let found = self.find(&plan, &clock).await;
@@ -119,9 +123,7 @@ impl Shared {
         let jump = self.resolve_jump(&plan, hops, &clock).await?;
         let Device { host, port, login, .. } = &plan.device;
         let credentials = self.credentials(login, host, *port, &addresses, &clock).await?;
-        let Some(first) = addresses.first().map(PeerAddr::key) else {
-            return Ok(SessionReport::default());
-        };
+        let first = PeerAddr::of_device(&addresses).ok_or(SessionError::Internal)?;
         let DevicePlan { device, commands, profile, host_key, connect_timeout, .. } = *plan;
         let records = Arc::new(Records {
             reader: self.reader.clone(),
@@ -157,6 +159,10 @@ impl Shared {
             }
             turn.attempts += 1;
             let (report, pause) = self.talk(&job, &addresses, &records, turn).await;
+            let is_paused = matches!(report.error, Some(SessionError::AuthPaused { .. }));
+            if is_paused && report.timing.connect.is_none() {
+                turn.attempts -= 1;
+            }
             let Some(pause) = pause else { return Ok(report) };
             tracing::info!(
                 attempt = turn.attempts,
@@ -182,16 +188,29 @@ impl Shared {
         let until = Deadline::after(queued, self.limits.queue);
         let called = tokio::select! {
             biased;
-            () = self.stopping.winding_down() => return Err(SessionError::Cancelled),
-            called = place.turn(until, turn.request.until) => called,
+            () = self.stopping.winding_down() => None,
+            called = place.turn(until, turn.request.until) => Some(called),
         };
         turn.waited += queued.elapsed();
-        called.map_err(|_late| {
+        let Some(called) = called else { return Err(SessionError::Cancelled) };
+        called.map_err(|TooLate(waits)| {
             let device = turn.device.clone();
             if turn.request.until.left(Instant::now()).is_none() {
                 SessionError::RequestTimeout { device, limit: self.limits.request }
             } else {
-                SessionError::QueueTimeout { device, limit: self.limits.queue }
+                let cause = match waits {
+                    Waits::Device => {
+                        "because other sessions with this device went on; ask again later or for it less often"
+                    }
+                    Waits::Permit => {
+                        "because all sessions were in use; ask again later or for fewer devices"
+                    }
+                    Waits::Reader => "because the answer of its request was not read; read it faster",
+                    Waits::Request => {
+                        "because as many devices of its request went on as may at one time; ask for fewer devices"
+                    }
+                };
+                SessionError::QueueTimeout { device, limit: self.limits.queue, cause }
             }
         })
     }
@@ -339,18 +358,40 @@ impl Shared {
                     .as_ref()
                     .and_then(|error| retry.pause(made, error, chance()))
                     .filter(|pause| job.clock.until.left(Instant::now() + *pause).is_some());
-                // The permit is free now, and not when the result has been taken.
-                let place = place.filter(|_| pause.is_some());
+                let mut has_unread = false;
                 for (index, outcome) in report.commands.iter_mut().enumerate() {
-                    records.read(index, outcome);
+                    if records.takes_time(index, outcome) {
+                        has_unread = true;
+                    } else {
+                        records.read(index, outcome);
+                    }
                 }
+                // The permit is free now, and not when the result has been taken; of outputs that are still to be parsed then,
+                // so that they are no more than sessions.
+                let place = place.filter(|_| pause.is_some() || has_unread);
                 (report, pause, place)
             })
         };
-        let Some((report, pause, place)) = self.watch(running, &lifeline).await else {
+        let Some((mut report, pause, place)) = self.watch(running, &lifeline).await else {
             return (failed(SessionError::Internal), None);
         };
         turn.place = place;
+        for (index, outcome) in report.commands.iter_mut().enumerate() {
+            if records.takes_time(index, outcome) {
+                let (records, mut unread) = (Arc::clone(records), std::mem::take(outcome));
+                let read = self.reader.on_thread(move || {
+                    records.read(index, &mut unread);
+                    unread
+                });
+                let Some(read) = read.await else {
+                    return (failed(SessionError::Internal), None);
+                };
+                *outcome = read;
+            }
+        }
+        if pause.is_none() {
+            turn.place = None;
+        }
         (report, pause)
     }
 
@@ -421,6 +462,12 @@ struct Records {
 }
 
 impl Records {
+    /// True if reading it is more than counting it.
+    fn takes_time(&self, index: usize, outcome: &CommandOutcome) -> bool {
+        outcome.failure.is_none()
+            && self.commands.get(index).is_some_and(|planned| planned.parse.is_some())
+    }
+
     fn read(&self, index: usize, outcome: &mut CommandOutcome) {
         if let Some(planned) = self.commands.get(index) {
             let os = || Os::new(&self.os, Some(&self.platform));

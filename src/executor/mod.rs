@@ -26,7 +26,7 @@ pub use self::{
     delivery::{Delivered, Granularity, Results},
     pool::Pool,
     queue::Load,
-    records::{Reader, read_line},
+    records::{Reader, parser_of, read_line},
     retry::RetryPolicy,
 };
 use self::{
@@ -47,6 +47,9 @@ use crate::{
         session::{Finish, SessionLimits},
     },
 };
+
+/// A look-up cannot be ended and may hang for long after its session's place was given back: so many threads stand by.
+const LOOK_UPS_PER_SESSION: usize = 4;
 
 /// The executor's bounds.
 #[derive(Clone, Copy, Debug)]
@@ -133,7 +136,9 @@ impl Executor {
             sessions: Pool::new(limits.max_concurrent_devices),
             gates: Arc::new(Gates::new(limits.max_logins_per_jump)),
             acquaintances: Arc::new(Acquaintances::new(limits.refusals)),
-            resolvers: Pool::new(limits.max_concurrent_devices),
+            resolvers: Pool::new(
+                limits.max_concurrent_devices.saturating_mul(LOOK_UPS_PER_SESSION),
+            ),
             keyring: Keyring::default(),
             reader,
         };
@@ -174,10 +179,11 @@ impl Executor {
         self.shared.stopping.cut_off();
     }
 
-    /// True if no further device may wait.
+    /// True if not one device more would be taken into the queue.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.load().waiting >= self.shared.limits.max_queued_devices
+        let (load, limits) = (self.load(), &self.shared.limits);
+        load.running + load.waiting >= limits.max_concurrent_devices + limits.max_queued_devices
     }
 
     /// How many device sessions run and how many devices wait for one.

@@ -29,6 +29,19 @@ pub(super) struct RequestNumber(u64);
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) struct Ticket(u64);
 
+/// What a device that waits needs first.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Waits {
+    /// Another session with the same device has to end.
+    Device,
+    /// Any session has to end.
+    Permit,
+    /// The answer of its own request has to be read.
+    Reader,
+    /// Another device of its own request has to be done.
+    Request,
+}
+
 /// How much is going on.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Load {
@@ -232,6 +245,25 @@ impl<D: Clone + Eq + Hash> Queue<D> {
         self.requests.get(&request).is_some_and(|line| line.held)
     }
 
+    /// What a ticket that waits needs first.
+    pub(super) fn waits_for(&self, ticket: Ticket) -> Waits {
+        let Some(entry) = self.tickets.get(&ticket) else { return Waits::Permit };
+        let line = self.requests.get(&entry.request);
+        let device = entry.device.as_ref().filter(|_| !entry.holds_device);
+        let at = device.and_then(|device| self.devices.get(device));
+        if line.is_some_and(|line| line.held) {
+            Waits::Reader
+        } else if at.is_some_and(|at| at.in_use >= self.bounds.running_per_device) {
+            Waits::Device
+        } else if self.running < self.bounds.running
+            && line.is_some_and(|line| line.running >= self.bounds.running_per_request)
+        {
+            Waits::Request
+        } else {
+            Waits::Permit
+        }
+    }
+
     /// How much is going on.
     pub(super) fn load(&self) -> Load {
         Load { running: self.running, waiting: self.tickets.len() - self.running }
@@ -291,14 +323,15 @@ impl<D: Clone + Eq + Hash> Queue<D> {
         }
     }
 
-    /// Hands a place at a device on to the next that waits for it, or gives it back. Requests that are held are
+    /// Hands a place at a device on to the next that waits for it, or gives it back. Requests that may not run anything are
     /// passed over; their tickets look again when they have their turn.
     fn release(&mut self, device: &D) {
         let Some(at) = self.devices.get_mut(device) else { return };
         let mut back_in_line = Vec::new();
         let mut handed_on = false;
         while let Some((request, mut tickets)) = at.parked.pop_front() {
-            if self.requests.get(&request).is_some_and(|line| line.held) {
+            let most = self.bounds.running_per_request;
+            if self.requests.get(&request).is_some_and(|line| line.held || line.running >= most) {
                 back_in_line.extend(tickets);
                 continue;
             }

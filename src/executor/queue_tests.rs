@@ -121,6 +121,43 @@ fn a_request_that_is_held_gets_no_turn_and_blocks_no_device() {
     assert_eq!(admit_all(&mut queue), slow[2..]);
 }
 
+#[test]
+fn who_waits_can_be_told_for_what() {
+    let mut queue = Queue::new(QueueBounds { running_per_request: 2, ..bounds(4) });
+    let (_, one) = enter(&mut queue, 1..2);
+    admit_all(&mut queue);
+    let (_, full) = queue.enter([Some(2), Some(3), Some(4), Some(1)].into_iter()).unwrap();
+    admit_all(&mut queue);
+    let (held, reader) = enter(&mut queue, 5..6);
+    queue.hold(held, true);
+    assert_eq!(
+        [full[2], full[3], reader[0]].map(|ticket| queue.waits_for(ticket)),
+        [Waits::Request, Waits::Device, Waits::Reader]
+    );
+    let (_, others) = enter(&mut queue, 6..8);
+    assert_eq!(admit_all(&mut queue), others[..1]);
+    assert_eq!(queue.waits_for(others[1]), Waits::Permit);
+    queue.leave(one[0]);
+    assert_eq!(admit_all(&mut queue), others[1..]);
+}
+
+#[test]
+fn a_device_is_not_handed_to_a_request_that_runs_as_much_as_it_may() {
+    let mut queue = Queue::new(QueueBounds { running_per_request: 2, ..bounds(10) });
+    let (_, first) = enter(&mut queue, 2..3);
+    admit_all(&mut queue);
+    let (_, full) = enter(&mut queue, 1..4);
+    assert_eq!(admit_all(&mut queue), [full[0], full[2]]);
+    let (_, other) = enter(&mut queue, 2..3);
+    assert_eq!(admit_all(&mut queue), []);
+    queue.leave(first[0]);
+    assert_eq!(admit_all(&mut queue), other);
+    queue.leave(full[0]);
+    assert_eq!(admit_all(&mut queue), []);
+    queue.leave(other[0]);
+    assert_eq!(admit_all(&mut queue), full[1..2]);
+}
+
 #[derive(Clone, Debug)]
 enum Call {
     Enter(Vec<Option<u32>>),
@@ -169,8 +206,9 @@ fn check(queue: &Queue<u32>, resting: &[Ticket]) {
                 continue;
             }
             let line = &queue.requests[&entry.request];
+            // In use by those who run: a place that was handed on is for one who could.
             let busy = entry.device.is_some_and(|device| {
-                let in_use = queue.devices.get(&device).map_or(0, |line| line.in_use);
+                let in_use = running.iter().filter(|other| other.device == Some(device)).count();
                 !entry.holds_device && in_use >= bounds.running_per_device
             });
             let full = line.running >= bounds.running_per_request;

@@ -20,6 +20,8 @@ use crate::{
     plan::{Parse, PlannedCommand},
 };
 
+/// The engine of the device's own JSON.
+const NATIVE: &str = "native";
 /// Longest parse of one output.
 const LIMIT: Duration = Duration::from_secs(2);
 
@@ -33,19 +35,23 @@ pub fn read_line(
     explain: bool,
     is_late: &dyn Fn() -> bool,
 ) -> Reading {
-    let (base, filters) = line.split_once('|').unwrap_or((line, ""));
-    let has_template = |line: &str| catalog.parser_of(os, line, None).is_some();
-    structured(catalog, os, line, output).unwrap_or_else(|| {
-        let reading = catalog.read_line(os, line, output, explain, is_late);
-        // Nothing is for this output, but something would be for all of it.
-        let is_cut = reading.parser.is_none() && reading.parsed.is_none() && !filters.is_empty();
-        if is_cut && has_template(base.trim()) {
-            return Reading::refused(
-                "Parser not run: the output was filtered; send all of it, with the command without its filter",
-            );
-        }
-        reading
-    })
+    match structured(catalog, os, line) {
+        Some(Way::Native) => return native(output),
+        Some(Way::Refused(why)) => return Reading::refused(why),
+        _ => {}
+    }
+    let reading = catalog.read_line(os, line, output, explain, is_late);
+    // Nothing is for this output, but something would be for all of it.
+    let is_unread = reading.parser.is_none() && reading.parsed.is_none();
+    if is_unread
+        && let Some((base, _)) = line.split_once('|')
+        && catalog.parser_of(os, base.trim(), None).is_some()
+    {
+        return Reading::refused(
+            "Parser not run: the output was filtered; send all of it, with the command without its filter",
+        );
+    }
+    reading
 }
 
 /// Reads outputs; clones share the threads.
@@ -53,16 +59,17 @@ pub fn read_line(
 pub struct Reader {
     catalog: Arc<Catalog>,
     pool: Pool,
+    /// For sessions' outputs: a thousand of them do not keep callers' own texts waiting.
+    outputs: Pool,
 }
 
 impl Reader {
-    /// A reader with no thread yet; it makes at most one for each core.
+    /// A reader with no thread yet; it makes at most two for each core.
     #[must_use]
     pub fn new(catalog: Catalog) -> Self {
-        Self {
-            catalog: Arc::new(catalog),
-            pool: Pool::new(available_parallelism().map_or(2, usize::from)),
-        }
+        let threads = available_parallelism().map_or(2, usize::from);
+        let (pool, outputs) = (Pool::new(threads), Pool::new(threads));
+        Self { catalog: Arc::new(catalog), pool, outputs }
     }
 
     /// The templates as they were read last.
@@ -85,6 +92,14 @@ impl Reader {
         self.pool.run(limited).await
     }
 
+    /// Runs `job`, which reads an output, on a thread for that; `None` if it panicked.
+    pub(super) async fn on_thread<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        self.outputs.run(job).await
+    }
+
     /// Reads what was asked for out of a finished command's output, if the request may hold the records. Takes its
     /// time: not for async code.
     pub(super) fn read(
@@ -95,12 +110,18 @@ impl Reader {
         allowance: &Allowance,
     ) {
         let whole = outcome.whole.take();
+        allowance.give_back(whole.as_ref().map_or(0, String::len));
         let Some(parse) = planned.parse.filter(|_| outcome.failure.is_none()) else { return };
         let started = Instant::now();
         self.catalog.refresh();
         let reading = if outcome.truncated {
             Reading::refused(
                 "Parser not run: the output is cut off; the limits are SHOWRUNNER_MAX_OUTPUT_BYTES and SHOWRUNNER_MAX_REQUEST_OUTPUT_BYTES",
+            )
+        } else if planned.command.is_filtered_here() && whole.is_none() {
+            Reading::refused(
+                "Parser not run: the output before its filter has more bytes than the request may still hold; the limit is \
+                 SHOWRUNNER_MAX_REQUEST_OUTPUT_BYTES",
             )
         } else {
             self.reading(&os(), planned, parse, whole.as_deref().unwrap_or(&outcome.output))
@@ -122,31 +143,71 @@ impl Reader {
 
     fn reading(&self, os: &Os, planned: &PlannedCommand, parse: Parse, output: &str) -> Reading {
         let command = &planned.command;
-        let line = command.line().as_str();
-        if let Some(reading) = structured(&self.catalog, os, line, output) {
-            return reading;
-        }
-        let cut = command.filtered_by() == Some(FilteredBy::Device) && !parse.filtered;
-        if cut && (parse.native || self.catalog.parser_of(os, line, None).is_none()) {
-            return Reading::refused(
-                "Parser not run: the device filtered the output; ask for `filter_where: \"service\"` to parse all of it and \
-                 filter the text, or for `parse_filtered: true` to parse what is left",
-            );
-        }
-        if parse.native && config_tree::is_shown(command.base(), output) {
-            return catalog::read_tree(output);
-        }
-        if parse.native {
-            return Reading::refused(if command.is_whole() {
+        match way(&self.catalog, os, planned, parse) {
+            Way::Native => native(output),
+            Way::Refused(why) => Reading::refused(why),
+            Way::OwnForm if config_tree::is_shown(command.base(), output) => {
+                catalog::read_tree(output)
+            }
+            Way::OwnForm => Reading::refused(if command.is_whole() {
                 "Parser not available: this platform prints no structured output of its own; ask for `output_format: \"parsed\"` instead"
             } else {
                 "Parser not run: a device's own structured output is asked for only without filters; leave them out, or ask for \
                  `output_format: \"parsed\"`"
-            });
+            }),
+            Way::Template { base } => {
+                self.catalog.read(os, command.line().as_str(), base, output, false, &clock())
+            }
         }
-        let base = (!cut).then(|| command.base());
-        self.catalog.read(os, line, base, output, false, &clock())
     }
+}
+
+/// What would read a command's output, as far as that can be said without it; `None` if nothing would or nothing was asked for.
+pub fn parser_of(catalog: &Catalog, os: &Os, planned: &PlannedCommand) -> Option<Parser> {
+    let command = &planned.command;
+    match way(catalog, os, planned, planned.parse?) {
+        Way::Native => Some(Parser::without_template(NATIVE)),
+        Way::Refused(_) => None,
+        Way::OwnForm => config_tree::is_configuration(command.base())
+            .then(|| Parser::without_template(catalog::CONFIG_TREE)),
+        Way::Template { base } => {
+            let line = command.line().as_str();
+            let is_tree = || config_tree::is_configuration(&os.indexed(base.unwrap_or(line)));
+            let tree = || is_tree().then(|| Parser::without_template(catalog::CONFIG_TREE));
+            catalog.parser_of(os, line, base).or_else(tree)
+        }
+    }
+}
+
+/// How a command's output is to be read.
+enum Way<'c> {
+    /// It is JSON.
+    Native,
+    /// Not at all.
+    Refused(&'static str),
+    /// As what the platform prints for programs: a configuration, or nothing.
+    OwnForm,
+    /// By the template for the line, or for `base`.
+    Template { base: Option<&'c str> },
+}
+
+fn way<'c>(catalog: &Catalog, os: &Os, planned: &'c PlannedCommand, parse: Parse) -> Way<'c> {
+    let command = &planned.command;
+    let line = command.line().as_str();
+    if let Some(way) = structured(catalog, os, line) {
+        return way;
+    }
+    let cut = command.filtered_by() == Some(FilteredBy::Device) && !parse.filtered;
+    if cut && (parse.native || catalog.parser_of(os, line, None).is_none()) {
+        return Way::Refused(
+            "Parser not run: the device filtered the output; ask for `filter_where: \"service\"` to parse all of it and \
+             filter the text, or for `parse_filtered: true` to parse what is left",
+        );
+    }
+    if parse.native {
+        return Way::OwnForm;
+    }
+    Way::Template { base: (!cut).then(|| command.base()) }
 }
 
 /// About what a value has in JSON: a record says the names of its fields again, and what is filled down into it.
@@ -168,21 +229,21 @@ fn clock() -> impl Fn() -> bool {
 }
 
 /// What the device was asked to print for programs: JSON is the records, XML is for templates only that are for just that.
-fn structured(catalog: &Catalog, os: &Os, line: &str, output: &str) -> Option<Reading> {
+fn structured(catalog: &Catalog, os: &Os, line: &str) -> Option<Way<'static>> {
     if asks_for(&["json", "json-pretty"], line) {
-        return Some(native(output));
+        return Some(Way::Native);
     }
     let is_xml = asks_for(&["xml"], line) && catalog.parser_of(os, line, None).is_none();
-    is_xml.then(|| {
-        Reading::refused("Parser not run: the device's answer is XML, which is not read; ask for JSON, or for the text")
-    })
+    is_xml.then_some(Way::Refused(
+        "Parser not run: the device's answer is XML, which is not read; ask for JSON, or for the text",
+    ))
 }
 
 /// True if the line's last word asks the device for this form: `| json`, `| display json`, `| as json`, `… json`.
 fn asks_for(form: &[&str], line: &str) -> bool {
-    let mut parts =
-        line.split('|').map(str::trim).filter(|part| !["", "no-more"].contains(part)).rev();
-    let last = parts.next().unwrap_or_default();
+    let stages = stages(line);
+    let mut parts = stages.iter().rev().filter(|part| !["", "no-more"].contains(part));
+    let last = *parts.next().unwrap_or(&"");
     let (before, word) = last.rsplit_once(' ').unwrap_or(("", last));
     // Behind any other filter the word is what lines are looked through for.
     let before = before.trim();
@@ -190,9 +251,26 @@ fn asks_for(form: &[&str], line: &str) -> bool {
     is_form && form.iter().any(|form| word.eq_ignore_ascii_case(form))
 }
 
+/// A command and its filters. As the gate parts them: behind the first bar one between two letters stands in a pattern.
+fn stages(line: &str) -> Vec<&str> {
+    let is_blank = |at: Option<usize>| {
+        at.and_then(|at| line.as_bytes().get(at)).is_none_or(|byte| *byte == b' ')
+    };
+    let mut stages = Vec::new();
+    let mut from = 0;
+    for (at, _) in line.match_indices('|') {
+        if from == 0 || is_blank(at.checked_sub(1)) || is_blank(Some(at + 1)) {
+            stages.push(line.get(from..at).unwrap_or_default().trim());
+            from = at + 1;
+        }
+    }
+    stages.push(line.get(from..).unwrap_or_default().trim());
+    stages
+}
+
 /// The device's own JSON.
 fn native(output: &str) -> Reading {
-    let parser = Parser::without_template("native");
+    let parser = Parser::without_template(NATIVE);
     match json_of(output) {
         Ok(parsed) => Reading { parsed: Some(parsed), parser: Some(parser), ..Reading::default() },
         Err(error) => Reading {
@@ -252,6 +330,8 @@ mod tests {
             "show version",
             "show version | include json x",
             "show log | include json",
+            "show log | include a|json",
+            "show log | include a|json | include b",
             "show jsonx",
             "",
         ] {

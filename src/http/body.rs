@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use actix_web::{
     HttpRequest,
-    http::header::{self, HeaderValue},
+    http::header::{self, HeaderMap, HeaderValue},
     rt::time::timeout,
     web,
 };
@@ -47,7 +47,9 @@ struct Body {
 impl Body {
     fn read<T>(&self, reading: impl FnOnce(Json<'_>) -> T) -> Result<T, ApiError> {
         let broken = |error| ApiError::BrokenJson { reason: position(&error) };
-        Json::parse(&self.bytes).map(reading).map_err(broken)
+        // Some editors and shells of Windows write one.
+        let text = self.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.bytes);
+        Json::parse(text).map(reading).map_err(broken)
     }
 }
 
@@ -58,8 +60,7 @@ pub(super) async fn read<T: Send + 'static>(
     app: &App,
     reading: impl FnOnce(Json<'_>) -> T + Send + 'static,
 ) -> Result<T, ApiError> {
-    let content_type = request.headers().get(header::CONTENT_TYPE);
-    if !content_type.is_some_and(is_json) {
+    if !is_said_to_be_json(request.headers()) {
         return Err(ApiError::ContentType);
     }
     // Whoever drips his body holds memory: he gets a fixed time, not one a byte.
@@ -71,6 +72,15 @@ pub(super) async fn read<T: Send + 'static>(
         return app.reader.run(move |_, _| body.read(reading)).await.ok_or(ApiError::Internal)?;
     }
     body.read(reading)
+}
+
+/// A body without a media type is taken for JSON, as pyats-ro-api took it: many scripts send none. Not of a page, whose browser
+/// would send such a body without asking first.
+fn is_said_to_be_json(headers: &HeaderMap) -> bool {
+    match headers.get(header::CONTENT_TYPE).filter(|value| !value.is_empty()) {
+        Some(value) => is_json(value),
+        None => !headers.contains_key(header::ORIGIN),
+    }
 }
 
 fn is_json(content_type: &HeaderValue) -> bool {

@@ -8,21 +8,47 @@ use utoipa::{
 use utoipa_swagger_ui::Config;
 
 use super::{error, errors, examples, health, parsers, refusals, routes};
-use crate::wire::{parse, request, response, stream};
+use crate::{
+    jump::MOST_HOPS,
+    plan::RequestLimits,
+    settings::Settings,
+    wire::{parse, request, response, stream},
+};
 
-/// The document as JSON, with the service's title and examples for simulated devices from `first_port` on.
+/// The document as JSON, with the service's title and bounds, and examples for simulated devices from `first_port` on.
 #[must_use]
-pub fn document(title: &str, first_port: u16) -> String {
+pub fn document(settings: &Settings, first_port: u16) -> String {
     let mut document = ApiDoc::openapi();
-    title.clone_into(&mut document.info.title);
+    document.info.title.clone_from(&settings.title);
     // Our own types always serialise; an empty document would be seen by the first test.
     let mut document = serde_json::to_value(document).unwrap_or_default();
     refusals::describe(&mut document);
+    set_bounds(&mut document, &settings.request_limits());
     name_stream_lines(&mut document);
     examples::in_order(&mut document);
     calls_in_order(&mut document);
     examples::from_port(first_port, &mut document);
     serde_json::to_string_pretty(&document).unwrap_or_default()
+}
+
+/// How much one request may hold, and how long a command may take.
+fn set_bounds(document: &mut Value, limits: &RequestLimits) {
+    let most_seconds = limits.timeout_max.as_secs();
+    let timeout = json!({"default": limits.timeout_default.as_secs(), "maximum": most_seconds});
+    let commands = json!({"maxItems": limits.max_commands});
+    for (property, bounds) in [
+        ("ExecuteRequest/properties/devices", json!({"maxItems": limits.max_devices})),
+        ("ExecuteRequest/properties/commands", commands.clone()),
+        ("ExecuteRequest/properties/timeout", timeout),
+        ("DeviceRequest/properties/commands", commands),
+        ("DeviceRequest/properties/jump", json!({"maxItems": MOST_HOPS})),
+        ("FilteredCommand/properties/timeout", json!({"maximum": most_seconds})),
+    ] {
+        let property = document.pointer_mut(&format!("/components/schemas/{property}"));
+        if let Some((Value::Object(property), Value::Object(bounds))) = property.zip(Some(bounds)) {
+            property.extend(bounds);
+        }
+    }
 }
 
 /// In which order calls are shown; those that are not listed come behind.

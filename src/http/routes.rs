@@ -22,6 +22,7 @@ use super::{
 use crate::{
     catalog::{Catalog, Os},
     command::FilteredBy,
+    executor,
     metrics::Metrics,
     outcome::DeviceOutcome,
     plan::{DevicePlan, Plan, PlannedCommand},
@@ -232,11 +233,13 @@ pub(super) async fn platforms(app: Data<App>) -> Json<PlatformsResponse> {
     responses((status = 200, description = "Counters, gauges and histograms", body = String, content_type = "text/plain"))
 )]
 pub(super) async fn metrics(app: Data<App>) -> HttpResponse {
+    let load = app.executor.load();
+    app.metrics.set_sessions(load.running, load.waiting);
     HttpResponse::Ok().content_type(Metrics::MEDIA_TYPE).body(app.metrics.text())
 }
 
 async fn index(app: Data<App>) -> Json<Value> {
-    Json(serde_json::json!({
+    let mut index = serde_json::json!({
         "name": app.settings.title,
         "version": env!("CARGO_PKG_VERSION"),
         "description": "Execute show commands on network devices",
@@ -251,11 +254,17 @@ async fn index(app: Data<App>) -> Json<Value> {
             "docs": "/docs",
             "openapi": "/openapi.json",
         },
-    }))
+    });
+    if !app.settings.enable_docs
+        && let Some(endpoints) = index.get_mut("endpoints").and_then(Value::as_object_mut)
+    {
+        endpoints.retain(|name, _| !["docs", "openapi"].contains(&name.as_str()));
+    }
+    Json(index)
 }
 
 async fn openapi_json(app: Data<App>) -> HttpResponse {
-    let document = openapi::document(&app.settings.title, app.first_example_port);
+    let document = openapi::document(&app.settings, app.first_example_port);
     HttpResponse::Ok().content_type(header::ContentType::json()).body(document)
 }
 
@@ -346,7 +355,7 @@ impl ValidatedCommand {
     fn new(planned: &PlannedCommand, os: &Os, catalog: &Catalog) -> Self {
         let command = &planned.command;
         let line = command.line().as_str();
-        let parser = planned.parse.and_then(|_| catalog.parser_of(os, line, Some(command.base())));
+        let parser = executor::parser_of(catalog, os, planned);
         Self {
             command: command.display().to_owned(),
             line: line.to_owned(),

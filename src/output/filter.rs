@@ -1,13 +1,14 @@
 //! The service's own filters, for platforms that have none: the words of IOS on any text.
 //!
-//! Patterns are regular expressions of linear time and bounded size; nothing here can hang.
+//! Patterns are regular expressions of linear time and bounded size. Large ones take microseconds a byte all the same, so that a
+//! clock is asked at every line.
 
 use std::{borrow::Cow, fmt::Write as _};
 
 use regex::{Regex, RegexBuilder};
 
 /// Largest compiled pattern, in bytes.
-const MOST_COMPILED_BYTES: usize = 1 << 20;
+const MOST_COMPILED_BYTES: usize = 1 << 18;
 
 /// A filter on the lines of an output.
 #[derive(Clone, Debug)]
@@ -37,6 +38,10 @@ pub enum Kind {
 #[error("the pattern is not a regular expression that the service can run")]
 pub struct BadPattern;
 
+/// The pattern was not through with the output in time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TooSlow;
+
 impl Filter {
     /// # Errors
     /// The pattern cannot be compiled within bounds.
@@ -49,48 +54,63 @@ impl Filter {
         Ok(Self { kind, pattern: compiled, text: pattern.to_owned() })
     }
 
-    /// The lines that are left.
-    #[must_use]
-    pub fn apply<'t>(&self, output: &'t str) -> Cow<'t, str> {
-        let matches = |line: &str| self.pattern.is_match(line.trim_end_matches(['\n', '\r']));
+    /// The lines that are left. `is_late` is asked at every line and ends it.
+    ///
+    /// # Errors
+    /// [`TooSlow`]: it was late.
+    pub fn apply<'t>(
+        &self,
+        output: &'t str,
+        is_late: &dyn Fn() -> bool,
+    ) -> Result<Cow<'t, str>, TooSlow> {
+        let matches = |line: &str| {
+            let line = line.trim_end_matches(['\n', '\r']);
+            if is_late() { Err(TooSlow) } else { Ok(self.pattern.is_match(line)) }
+        };
         let lines = output.split_inclusive('\n');
+        let mut kept = String::new();
         match self.kind {
             Kind::Begin => {
                 let mut at = 0;
                 for line in lines {
-                    if matches(line) {
+                    if matches(line)? {
                         break;
                     }
                     at += line.len();
                 }
-                Cow::Borrowed(output.get(at..).unwrap_or_default())
+                return Ok(Cow::Borrowed(output.get(at..).unwrap_or_default()));
             }
             Kind::Count => {
-                let mut text = String::new();
-                let count = lines.filter(|line| matches(line)).count();
+                let mut count = 0;
+                for line in lines {
+                    count += usize::from(matches(line)?);
+                }
                 // Writing to a string does not fail.
-                let _ = writeln!(text, "Number of lines which match regexp = {count}");
-                Cow::Owned(text)
+                let _ = writeln!(kept, "Number of lines which match regexp = {count}");
             }
-            Kind::Exclude => Cow::Owned(lines.filter(|line| !matches(line)).collect()),
-            Kind::Include => Cow::Owned(lines.filter(|line| matches(line)).collect()),
+            Kind::Exclude | Kind::Include => {
+                for line in lines {
+                    if matches(line)? == (self.kind == Kind::Include) {
+                        kept.push_str(line);
+                    }
+                }
+            }
             Kind::Section => {
-                let mut kept = String::new();
                 let mut under: Option<usize> = None;
                 for line in lines {
                     let indent = line.len() - line.trim_start_matches(' ').len();
                     let below =
                         under.is_some_and(|parent| indent > parent && !line.trim().is_empty());
                     if !below {
-                        under = matches(line).then_some(indent);
+                        under = matches(line)?.then_some(indent);
                     }
                     if under.is_some() {
                         kept.push_str(line);
                     }
                 }
-                Cow::Owned(kept)
             }
         }
+        Ok(Cow::Owned(kept))
     }
 }
 
@@ -128,7 +148,7 @@ mod tests {
         ];
         for (kind, pattern, want) in cases {
             assert_eq!(
-                Filter::new(kind, pattern).unwrap().apply(CONFIG),
+                Filter::new(kind, pattern).unwrap().apply(CONFIG, &|| false).unwrap(),
                 want,
                 "{kind:?} {pattern}"
             );
@@ -141,12 +161,23 @@ mod tests {
         assert_eq!(Filter::new(Kind::Include, "(a"), Err(BadPattern));
     }
 
+    #[test]
+    fn a_filter_ends_when_it_is_late() {
+        for kind in [Kind::Begin, Kind::Count, Kind::Exclude, Kind::Include, Kind::Section] {
+            let lines_left = std::cell::Cell::new(3);
+            let is_late = || lines_left.replace(lines_left.get() - 1) == 0;
+            let filter = Filter::new(kind, "nothing").unwrap();
+            assert_eq!(filter.apply(CONFIG, &is_late), Err(TooSlow), "{kind:?}");
+            assert_eq!(lines_left.get(), -1, "{kind:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn include_and_exclude_part_the_lines(text in "([ab ]{0,5}\n){0,20}", pattern in "[ab]{1,2}") {
             let include = Filter::new(Kind::Include, &pattern).unwrap();
             let exclude = Filter::new(Kind::Exclude, &pattern).unwrap();
-            let kept = include.apply(&text).lines().count() + exclude.apply(&text).lines().count();
+            let kept = include.apply(&text, &|| false).unwrap().lines().count() + exclude.apply(&text, &|| false).unwrap().lines().count();
             prop_assert_eq!(kept, text.lines().count());
         }
     }

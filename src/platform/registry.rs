@@ -14,6 +14,8 @@ use super::definition::{DefinitionError, Platform};
 
 /// How many names a question for an unknown one is answered with.
 const MOST_NEAREST: usize = 3;
+/// Longer ones are like none, and comparing takes the time of both lengths.
+const MOST_NAME_BYTES: usize = 64;
 /// Names less like the one asked for are no help.
 const LEAST_LIKENESS: f64 = 0.78;
 
@@ -154,6 +156,9 @@ impl Registry {
     /// Known names most like `name`, the likest first: at most three, of different platforms, or none.
     #[must_use]
     pub fn nearest(&self, name: &str) -> Vec<&str> {
+        if name.len() > MOST_NAME_BYTES {
+            return Vec::new();
+        }
         let wanted = normal(name);
         let mut found: Vec<(f64, &str)> = self
             .iter()

@@ -105,13 +105,14 @@ impl JumpEntry {
             .transpose()
         };
         // A file that an editor wrote ends with a line end, which no password does.
-        let word =
-            |file| {
-                let read = secret(file)?;
-                Ok::<_, String>(read.map(|word| {
-                    Secret::new(word.expose().trim_end_matches(['\r', '\n']).to_owned())
-                }))
-            };
+        let word = |file| {
+            let read = secret(file)?;
+            read.map(|word| match word.expose().trim_end_matches(['\r', '\n']) {
+                "" => Err("a password's file is empty".to_owned()),
+                word => Ok(Secret::new(word.to_owned())),
+            })
+            .transpose()
+        };
         let (password, key) = (word(self.password_file)?, secret(self.private_key_file)?);
         let passphrase = word(self.private_key_passphrase_file)?;
         let certificate = self.certificate_file.map(|file| {
@@ -189,6 +190,7 @@ mod tests {
     fn load(text: &str) -> Result<JumpRules, String> {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("password"), "hunter2\n").unwrap();
+        fs::write(folder.path().join("empty"), "\n").unwrap();
         let path = folder.path().join("jumps.toml");
         fs::write(&path, text).unwrap();
         read(&path, &Arc::default())
@@ -211,6 +213,7 @@ mod tests {
         for (text, want) in [
             (JUMP.replace("password_file", "password"), "unknown field `password`"),
             (JUMP.replace("\"password\"", "\"gone\""), "jump `b1`: gone: "),
+            (JUMP.replace("\"password\"", "\"empty\""), "jump `b1`: a password's file is empty"),
             (JUMP.replace("password_file = \"password\"\n", ""), "jump `b1`: give `password_file`"),
             (JUMP.replace("192.0.2.1", "127.1"), "jump `b1`: Invalid hostname"),
             (format!("{JUMP}{JUMP}"), "jump `b1`: the name is taken"),

@@ -324,7 +324,7 @@ pub enum SessionError {
     },
     /// No permit came in time.
     #[error(
-        "queue: {device} had no turn within {} s, because all sessions were in use; ask again later or for fewer devices",
+        "queue: {device} had no turn within {} s, {cause}",
         .limit.as_secs_f32()
     )]
     QueueTimeout {
@@ -332,6 +332,8 @@ pub enum SessionError {
         device: String,
         /// The longest wait.
         limit: Duration,
+        /// What it waited for, and what to do.
+        cause: &'static str,
     },
     /// All the time that a request may have is over.
     #[error(

@@ -53,6 +53,8 @@ const PROTOCOL: i32 = -14;
 const CHANNEL_FAILURE: i32 = -21;
 /// libssh2's word for a key that it cannot use.
 const KEY_UNUSABLE: i32 = -16;
+/// More than all that a peer sends before there is something to be delivered: libssh2 keeps every message that it does not expect.
+const MOST_UNDELIVERED_BYTES: u64 = 8 << 20;
 /// Waited for the socket before libssh2 is asked whether it has something itself.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const TERMINAL_COLUMNS: u32 = 511;
@@ -474,7 +476,7 @@ impl Connection {
                     let (pump, socket) = Pump::new().map_err(|_error| NoTunnel::Unreachable)?;
                     let tunnel = Tunnel { pump, channel, carrier: self };
                     let socket = Arc::new(socket.into());
-                    let path = Path { socket, tunnel: Some(Box::new(tunnel)) };
+                    let path = Path { socket, tunnel: Some(Box::new(tunnel)), undelivered: 0 };
                     return Ok((path, target.clone()));
                 }
                 // The channel was refused; what for, the library says in words only.
@@ -549,8 +551,8 @@ impl Terminal {
             return Ok(());
         }
         let soon = Deadline::after(Instant::now(), FIRST_WAIT).or_earlier(until);
-        let Connection { session, path, .. } = &mut self.connection;
-        match path.wait(session, soon) {
+        let Connection { session, path, .. } = &self.connection;
+        match wait_for(&path.socket, interest(session), soon) {
             Err(Fault::Late) => Ok(()),
             waited => waited,
         }
@@ -588,6 +590,7 @@ impl Transport for Terminal {
             match self.channel.read(buffer) {
                 Ok(0) => return Ok(Arrived::End),
                 Ok(length) => {
+                    self.connection.path.undelivered = 0;
                     // libssh2 reads until the socket has nothing, and then gives what there is room for.
                     self.is_emptied = length < buffer.len()
                         && self.connection.path.tunnel.is_none()
@@ -659,6 +662,8 @@ fn done(result: Result<(), ssh2::Error>) -> Result<bool, Fault> {
 pub struct Path {
     socket: Socket,
     tunnel: Option<Box<Tunnel>>,
+    /// Bytes that came since something was last delivered, at the least.
+    undelivered: u64,
 }
 
 impl Path {
@@ -668,23 +673,35 @@ impl Path {
     /// The socket is gone.
     pub fn direct(socket: Socket) -> io::Result<Self> {
         rustix::net::sockopt::set_tcp_nodelay(&socket, true)?;
-        Ok(Self { socket, tunnel: None })
+        Ok(Self { socket, tunnel: None, undelivered: 0 })
     }
 
     /// Waits until the socket is ready for what libssh2 wants of it.
     fn wait(&mut self, session: &Session, until: Deadline) -> Result<(), Fault> {
         let interest = interest(session);
         let Some(tunnel) = &mut self.tunnel else {
-            return wait_for(&self.socket, interest, until);
+            wait_for(&self.socket, interest, until)?;
+            return self.note_arrived(until);
         };
         loop {
             tunnel.turn();
             let mut socket = [PollFd::new(&self.socket, interest)];
             if poll(&mut socket, Some(&Timespec::default())).is_ok_and(|ready| ready > 0) {
-                return Ok(());
+                return self.note_arrived(until);
             }
             tunnel.wait(until)?;
         }
+    }
+
+    /// Counts what has come for libssh2, until something of it is delivered. A peer that floods is waited for without being read.
+    fn note_arrived(&mut self, until: Deadline) -> Result<(), Fault> {
+        self.undelivered += rustix::io::ioctl_fionread(&self.socket).unwrap_or_default();
+        if self.undelivered <= MOST_UNDELIVERED_BYTES {
+            return Ok(());
+        }
+        // Nothing more is read: who sends on so fills his own memory. What he was waited for does not come.
+        wait_for(&self.socket, PollFlags::empty(), until)?;
+        Err(Fault::Closed)
     }
 
     fn has_ended(&self) -> bool {
@@ -734,6 +751,9 @@ impl Tunnel {
             let session = &self.carrier.session;
             let mut channel = TunnelChannel { channel: &mut self.channel, session };
             let here = self.pump.turn(&mut channel);
+            if here {
+                self.carrier.path.undelivered = 0;
+            }
             if !lower && !here {
                 return moved;
             }
@@ -744,10 +764,11 @@ impl Tunnel {
     /// Waits for the network: everything nearer has been moved.
     fn wait(&mut self, until: Deadline) -> Result<(), Fault> {
         let Connection { session, path, .. } = &mut self.carrier;
-        match &mut path.tunnel {
-            Some(lower) => lower.wait(until),
-            None => wait_for(&path.socket, interest(session), until),
+        if let Some(lower) = &mut path.tunnel {
+            return lower.wait(until);
         }
+        wait_for(&path.socket, interest(session), until)?;
+        path.note_arrived(until)
     }
 
     fn depth(&self) -> usize {

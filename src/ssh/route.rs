@@ -487,7 +487,8 @@ impl SessionJob {
 }
 
 fn who(via: Option<&PeerAddr>, addresses: &[PeerAddr], credentials: &Credentials) -> Who {
-    Who::new(via, &first(addresses), &credentials.username)
+    let device = PeerAddr::of_device(addresses).unwrap_or_else(|| first(addresses));
+    Who::new(via, &device, &credentials.username)
 }
 
 fn first(addresses: &[PeerAddr]) -> PeerAddr {

@@ -4,6 +4,7 @@
 //! may block. Not here: bytes and prompts (`dialogue`), libssh2 (`libssh2`).
 
 use std::{
+    borrow::Cow,
     fmt,
     sync::{Arc, LazyLock},
     time::{Duration, Instant},
@@ -39,6 +40,8 @@ pub const DEADLINE_SLACK: Duration = Duration::from_millis(300);
 /// How long a device may take to hang up after its logout line.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// How long the service's own filters may take for one output.
+const FILTERS: Duration = Duration::from_secs(2);
 /// What the smallest terminal takes without having read it.
 const MOST_TYPED_AHEAD_BYTES: usize = 200;
 
@@ -375,12 +378,12 @@ impl Session<'_> {
                     excerpt(line),
                 ));
             }
+            // What is done with the output is not the device's time.
+            self.lifeline.expect_by(self.job.clock.until);
             let (mut done, end) = self.command_outcome(planned, outcome, addr, lost_hop);
             let returned = Instant::now();
             done.duration = returned - sent;
             sent = returned;
-            // What is done with the output is not the device's time.
-            self.lifeline.expect_by(self.job.clock.until);
             dialogue.reuse(self.finished(index, planned, done));
             if let Err(broken) = end {
                 self.skip_from(index + 1);
@@ -418,9 +421,7 @@ impl Session<'_> {
                 done.output = if done.failure.is_some() {
                     printed.text
                 } else if command.is_filtered_here() {
-                    let filtered = command.apply_service_filters(&printed.text).into_owned();
-                    done.whole = planned.parse.map(|_| printed.text);
-                    filtered
+                    self.filter(planned, printed.text, &mut done)
                 } else {
                     printed.text
                 };
@@ -449,6 +450,27 @@ impl Session<'_> {
             },
         });
         (done, Err(error))
+    }
+
+    /// What is left of an output behind the service's own filters; all of it, if they take too long.
+    fn filter(&self, planned: &PlannedCommand, text: String, done: &mut CommandOutcome) -> String {
+        let until = Deadline::after(Instant::now(), FILTERS).or_earlier(self.job.clock.until);
+        let is_late = || until.left(Instant::now()).is_none();
+        let filtered = planned.command.apply_service_filters(&text, &is_late).map(Cow::into_owned);
+        if let Ok(filtered) = filtered {
+            done.whole = planned.parse.map(|_| text);
+            return filtered;
+        }
+        done.filtered_by = None;
+        done.failure = Some(CommandFailure {
+            code: "filter_timeout",
+            message: format!(
+                "filter: the output of `{}` was not filtered within {} s, and is there whole; use a simpler pattern",
+                planned.command.display(),
+                FILTERS.as_secs(),
+            ),
+        });
+        text
     }
 
     /// The device's own refusal of a command, if its output is one.
@@ -495,6 +517,11 @@ impl Session<'_> {
         mut outcome: CommandOutcome,
     ) -> String {
         outcome.truncated |= !self.job.allowance.keep(&mut outcome.output);
+        // What is to be parsed is held too, until it has been.
+        let whole_bytes = outcome.whole.as_ref().map_or(0, String::len);
+        if outcome.truncated || !self.job.allowance.take(whole_bytes) {
+            outcome.whole = None;
+        }
         outcome.output_bytes = outcome.output.len();
         self.report.output_bytes += outcome.output_bytes;
         let mut room = String::new();
@@ -546,6 +573,9 @@ impl Session<'_> {
 
     /// Why the session cannot go on.
     fn broken(&self, addr: &PeerAddr, stopped: &Stopped, lost_hop: Option<usize>) -> SessionError {
+        if self.lifeline.was_cut() == Some(Cut::Cancelled) {
+            return SessionError::Cancelled;
+        }
         let platform = || self.job.device.platform.title().to_owned();
         match stopped.why {
             Why::EnableRejected => SessionError::EnableRejected { addr: addr.clone() },

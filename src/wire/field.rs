@@ -13,6 +13,8 @@ use crate::command::Rule;
 
 /// Unknown names are repeated in the answer, but no more of them than this.
 const MOST_NAME_CHARS: usize = 64;
+/// Names of this length are not misspelled, and comparing takes the time of both lengths.
+const MOST_COMPARED_BYTES: usize = 64;
 /// No object of ours has more fields.
 const MOST_FIELDS: usize = 16;
 /// No field of ours stands deeper in a body: devices, index, jump, index, name.
@@ -289,6 +291,9 @@ impl<'b> Object<'b> {
 /// The known field that whoever wrote `name` may mean.
 #[must_use]
 pub fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
+    if name.len() > MOST_COMPARED_BYTES {
+        return None;
+    }
     let name = name.to_lowercase();
     let elsewhere = ELSEWHERE.iter().find(|(other, _)| *other == name);
     if let Some(ours) = elsewhere.and_then(|(_, ours)| known.iter().find(|known| *known == ours)) {

@@ -42,9 +42,9 @@ pub struct ExecuteRequest {
     /// Commands for every device that has none of its own, run in this order on one session.
     #[serde(default)]
     commands: Vec<CommandRequest>,
-    /// Seconds that one command may take, 1 to 300.
+    /// Seconds that one command may take.
     #[serde(default)]
-    #[schema(default = 30, minimum = 1, maximum = 300)]
+    #[schema(minimum = 1)]
     timeout: u16,
     /// `raw`: text only. `parsed` or `both`: records too, where a template is known; the text is always there.
     /// `native`: the device's own JSON, where the platform prints it, and the tree of sections of a configuration.
@@ -151,7 +151,7 @@ pub struct FilteredCommand {
     #[schema(nullable, max_length = 256, example = "up")]
     pipe_value: Option<String>,
     /// Seconds that this command may take, instead of the request's `timeout`.
-    #[schema(nullable, minimum = 1, maximum = 300)]
+    #[schema(nullable, minimum = 1)]
     timeout: Option<u16>,
 }
 

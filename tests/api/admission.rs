@@ -98,6 +98,20 @@ async fn a_request_that_does_not_fit_is_refused_whole_and_hears_how_full_it_is()
 }
 
 #[tokio::test]
+async fn a_device_that_is_busy_for_too_long_is_said_to_be() {
+    let service = Service::start_with(&[("SHOWRUNNER_QUEUE_TIMEOUT", "1")]);
+    let device = faulty("cisco_ios", &[Fault::FrozenCommand]).await;
+    let body = json!({
+        "devices": [entry(&device, "ios"), entry(&device, "ios")], "commands": ["show version"], "timeout": 3
+    });
+    let (_, answer) = service.execute(&body).await;
+    let second = &answer["results"][1];
+    assert_eq!(second["error_code"], "queue_timeout", "{answer}");
+    let error = second["error"].as_str().unwrap();
+    assert!(error.contains("because other sessions with this device went on"), "{error}");
+}
+
+#[tokio::test]
 async fn a_device_that_gets_no_turn_in_time_says_so_and_was_not_touched() {
     let service = Service::start_with(&[
         ("SHOWRUNNER_MAX_CONCURRENT_DEVICES", "1"),

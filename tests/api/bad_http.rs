@@ -162,7 +162,9 @@ fn a_body_that_nobody_wants_is_not_read_for_ever() {
     for (path, want) in [("/nowhere", "404"), ("/health", "405"), ("/api/v1/execute", "415")] {
         let mut stream = TcpStream::connect(service.url.trim_start_matches("http://")).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
+        );
         stream.write_all(head.as_bytes()).unwrap();
         let mut answer = [0; 12];
         stream.read_exact(&mut answer).unwrap();

@@ -273,6 +273,27 @@ async fn one_refused_command_keeps_the_request_from_every_device() {
 }
 
 #[tokio::test]
+async fn a_body_without_a_media_type_is_json_unless_a_page_sends_it() {
+    let service = Service::start();
+    let url = format!("{}/api/v1/execute", service.url);
+    let empty = r#"{"devices": [], "commands": []}"#;
+    let post = |body: String, headers: &[(&'static str, &'static str)]| {
+        let request = service.client.post(&url).body(body);
+        let headers = headers.iter();
+        headers.fold(request, |request, (name, value)| request.header(*name, *value)).send()
+    };
+    for (body, headers, want) in [
+        (empty.to_owned(), &[][..], 200),
+        (empty.to_owned(), &[("content-type", "")], 200),
+        (empty.to_owned(), &[("origin", "http://127.0.0.1")], 415),
+        (format!("\u{feff}{empty}"), &[("content-type", "application/json")], 200),
+    ] {
+        let answer = post(body, headers).await.unwrap();
+        assert_eq!(answer.status().as_u16(), want, "{headers:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_request_at_all_has_a_status_of_its_own() {
     let service = Service::start_with(&[("SHOWRUNNER_MAX_BODY_BYTES", "1000")]);
     let url = format!("{}/api/v1/execute", service.url);

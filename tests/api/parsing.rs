@@ -196,6 +196,73 @@ async fn the_devices_own_json_is_asked_for_and_given_as_records() {
 }
 
 #[tokio::test]
+async fn validate_names_the_parser_that_execute_uses() {
+    let folder = own_templates(&[("cisco_ios_show_ip_interface_brief.textfsm", BRIEF)]);
+    let service = start_with(folder.path());
+    let (ios, nxos) = (faulty("cisco_ios", &[]).await, faulty("cisco_nxos", &[]).await);
+    let commands = json!([
+        "show ip interface brief",
+        "show ip interface brief | include up",
+        "show running-config",
+        "show running-config | section interface",
+        "show clock",
+        "show version | json",
+    ]);
+    for (device, os) in [(&ios, "ios"), (&nxos, "nxos")] {
+        for format in ["parsed", "native"] {
+            for filter_where in ["device", "service"] {
+                for parse_filtered in [false, true] {
+                    let n_commands = if os == "ios" { 5 } else { 6 };
+                    let body = json!({
+                        "devices": [entry(device, os)], "commands": commands.as_array().unwrap()[..n_commands],
+                        "output_format": format, "filter_where": filter_where, "parse_filtered": parse_filtered,
+                    });
+                    let (_, answer) = service.execute(&body).await;
+                    let (_, checked) = service.post("/api/v1/validate", &body).await;
+                    for index in 0..n_commands {
+                        if answer["results"][0]["commands"][index]["success"] == false {
+                            continue;
+                        }
+                        let (ran, said) = (
+                            &answer["results"][0]["commands"][index],
+                            &checked["devices"][0]["commands"][index],
+                        );
+                        assert_eq!(
+                            ran["parser"]["engine"], said["parser"]["engine"],
+                            "{os} {format} {filter_where} {parse_filtered}: {ran} {said}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_to_be_parsed_counts_among_what_a_request_may_hold() {
+    let service = Service::start_with(&[("SHOWRUNNER_MAX_REQUEST_OUTPUT_BYTES", "2097152")]);
+    let device = faulty("cisco_ios", &[]).await;
+    let one = json!({"command": "show simulator bytes 900000", "pipe_option": "include", "pipe_value": "nothing"});
+    let body = json!({
+        "devices": [entry(&device, "ios")], "commands": [one, one, one, one],
+        "output_format": "parsed", "filter_where": "service",
+    });
+    let (_, answer) = service.execute(&body).await;
+    let said = |index: usize| {
+        let command = &answer["results"][0]["commands"][index];
+        assert_eq!((&command["success"], &command["truncated"]), (&json!(true), &json!(false)));
+        command["parse_error"].as_str().unwrap().to_owned()
+    };
+    for index in 0..2 {
+        assert!(said(index).starts_with("Parser not available"), "{}", said(index));
+    }
+    for index in 2..4 {
+        let want = "Parser not run: the output before its filter has more bytes";
+        assert!(said(index).starts_with(want), "{}", said(index));
+    }
+}
+
+#[tokio::test]
 async fn streamed_commands_have_their_records_too() {
     let folder = own_templates(&[("cisco_ios_show_ip_interface_brief.textfsm", BRIEF)]);
     let service = start_with(folder.path());

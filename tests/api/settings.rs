@@ -146,6 +146,9 @@ async fn the_service_has_the_title_that_it_is_given_and_documents_can_be_off() {
         (Some("Lab reads"), Some("Lab reads"))
     );
     let without = Service::start_with(&[("SHOWRUNNER_ENABLE_DOCS", "false")]);
+    let index: Value = get(&without, "/").await.json().await.unwrap();
+    let listed = index["endpoints"].as_object().unwrap();
+    assert!(listed.contains_key("execute") && !listed.contains_key("docs"), "{index}");
     for path in ["/docs", "/docs/", "/redoc", "/openapi.json"] {
         assert_eq!(get(&without, path).await.status().as_u16(), 404, "{path}");
     }

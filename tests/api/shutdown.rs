@@ -228,6 +228,7 @@ async fn a_session_that_is_cut_off_says_that_it_goes() {
     let (status, answer) = asked.await.unwrap();
     let result = &answer["results"][0];
     assert_eq!((status, &result["error_code"]), (200, &json!("cancelled")), "{answer}");
+    assert_eq!(result["commands"][0]["error_code"], "cancelled", "{answer}");
     assert!(result["commands"][0]["output"].as_str().unwrap().starts_with("Cisco IOS"), "{answer}");
     assert_eq!(service.exit_code().await, Some(0), "{}", service.log());
     assert!(!was_reset.await.unwrap(), "the connection was reset");

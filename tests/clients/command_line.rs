@@ -141,6 +141,15 @@ fn run_prints_the_same_in_every_form() {
     );
     let raw = good(&demo.run(2201, "ios", &["--output", "csv", "show clock"]));
     assert!(raw.starts_with("hostname,port,os,command,error_code,error,output\n"), "{raw}");
+    // One text among records is not left out.
+    let commands = ["show version | include uptime", "show ip interface brief"];
+    let both = demo.run(2201, "ios", &[&["--parsed", "--output", "csv"], &commands[..]].concat());
+    let both = good(&both);
+    let mut sheet = csv::Reader::from_reader(both.as_bytes());
+    assert_eq!(sheet.headers().unwrap().iter().nth(6), Some("output"));
+    let texts: Vec<bool> =
+        sheet.records().map(|row| row.unwrap()[6].contains("edge1 uptime is")).collect();
+    assert_eq!((texts.len(), texts[0], texts[1]), (1 + records.len(), true, false));
 }
 
 #[test]

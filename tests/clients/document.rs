@@ -45,6 +45,32 @@ fn the_document_in_the_repository_is_the_programs() {
 }
 
 #[test]
+fn the_document_has_the_bounds_of_the_settings() {
+    let of = |settings: &[(&str, &str)]| -> Vec<Value> {
+        let printed = good(&bare().arg("openapi").envs(settings.iter().copied()).output().unwrap());
+        let document: Value = serde_json::from_str(&printed).unwrap();
+        let places = [
+            "ExecuteRequest/properties/devices/maxItems",
+            "ExecuteRequest/properties/commands/maxItems",
+            "ExecuteRequest/properties/timeout/default",
+            "ExecuteRequest/properties/timeout/maximum",
+            "DeviceRequest/properties/commands/maxItems",
+            "FilteredCommand/properties/timeout/maximum",
+        ];
+        let value = |place| document.pointer(&format!("/components/schemas/{place}"));
+        places.iter().map(|place| value(place).unwrap().clone()).collect()
+    };
+    assert_eq!(of(&[]), [1000, 100, 30, 300, 100, 300]);
+    let settings = [
+        ("SHOWRUNNER_MAX_DEVICES_PER_REQUEST", "20"),
+        ("SHOWRUNNER_MAX_COMMANDS_PER_DEVICE", "7"),
+        ("SHOWRUNNER_DEVICE_TIMEOUT_DEFAULT", "60"),
+        ("SHOWRUNNER_DEVICE_TIMEOUT_MAX", "600"),
+    ];
+    assert_eq!(of(&settings), [20, 7, 60, 600, 7, 600]);
+}
+
+#[test]
 fn everything_in_the_document_is_described() {
     let document = document();
     let mut lacking = Vec::new();

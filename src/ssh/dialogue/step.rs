@@ -246,12 +246,37 @@ impl Fed<'_, '_> {
     }
 }
 
-/// Adds a line; false if there is no room for it.
+/// Adds a line; false if there is no room for it. A first line that is too long loses its end: all of an output may be one line.
 pub(super) fn keep(lines: &mut Vec<u8>, line: &[u8], most_bytes: usize) -> bool {
     if lines.len() + line.len() >= most_bytes {
+        if lines.is_empty() {
+            let whole = line.get(..most_bytes).unwrap_or(line);
+            // Not in the middle of a letter.
+            let cut = std::str::from_utf8(whole).err().filter(|error| error.error_len().is_none());
+            let end = cut.map_or(whole.len(), |error| error.valid_up_to());
+            lines.extend_from_slice(whole.get(..end).unwrap_or(whole));
+        }
         return false;
     }
     lines.extend_from_slice(line);
     lines.push(b'\n');
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::keep;
+
+    #[test]
+    fn of_an_output_in_one_line_the_beginning_is_kept() {
+        let kept = |lines: &[&str]| {
+            let mut text = Vec::new();
+            let all = lines.iter().all(|line| keep(&mut text, line.as_bytes(), 10));
+            (String::from_utf8(text).unwrap(), all)
+        };
+        assert_eq!(kept(&["abc", "defgh"]), ("abc\ndefgh\n".to_owned(), true));
+        assert_eq!(kept(&["abc", "defghi"]), ("abc\n".to_owned(), false));
+        assert_eq!(kept(&["0123456789abc"]), ("0123456789".to_owned(), false));
+        assert_eq!(kept(&["012345678\u{e9}bc"]), ("012345678".to_owned(), false));
+    }
 }
