@@ -87,7 +87,7 @@ Examples:
   showrunner parse --os ios --command \"show ip interface brief\" saved.txt
   ssh r1 show version | showrunner parse --os ios -c \"show version\" -o json
 
-Exit codes: 0 there are records, 2 refused, 3 there are none, and the reason is said";
+Exit codes: 0 read (an empty text has no records), 2 refused, 3 not read, and the reason is said";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:

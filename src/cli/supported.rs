@@ -98,7 +98,7 @@ pub(super) fn parsers(settings: &Settings, os: Option<&str>, rows: Rows) -> Exit
     print_rows(&listed, rows)
 }
 
-/// Reads records out of an output. Exit code 3: there are none, and the reason is said.
+/// Reads records out of an output. Exit code 3: it could not be read, and the reason is said.
 pub(super) fn parse(settings: &Settings, what: &ParseWhat) -> ExitCode {
     let answer = match parsed(settings, what) {
         Ok(answer) => answer,

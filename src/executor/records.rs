@@ -1,4 +1,4 @@
-//! Records out of outputs, on the session's own thread or on threads for nothing else.
+//! Records out of outputs, on threads for nothing else; in a stream of commands on the session's own.
 //!
 //! A parse has a time of its own; one that is cut off or fails leaves the raw text as it is and says why.
 

@@ -20,6 +20,8 @@ const OF_BODIES: [u16; 6] = [400, 408, 413, 415, 422, 503];
 const NOT_FOUND: u16 = 404;
 /// Calls without a body that can be asked in a wrong way.
 const WITH_QUERY: [&str; 1] = ["/api/v1/parsers"];
+/// Not counted against any limit.
+const METRICS: &str = "/metrics";
 /// The one open call that may ask to come back later.
 const READY: &str = "/health/ready";
 /// The header of every answer.
@@ -46,13 +48,21 @@ pub(super) fn describe(document: &mut Value) {
 
 fn describe_call(path: &str, has_body: bool, operation: &mut Value) {
     let Some(responses) = operation["responses"].as_object_mut() else { return };
-    for (_, response) in responses.iter_mut() {
+    for (status, response) in responses.iter_mut() {
+        let may_come_back = path == READY && status != "200";
         response["headers"] =
-            references(if path == READY { &[ALWAYS, "Retry-After"] } else { &[ALWAYS] });
+            references(if may_come_back { &[ALWAYS, "Retry-After"] } else { &[ALWAYS] });
     }
     let is_open = path.starts_with(OPEN);
     if !path.starts_with(HEALTH) {
-        let of_all = OF_ALL.iter().filter(|status| !([401, 403].contains(*status) && is_open));
+        let of_all = OF_ALL.iter().filter(|status| {
+            let is_never = if is_open {
+                [401, 403].contains(*status)
+            } else {
+                path == METRICS && **status == 429
+            };
+            !is_never
+        });
         let of_body = OF_BODIES.iter().filter(|_| has_body);
         let of_query = [422].iter().filter(|_| WITH_QUERY.contains(&path));
         let of_path = [NOT_FOUND].iter().filter(|_| path.contains('{'));
