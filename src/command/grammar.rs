@@ -15,7 +15,7 @@ const NEVER_IN_A_SHELL: [char; 8] = ['$', '~', '{', '}', '*', '\\', '!', '#'];
 /// Legal in a filter's pattern, in no command.
 const NEVER_IN_A_COMMAND: [char; 4] = ['!', '#', '{', '}'];
 /// Arguments that write or clear, whole words; some are known to be taken shortened.
-const WRITING_ARGUMENTS: [(&str, usize); 8] = [
+const WRITING_ARGUMENTS: [(&str, usize); 9] = [
     ("clear", 3),
     ("clear_drop", 6),
     ("clear-on-read", 6),
@@ -24,6 +24,7 @@ const WRITING_ARGUMENTS: [(&str, usize); 8] = [
     ("logto", 4),
     ("local-file", 6),
     ("output-file", 7),
+    ("save-to-file", 5),
 ];
 /// Places from which or to which a device would fetch or send something.
 const REMOTE: [&str; 8] = ["tftp", "ftp", "sftp", "scp", "rcp", "http", "https", "smb"];
