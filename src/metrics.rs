@@ -188,13 +188,13 @@ impl Metrics {
 
     /// Device sessions that may run at one time.
     pub fn set_sessions_max(&self, most: usize) {
-        self.0.sessions_max.set(i64::try_from(most).unwrap_or(i64::MAX));
+        self.0.sessions_max.set(count(most));
     }
 
     /// How many device sessions run and how many devices wait for one, as the queue has them: as `/health` says it.
     pub fn set_sessions(&self, running: usize, waiting: usize) {
-        self.0.sessions_running.set(i64::try_from(running).unwrap_or(i64::MAX));
-        self.0.sessions_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        self.0.sessions_running.set(count(running));
+        self.0.sessions_waiting.set(count(waiting));
     }
 
     /// A device of a request; what it comes to is said to what is given back.
@@ -341,6 +341,11 @@ impl Maker<'_> {
         // Refuses only a second family of one name.
         let _ = self.0.register(Box::new(collector));
     }
+}
+
+/// As gauges count.
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

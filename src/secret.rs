@@ -30,6 +30,12 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// A word that stands in a file, without the line end that editors put behind it: no password ends with one.
+#[must_use]
+pub fn without_line_end(text: &str) -> &str {
+    text.trim_end_matches(['\r', '\n'])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

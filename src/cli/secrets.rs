@@ -11,6 +11,7 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 use zeroize::Zeroizing;
 
 use super::read_text;
+use crate::secret::without_line_end;
 
 /// Says that a text is Unicode, for those who do not see it.
 const MARK: char = '\u{feff}';
@@ -42,7 +43,7 @@ fn of_file(path: &Path) -> Result<String, String> {
     if text.starts_with(MARK) {
         text.remove(0);
     }
-    text.truncate(text.trim_end_matches(['\r', '\n']).len());
+    text.truncate(without_line_end(&text).len());
     Ok(text)
 }
 

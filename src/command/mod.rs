@@ -223,6 +223,13 @@ pub fn check(
     plan.finish(base, text, display)
 }
 
+/// A command and its filter stages, parted as the gate does it; whole, if the gate would not. For lines that may not have passed it.
+#[must_use]
+pub fn stages(line: &str) -> Vec<&str> {
+    let Ok((base, stages)) = pipe::split(line, false) else { return vec![line] };
+    [base].into_iter().chain(stages.iter().map(|stage| stage.text)).map(str::trim).collect()
+}
+
 /// The stages of a command, parted into the device's and the service's.
 #[derive(Default)]
 struct Filtering {

@@ -176,12 +176,7 @@ fn indented(text: &str) -> Vec<Section> {
         let mut section = Section { line: words.to_owned(), children: Vec::new() };
         // What a banner or a long text says is no configuration.
         let long = || (has_long_texts && is_text_open(words)).then(|| text_lines(rest)).flatten();
-        let near = rest.get(..MOST_BANNER_LINES.min(left)).unwrap_or(rest);
-        let banner = banner_lines(words, near);
-        if is_banner(words) {
-            left -= banner.unwrap_or(near.len());
-        }
-        if let Some(said) = banner.or_else(long) {
+        if let Some(said) = banner_lines(words, rest, &mut left).or_else(long) {
             let (said, behind) = rest.split_at(said);
             let line = |line: &&str| Section { line: (*line).to_owned(), children: Vec::new() };
             section.children.extend(said.iter().map(line));
@@ -195,21 +190,24 @@ fn indented(text: &str) -> Vec<Section> {
     open.done
 }
 
-fn is_banner(line: &str) -> bool {
-    matches!(line.split(char::is_whitespace).next(), Some("banner" | "header"))
+/// How many lines of the `rest` a banner goes on for that begins in this line, its end included; none if it ends in it.
+/// `left`: lines that may still be looked through.
+fn banner_lines(line: &str, rest: &[&str], left: &mut usize) -> Option<usize> {
+    let mut words = line.splitn(3, char::is_whitespace);
+    let first = words.next().filter(|first| ["banner", "header"].contains(first))?;
+    let near = rest.get(..MOST_BANNER_LINES.min(*left)).unwrap_or(rest);
+    let end = banner_end(first, words.next()?, words.next(), near);
+    *left -= end.map_or(near.len(), |at| at + 1);
+    end.map(|at| at + 1)
 }
 
-/// How many lines of the `rest` a banner goes on for that begins in this line, its end included; none if it ends in it.
-fn banner_lines(line: &str, rest: &[&str]) -> Option<usize> {
-    let mut words = line.splitn(3, char::is_whitespace);
-    let (first, which, text) = (words.next()?, words.next(), words.next());
+/// Which of the lines ends the banner that begins with these words.
+fn banner_end(first: &str, which: &str, text: Option<&str>, lines: &[&str]) -> Option<usize> {
     let text = match (first, text) {
-        ("banner", Some(text)) => text,
         ("header", Some(text)) => text.strip_prefix("information ").unwrap_or(text),
+        (_, Some(text)) => text,
         // EOS: the banner's text follows, ended by a word of its own.
-        ("banner", None) if which.is_some() => {
-            return rest.iter().position(|line| line.trim() == "EOF").map(|at| at + 1);
-        }
+        ("banner", None) => return lines.iter().position(|line| line.trim() == "EOF"),
         _ => return None,
     };
     // IOS writes the control character that ends it as two letters. A word is no mark: `banner message-of-the-day enabled`.
@@ -220,14 +218,11 @@ fn banner_lines(line: &str, rest: &[&str]) -> Option<usize> {
         text.strip_prefix(mark).filter(|behind| !behind.contains(mark))?;
         let ends = |line: &&str| line.trim_end().ends_with(mark);
         // ASA's banners are one line each, and have no mark.
-        let again = format!("{first} {} ", which.unwrap_or_default());
-        let at = rest.iter().position(|line| ends(line) || line.starts_with(&again));
-        let at = at.filter(|at| rest.get(*at).is_some_and(ends));
+        let again = format!("{first} {which} ");
+        let at = lines.iter().position(|line| ends(line) || line.starts_with(&again));
+        let at = at.filter(|at| lines.get(*at).is_some_and(ends));
         // Behind the mark stands more.
-        let at = at.or_else(|| {
-            (mark == "^C").then(|| rest.iter().position(|line| line.contains(mark)))?
-        });
-        at.map(|at| at + 1)
+        at.or_else(|| (mark == "^C").then(|| lines.iter().position(|line| line.contains(mark)))?)
     })
 }
 

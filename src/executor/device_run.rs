@@ -198,19 +198,8 @@ impl Shared {
             if turn.request.until.left(Instant::now()).is_none() {
                 SessionError::RequestTimeout { device, limit: self.limits.request }
             } else {
-                let cause = match waits {
-                    Waits::Device => {
-                        "because other sessions with this device went on; ask again later or for it less often"
-                    }
-                    Waits::Permit => {
-                        "because all sessions were in use; ask again later or for fewer devices"
-                    }
-                    Waits::Reader => "because the answer of its request was not read; read it faster",
-                    Waits::Request => {
-                        "because as many devices of its request went on as may at one time; ask for fewer devices"
-                    }
-                };
-                SessionError::QueueTimeout { device, limit: self.limits.queue, cause }
+                let (limit, cause) = (self.limits.queue, cause_of_wait(waits));
+                SessionError::QueueTimeout { device, limit, cause }
             }
         })
     }
@@ -494,6 +483,20 @@ struct CutOnDrop(Arc<Lifeline>);
 impl Drop for CutOnDrop {
     fn drop(&mut self) {
         self.0.cut(Cut::Cancelled);
+    }
+}
+
+/// What a device waited for in vain, and what to do.
+fn cause_of_wait(waits: Waits) -> &'static str {
+    match waits {
+        Waits::Device => {
+            "because other sessions with this device went on; ask again later or for it less often"
+        }
+        Waits::Permit => "because all sessions were in use; ask again later or for fewer devices",
+        Waits::Reader => "because the answer of its request was not read; read it faster",
+        Waits::Request => {
+            "because as many devices of its request went on as may at one time; ask for fewer devices"
+        }
     }
 }
 

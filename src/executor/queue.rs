@@ -87,6 +87,17 @@ struct Line {
     held: bool,
 }
 
+impl Line {
+    fn is_full(&self, bounds: &QueueBounds) -> bool {
+        self.running >= bounds.running_per_request
+    }
+
+    /// False if none of its devices may run, whichever are free.
+    fn may_run(&self, bounds: &QueueBounds) -> bool {
+        !self.held && !self.is_full(bounds)
+    }
+}
+
 #[derive(Debug, Default)]
 struct DeviceLine {
     in_use: usize,
@@ -256,7 +267,7 @@ impl<D: Clone + Eq + Hash> Queue<D> {
         } else if at.is_some_and(|at| at.in_use >= self.bounds.running_per_device) {
             Waits::Device
         } else if self.running < self.bounds.running
-            && line.is_some_and(|line| line.running >= self.bounds.running_per_request)
+            && line.is_some_and(|line| line.is_full(&self.bounds))
         {
             Waits::Request
         } else {
@@ -288,7 +299,7 @@ impl<D: Clone + Eq + Hash> Queue<D> {
     /// The request's first device that is free; those that are busy are parked at their devices.
     fn first_ready(&mut self, request: RequestNumber) -> Option<Ticket> {
         let line = self.requests.get_mut(&request)?;
-        if line.held || line.running >= self.bounds.running_per_request {
+        if !line.may_run(&self.bounds) {
             return None;
         }
         while let Some(ticket) = line.ready.pop_front() {
@@ -330,8 +341,8 @@ impl<D: Clone + Eq + Hash> Queue<D> {
         let mut back_in_line = Vec::new();
         let mut handed_on = false;
         while let Some((request, mut tickets)) = at.parked.pop_front() {
-            let most = self.bounds.running_per_request;
-            if self.requests.get(&request).is_some_and(|line| line.held || line.running >= most) {
+            let line = self.requests.get(&request);
+            if line.is_some_and(|line| !line.may_run(&self.bounds)) {
                 back_in_line.extend(tickets);
                 continue;
             }
@@ -363,8 +374,7 @@ impl<D: Clone + Eq + Hash> Queue<D> {
     /// Puts a request in line for a turn, if it may have one and is not there yet.
     fn list(&mut self, request: RequestNumber) {
         let Some(line) = self.requests.get_mut(&request) else { return };
-        let full = line.running >= self.bounds.running_per_request;
-        if line.listed || line.held || full || line.ready.is_empty() {
+        if line.listed || !line.may_run(&self.bounds) || line.ready.is_empty() {
             return;
         }
         line.listed = true;

@@ -14,7 +14,7 @@ use super::pool::Pool;
 use crate::{
     allowance::Allowance,
     catalog::{self, Catalog, Os, Parser, Reading},
-    command::FilteredBy,
+    command::{self, FilteredBy},
     config_tree,
     outcome::CommandOutcome,
     plan::{Parse, PlannedCommand},
@@ -241,7 +241,7 @@ fn structured(catalog: &Catalog, os: &Os, line: &str) -> Option<Way<'static>> {
 
 /// True if the line's last word asks the device for this form: `| json`, `| display json`, `| as json`, `… json`.
 fn asks_for(form: &[&str], line: &str) -> bool {
-    let stages = stages(line);
+    let stages = command::stages(line);
     let mut parts = stages.iter().rev().filter(|part| !["", "no-more"].contains(part));
     let last = *parts.next().unwrap_or(&"");
     let (before, word) = last.rsplit_once(' ').unwrap_or(("", last));
@@ -249,23 +249,6 @@ fn asks_for(form: &[&str], line: &str) -> bool {
     let before = before.trim();
     let is_form = parts.next().is_none() || before == "as" || "display".starts_with(before);
     is_form && form.iter().any(|form| word.eq_ignore_ascii_case(form))
-}
-
-/// A command and its filters. As the gate parts them: behind the first bar one between two letters stands in a pattern.
-fn stages(line: &str) -> Vec<&str> {
-    let is_blank = |at: Option<usize>| {
-        at.and_then(|at| line.as_bytes().get(at)).is_none_or(|byte| *byte == b' ')
-    };
-    let mut stages = Vec::new();
-    let mut from = 0;
-    for (at, _) in line.match_indices('|') {
-        if from == 0 || is_blank(at.checked_sub(1)) || is_blank(Some(at + 1)) {
-            stages.push(line.get(from..at).unwrap_or_default().trim());
-            from = at + 1;
-        }
-    }
-    stages.push(line.get(from..).unwrap_or_default().trim());
-    stages
 }
 
 /// The device's own JSON.
@@ -323,6 +306,7 @@ mod tests {
             "show x |json",
             "show x | json | no-more",
             "show x | no-more | display json",
+            "show ip bgp regexp _65000(1|2)_ json",
         ] {
             assert!(asks_for(&["json"], line), "{line}");
         }

@@ -34,19 +34,19 @@ pub fn document(settings: &Settings, first_port: u16) -> String {
 /// How much one request may hold, and how long a command may take.
 fn set_bounds(document: &mut Value, limits: &RequestLimits) {
     let most_seconds = limits.timeout_max.as_secs();
-    let timeout = json!({"default": limits.timeout_default.as_secs(), "maximum": most_seconds});
-    let commands = json!({"maxItems": limits.max_commands});
-    for (property, bounds) in [
-        ("ExecuteRequest/properties/devices", json!({"maxItems": limits.max_devices})),
-        ("ExecuteRequest/properties/commands", commands.clone()),
-        ("ExecuteRequest/properties/timeout", timeout),
-        ("DeviceRequest/properties/commands", commands),
-        ("DeviceRequest/properties/jump", json!({"maxItems": MOST_HOPS})),
-        ("FilteredCommand/properties/timeout", json!({"maximum": most_seconds})),
+    let default_seconds = limits.timeout_default.as_secs();
+    for (property, bound, value) in [
+        ("ExecuteRequest/properties/devices", "maxItems", json!(limits.max_devices)),
+        ("ExecuteRequest/properties/commands", "maxItems", json!(limits.max_commands)),
+        ("ExecuteRequest/properties/timeout", "default", json!(default_seconds)),
+        ("ExecuteRequest/properties/timeout", "maximum", json!(most_seconds)),
+        ("DeviceRequest/properties/commands", "maxItems", json!(limits.max_commands)),
+        ("DeviceRequest/properties/jump", "maxItems", json!(MOST_HOPS)),
+        ("FilteredCommand/properties/timeout", "maximum", json!(most_seconds)),
     ] {
         let property = document.pointer_mut(&format!("/components/schemas/{property}"));
-        if let Some((Value::Object(property), Value::Object(bounds))) = property.zip(Some(bounds)) {
-            property.extend(bounds);
+        if let Some(Value::Object(property)) = property {
+            property.insert(bound.to_owned(), value);
         }
     }
 }

@@ -17,7 +17,7 @@ pub use self::{
 use crate::{
     certificate::Certificate,
     credential::{PrivateKey, SecretSource, Secrets, Unavailable},
-    secret::Secret,
+    secret::{Secret, without_line_end},
 };
 
 /// Longest password, in bytes.
@@ -138,9 +138,9 @@ fn found(
     }
 }
 
-/// A password: without the line end that an editor puts behind it.
+/// A password.
 fn word((place, text): Found) -> Result<Secret, Unavailable> {
-    let word = text.expose().trim_end_matches(['\r', '\n']);
+    let word = without_line_end(text.expose());
     let fault = if word.is_empty() {
         "is empty"
     } else if word.len() > MOST_WORD_BYTES {

@@ -12,7 +12,7 @@ use crate::{
     host_key::{HostKeyCheck, HostKeyRules, Pin, Proof},
     jump::{Hop, JumpRule, JumpRules, MOST_HOPS},
     profile::SshProfile,
-    secret::Secret,
+    secret::{Secret, without_line_end},
     target::network,
 };
 
@@ -104,10 +104,9 @@ impl JumpEntry {
             })
             .transpose()
         };
-        // A file that an editor wrote ends with a line end, which no password does.
         let word = |file| {
             let read = secret(file)?;
-            read.map(|word| match word.expose().trim_end_matches(['\r', '\n']) {
+            read.map(|word| match without_line_end(word.expose()) {
                 "" => Err("a password's file is empty".to_owned()),
                 word => Ok(Secret::new(word.to_owned())),
             })

@@ -20,7 +20,7 @@ mod login;
 mod packets;
 mod persona;
 mod printing;
-mod raw;
+pub mod raw;
 mod server;
 #[cfg(test)]
 mod server_tests;

@@ -7,30 +7,39 @@ use tokio::{
 
 use super::fault::Fault;
 
-pub(super) const VERSION: &[u8] = b"SSH-2.0-Simulator\r\n";
+/// A version line.
+pub const VERSION: &[u8] = b"SSH-2.0-Simulator\r\n";
 pub(super) const MSG_IGNORE: u8 = 2;
 const MSG_KEXINIT: u8 = 20;
 /// Text that may stand before a version line.
 pub(super) const LINES_BEFORE_VERSION: &[u8] =
     b"This system is monitored.\r\n#################\r\nSwitch> Use it only if you may.\r\n";
 
-/// What a device offers at the start of the key exchange, in the order of the message.
+/// What a device offers at the start of the key exchange, in the order of the message: names, with commas between them.
 #[derive(Clone, Copy)]
-pub(super) struct Offer {
-    pub(super) key_exchange: &'static str,
-    pub(super) host_key: &'static str,
-    pub(super) cipher: &'static str,
-    pub(super) mac: &'static str,
-    pub(super) compression: &'static str,
+pub struct Offer {
+    /// How keys are agreed on.
+    pub key_exchange: &'static str,
+    /// What host keys there are.
+    pub host_key: &'static str,
+    /// In both directions.
+    pub cipher: &'static str,
+    /// In both directions.
+    pub mac: &'static str,
+    /// In both directions.
+    pub compression: &'static str,
 }
 
-const GOOD: Offer = Offer {
-    key_exchange: "curve25519-sha256,diffie-hellman-group14-sha256",
-    host_key: "ssh-ed25519,rsa-sha2-256",
-    cipher: "aes128-ctr,aes256-ctr",
-    mac: "hmac-sha2-256",
-    compression: "none",
-};
+impl Offer {
+    /// One that every client takes.
+    pub const GOOD: Self = Self {
+        key_exchange: "curve25519-sha256,diffie-hellman-group14-sha256",
+        host_key: "ssh-ed25519,rsa-sha2-256",
+        cipher: "aes128-ctr,aes256-ctr",
+        mac: "hmac-sha2-256",
+        compression: "none",
+    };
+}
 
 /// Acts one of these faults out, if the device has one; true if the connection is done with.
 pub(super) async fn act_out(socket: &mut TcpStream, faults: &[Fault]) -> bool {
@@ -48,12 +57,16 @@ pub(super) async fn act_out(socket: &mut TcpStream, faults: &[Fault]) -> bool {
                 say_and_wait(socket, &[VERSION, &[0xff, 0xff, 0xff, 0xff, 4, 20]].concat()).await
             }
             Fault::IgnoreFlood => ignore_flood(socket).await,
-            Fault::NoCommonCipher => offer(socket, Offer { cipher: "arcfour", ..GOOD }).await,
-            Fault::NoCommonCompression => {
-                offer(socket, Offer { compression: "lzma@example.net", ..GOOD }).await
+            Fault::NoCommonCipher => {
+                offer(socket, Offer { cipher: "arcfour", ..Offer::GOOD }).await
             }
-            Fault::NoCommonHostKey => offer(socket, Offer { host_key: "ssh-dss", ..GOOD }).await,
-            Fault::NoCommonMac => offer(socket, Offer { mac: "hmac-md5-96", ..GOOD }).await,
+            Fault::NoCommonCompression => {
+                offer(socket, Offer { compression: "lzma@example.net", ..Offer::GOOD }).await
+            }
+            Fault::NoCommonHostKey => {
+                offer(socket, Offer { host_key: "ssh-dss", ..Offer::GOOD }).await
+            }
+            Fault::NoCommonMac => offer(socket, Offer { mac: "hmac-md5-96", ..Offer::GOOD }).await,
             Fault::NotSsh => not_ssh(socket).await,
             Fault::SilentPort => say_and_wait(socket, b"").await,
             Fault::WrongVersion => say_and_wait(socket, b"SSH-1.5-OldServer\r\n").await,
@@ -105,8 +118,9 @@ async fn offer(socket: &mut TcpStream, offer: Offer) -> std::io::Result<()> {
     say_and_wait(socket, &[VERSION, &packet(&kexinit(offer))].concat()).await
 }
 
-/// RFC 4253, 7.1.
-pub(super) fn kexinit(offer: Offer) -> Vec<u8> {
+/// The message with an offer: RFC 4253, 7.1.
+#[must_use]
+pub fn kexinit(offer: Offer) -> Vec<u8> {
     let mut payload = vec![MSG_KEXINIT];
     payload.extend_from_slice(&[0x5a; 16]);
     let Offer { key_exchange, host_key, cipher, mac, compression } = offer;
@@ -127,7 +141,8 @@ pub(super) fn string(payload: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// A packet as it goes over the wire before there are keys: RFC 4253, 6.
-pub(super) fn packet(payload: &[u8]) -> Vec<u8> {
+#[must_use]
+pub fn packet(payload: &[u8]) -> Vec<u8> {
     let mut padding = 8 - (5 + payload.len()) % 8;
     if padding < 4 {
         padding += 8;

@@ -679,18 +679,18 @@ impl Path {
     /// Waits until the socket is ready for what libssh2 wants of it.
     fn wait(&mut self, session: &Session, until: Deadline) -> Result<(), Fault> {
         let interest = interest(session);
-        let Some(tunnel) = &mut self.tunnel else {
-            wait_for(&self.socket, interest, until)?;
-            return self.note_arrived(until);
-        };
-        loop {
-            tunnel.turn();
-            let mut socket = [PollFd::new(&self.socket, interest)];
-            if poll(&mut socket, Some(&Timespec::default())).is_ok_and(|ready| ready > 0) {
-                return self.note_arrived(until);
-            }
-            tunnel.wait(until)?;
+        match &mut self.tunnel {
+            None => wait_for(&self.socket, interest, until)?,
+            Some(tunnel) => loop {
+                tunnel.turn();
+                let mut socket = [PollFd::new(&self.socket, interest)];
+                if poll(&mut socket, Some(&Timespec::default())).is_ok_and(|ready| ready > 0) {
+                    break;
+                }
+                tunnel.wait(until)?;
+            },
         }
+        self.note_arrived(until)
     }
 
     /// Counts what has come for libssh2, until something of it is delivered. A peer that floods is waited for without being read.
@@ -764,11 +764,10 @@ impl Tunnel {
     /// Waits for the network: everything nearer has been moved.
     fn wait(&mut self, until: Deadline) -> Result<(), Fault> {
         let Connection { session, path, .. } = &mut self.carrier;
-        if let Some(lower) = &mut path.tunnel {
-            return lower.wait(until);
+        match &mut path.tunnel {
+            Some(lower) => lower.wait(until),
+            None => path.wait(session, until),
         }
-        wait_for(&path.socket, interest(session), until)?;
-        path.note_arrived(until)
     }
 
     fn depth(&self) -> usize {

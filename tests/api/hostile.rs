@@ -4,7 +4,10 @@ use std::collections::HashSet;
 
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
-use showrunner::simulator::{DeviceOptions, FakeDevice};
+use showrunner::simulator::{
+    DeviceOptions, FakeDevice,
+    raw::{Offer, VERSION, kexinit, packet},
+};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::{
@@ -120,45 +123,14 @@ async fn after_ten_thousand_hostile_requests_a_device_has_seen_nothing_but_reads
     }
 }
 
-/// An SSH packet before keys are exchanged.
-fn packet(payload: &[u8]) -> Vec<u8> {
-    let mut padding = 8 - (5 + payload.len()) % 8;
-    padding += if padding < 4 { 8 } else { 0 };
-    let length = u32::try_from(1 + payload.len() + padding).unwrap();
-    let head = [&length.to_be_bytes()[..], &[u8::try_from(padding).unwrap()]].concat();
-    [&head, payload, &vec![0; padding]].concat()
-}
-
-/// The offer of a server that could be logged in to.
-fn offer() -> Vec<u8> {
-    let mut offer = [&[20][..], &[7; 16]].concat();
-    for names in [
-        "curve25519-sha256",
-        "ssh-ed25519",
-        "aes128-ctr",
-        "aes128-ctr",
-        "hmac-sha2-256",
-        "hmac-sha2-256",
-        "none",
-        "none",
-        "",
-        "",
-    ] {
-        offer.extend_from_slice(&u32::try_from(names.len()).unwrap().to_be_bytes());
-        offer.extend_from_slice(names.as_bytes());
-    }
-    offer.extend_from_slice(&[0; 5]);
-    packet(&offer)
-}
-
 #[tokio::test]
 async fn a_peer_that_sends_what_nobody_asked_for_cannot_fill_the_memory() {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let peer = tokio::spawn(async move {
         let (mut socket, _) = listener.accept().await.unwrap();
-        socket.write_all(b"SSH-2.0-OpenSSH_9.6\r\n").await.unwrap();
-        socket.write_all(&offer()).await.unwrap();
+        let hello = [VERSION, &packet(&kexinit(Offer::GOOD))].concat();
+        socket.write_all(&hello).await.unwrap();
         let many = packet(&[&[192][..], &[0; 16_000]].concat()).repeat(16);
         // No more than a gigabyte, at a pace that a network has.
         for sent in 0..4096 {
