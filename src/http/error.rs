@@ -17,7 +17,11 @@ use crate::{
     audit::Unkept,
     executor::Full,
     settings::rate::Rate,
-    wire::{errors::CodeLink, escape::quote, field::FieldError},
+    wire::{
+        errors::CodeLink,
+        escape::quote,
+        field::{FieldError, Step},
+    },
 };
 
 /// Room for most errors.
@@ -75,6 +79,16 @@ pub(super) enum ApiError {
 }
 
 impl ApiError {
+    /// A parameter behind the path that is none, or has a value that it cannot have.
+    pub(super) fn wrong_query(name: String, kind: &'static str, msg: &str) -> Self {
+        Self::Invalid(vec![FieldError {
+            loc: vec![Step::Name("query".into()), Step::Name(name.into())],
+            msg: msg.to_owned(),
+            kind,
+            rule: None,
+        }])
+    }
+
     /// The wire code. Codes are API: add, never rename.
     fn code(&self) -> &'static str {
         match self {

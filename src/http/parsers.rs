@@ -15,7 +15,6 @@ use crate::{
     executor::read_line,
     wire::{
         self,
-        field::{FieldError, Step},
         parse::{self, ParseJob, ParseRequest, ParseResponse},
     },
 };
@@ -87,22 +86,17 @@ fn os_of(query: &str) -> Result<Option<String>, ApiError> {
     for (name, value) in pairs.map(web::Query::into_inner).unwrap_or_default() {
         if name != "os" {
             let shown = name.chars().take(MOST_NAME_CHARS).flat_map(char::escape_debug).collect();
-            return Err(wrong_query(shown, "extra_forbidden", "The one parameter here is `os`"));
+            return Err(ApiError::wrong_query(
+                shown,
+                "extra_forbidden",
+                "The one parameter here is `os`",
+            ));
         }
         if given.replace(value).is_some() {
-            return Err(wrong_query(name, "value_error", "Value error, give `os` once"));
+            return Err(ApiError::wrong_query(name, "value_error", "Value error, give `os` once"));
         }
     }
     Ok(given)
-}
-
-fn wrong_query(name: String, kind: &'static str, msg: &str) -> ApiError {
-    ApiError::Invalid(vec![FieldError {
-        loc: vec![Step::Name("query".into()), Step::Name(name.into())],
-        msg: msg.to_owned(),
-        kind,
-        rule: None,
-    }])
 }
 
 /// Lists the commands of a platform that can be parsed, with the fields of their records.
@@ -127,7 +121,7 @@ pub(super) async fn parsers(
     app.refresh_templates().await;
     if os.as_ref().is_some_and(|os| !app.knows(os)) {
         let msg = "Input should be the name of a known platform (GET /api/v1/platforms lists all)";
-        return Err(wrong_query("os".to_owned(), "enum", msg));
+        return Err(ApiError::wrong_query("os".to_owned(), "enum", msg));
     }
     let names = os.as_ref().map(|os| app.os(os));
     let response = app.reader.run(move |catalog, _is_late| ParsersResponse::new(catalog, names));

@@ -155,6 +155,8 @@ pub(super) async fn execute(
     app: Data<App>,
     Caller { client, grant: caller }: Caller,
 ) -> Result<HttpResponse<pieces::Body>, ApiError> {
+    // It is one call with one description, whichever way the answer comes.
+    stream::granularity(request.query_string())?;
     let plan = app.plan(&request, body, caller).await?;
     let outcomes = carried_out(&app, &client, plan).instrument(request_id::span()).await?;
     Ok(pieces::answer(whole::answer(outcomes, request_id::current())))

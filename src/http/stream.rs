@@ -7,7 +7,10 @@ use std::{convert::Infallible, time::Duration};
 use actix_web::{
     HttpRequest, HttpResponse,
     guard::{Guard, fn_guard},
-    http::header::{self, HeaderMap},
+    http::{
+        ConnectionType, Version,
+        header::{self, HeaderMap},
+    },
     web::{self, Bytes, Data},
 };
 use futures_util::stream;
@@ -20,10 +23,7 @@ use crate::{
     executor::{Granularity, Results},
     plan::Plan,
     traces::DevicesInPieces,
-    wire::{
-        field::{FieldError, Step},
-        stream::{Lines, StreamLine},
-    },
+    wire::stream::{Lines, StreamLine},
 };
 
 /// How lines are framed.
@@ -51,7 +51,13 @@ pub(super) async fn execute(
     let plan = app.plan(&request, body, caller).await?;
     let framing = framing(request.headers()).unwrap_or(Framing::NdJson);
     let begun = Answer::begin(&app, &client, plan, framing, granularity);
-    Ok(begun.instrument(request_id::span()).await?.into_response())
+    let mut response = begun.instrument(request_id::span()).await?.into_response();
+    if request.version() < Version::HTTP_11 {
+        // It knows no chunks: what ends an answer of unknown length is the end of the connection.
+        response.head_mut().no_chunking(true);
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
+    Ok(response)
 }
 
 /// An answer under way.
@@ -151,17 +157,18 @@ fn framing(headers: &HeaderMap) -> Option<Framing> {
     best.and_then(|(framing, _)| framing)
 }
 
-fn granularity(query: &str) -> Result<Granularity, ApiError> {
-    let given = query.split('&').find_map(|pair| pair.strip_prefix("granularity="));
-    match given {
-        None | Some("device") => Ok(Granularity::Device),
-        Some("command") => Ok(Granularity::Command),
-        Some(_) => Err(ApiError::Invalid(vec![FieldError {
-            loc: ["query", "granularity"].map(|step| Step::Name(step.into())).to_vec(),
-            msg: "Input should be 'device' or 'command'".to_owned(),
-            kind: "enum",
-            rule: None,
-        }])),
+/// How small the pieces are to be; whatever else stands behind the path is not looked at, as with the predecessor.
+pub(super) fn granularity(query: &str) -> Result<Granularity, ApiError> {
+    let pairs = web::Query::<Vec<(String, String)>>::from_query(query);
+    let mut given = pairs.map(web::Query::into_inner).unwrap_or_default().into_iter();
+    // Of several the last, as forms do it.
+    match given.rfind(|(name, _)| name == "granularity") {
+        None => Ok(Granularity::Device),
+        Some((_, word)) if word == "device" => Ok(Granularity::Device),
+        Some((_, word)) if word == "command" => Ok(Granularity::Command),
+        Some((name, _)) => {
+            Err(ApiError::wrong_query(name, "enum", "Input should be 'device' or 'command'"))
+        }
     }
 }
 
@@ -200,8 +207,10 @@ mod tests {
             ("", Some(Granularity::Device)),
             ("granularity=device", Some(Granularity::Device)),
             ("x=1&granularity=command", Some(Granularity::Command)),
+            ("granularity=device&granularit%79=comman%64&x", Some(Granularity::Command)),
             ("granularity=", None),
             ("granularity=byte", None),
+            ("granularity=command&granularity=byte", None),
         ] {
             assert_eq!(granularity(query).ok(), want, "{query}");
         }

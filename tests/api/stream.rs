@@ -208,9 +208,13 @@ async fn a_request_that_is_refused_is_refused_before_the_stream_begins() {
     let device = faulty("cisco_ios", &[]).await;
     let good = json!({"devices": [entry(&device, "ios")], "commands": ["show version"]});
     let bad = with(good.clone(), "commands", json!(["reload"]));
-    for (query, body, place) in [("", &bad, "body"), ("?granularity=byte", &good, "query")] {
-        let answer = begin(&service, NDJSON, query, body).await;
-        assert_eq!(answer.status(), 422, "{query}");
+    for (accept, query, body, place) in [
+        (NDJSON, "", &bad, "body"),
+        (NDJSON, "?granularity=byte", &good, "query"),
+        ("*/*", "?granularity=byte", &good, "query"),
+    ] {
+        let answer = begin(&service, accept, query, body).await;
+        assert_eq!(answer.status(), 422, "{accept} {query}");
         let answer: Value = answer.json().await.unwrap();
         assert_eq!(answer["detail"][0]["loc"][0], place, "{answer}");
     }
@@ -218,6 +222,31 @@ async fn a_request_that_is_refused_is_refused_before_the_stream_begins() {
     let empty = json!({"devices": [], "commands": []});
     let text = begin(&service, NDJSON, "", &empty).await.text().await.unwrap();
     assert_eq!(text.lines().count(), 1, "{text}");
+}
+
+#[tokio::test]
+async fn a_caller_of_before_there_were_chunks_reads_until_the_end_of_the_connection() {
+    let service = Service::start();
+    let device = faulty("cisco_ios", &[]).await;
+    let body =
+        json!({"devices": [entry(&device, "ios")], "commands": ["show version"]}).to_string();
+    let request = format!(
+        "POST /api/v1/execute HTTP/1.0\r\nConnection: keep-alive\r\nAccept: {NDJSON}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(service.url.trim_start_matches("http://")).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, lines) = answer.split_once("\r\n\r\n").unwrap();
+    let head = head.to_ascii_lowercase();
+    assert!(head.starts_with("http/1.0 200"), "{head}");
+    for name in ["transfer-encoding", "content-length", "keep-alive"] {
+        assert!(!head.contains(name), "{name}: {head}");
+    }
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert_eq!(lines[1]["successful_devices"], 1);
 }
 
 #[tokio::test]
