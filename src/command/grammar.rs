@@ -29,7 +29,8 @@ const WRITING_ARGUMENTS: [(&str, usize); 9] = [
 /// Places from which or to which a device would fetch or send something.
 const REMOTE: [&str; 8] = ["tftp", "ftp", "sftp", "scp", "rcp", "http", "https", "smb"];
 /// Where the verb stands behind the object: commands, which take a `show` for an argument or a host's name.
-const OBJECT_COMMANDS: [&str; 32] = [
+const OBJECT_COMMANDS: [&str; 40] = [
+    "ack",
     "activate",
     "clear",
     "copy",
@@ -40,15 +41,20 @@ const OBJECT_COMMANDS: [&str; 32] = [
     "exit",
     "flap",
     "flush",
+    "force",
     "ftp",
+    "getfile",
     "install",
     "kill",
     "load",
     "logout",
+    "lookup",
     "ping",
+    "putfile",
     "quit",
     "reload",
     "rename",
+    "renew",
     "rollback",
     "save",
     "scp",
@@ -59,8 +65,10 @@ const OBJECT_COMMANDS: [&str; 32] = [
     "stop",
     "swap",
     "telnet",
+    "test",
     "tftp",
     "traceroute",
+    "validate",
     "write",
 ];
 /// On `RouterOS`: words that act, wherever they stand in a path or a condition.
@@ -197,8 +205,15 @@ pub(super) fn check_base(base: &str, reads: &ReadRules) -> Result<(), Refusal> {
 fn behind_verb(words: &[&str], reads: &ReadRules) -> Result<usize, Refusal> {
     let prefix = reads.prefix_words(words);
     let is_read =
-        words.get(prefix).is_some_and(|word| reads.verbs.iter().any(|verb| verb.is(word)));
-    if is_read { Ok(prefix + 1) } else { Err(no_read_verb(reads)) }
+        |at: usize| words.get(at).is_some_and(|word| reads.verbs.iter().any(|verb| verb.is(word)));
+    if is_read(prefix) {
+        Ok(prefix + 1)
+    } else if is_read(prefix + 1) {
+        // `do show`, `tmsh show`.
+        Err(Refusal::new(Rule::ReadVerb, 0).hint("leave out what stands before the verb"))
+    } else {
+        Err(no_read_verb(reads))
+    }
 }
 
 /// `port show`, `port show port 1`, `show`: the verb is among the first three words, behind plain names.
@@ -228,7 +243,12 @@ pub(super) fn no_read_verb(reads: &ReadRules) -> Refusal {
     let refusal = Refusal::new(Rule::ReadVerb, 0);
     if let Some((first, others)) = reads.verbs.split_first() {
         let mut hint = String::with_capacity(64);
-        hint.extend(["begin with `", &first.word, "`"]);
+        if reads.shape == Shape::Path {
+            hint.push_str("give a path and then ");
+        } else {
+            hint.push_str("begin with ");
+        }
+        hint.extend(["`", &first.word, "`"]);
         for other in others {
             hint.extend([" or `", &other.word, "`"]);
         }
@@ -300,7 +320,7 @@ fn check_arguments(arguments: &[(usize, &str)], reads: &ReadRules) -> Result<(),
         let remote = word.split_once(':').is_some_and(|(scheme, _)| REMOTE.contains(&scheme));
         let written = (before == "file" && word.contains([':', '/', '.']))
             || (["t", "to"].contains(&before) && is_on_a_disk(word));
-        if remote || written || word.contains("://") {
+        if remote || written || word.contains("://") || word.contains("../") {
             return Err(Refusal::new(Rule::FileOrUrl, at));
         }
         before = word;
@@ -308,8 +328,15 @@ fn check_arguments(arguments: &[(usize, &str)], reads: &ReadRules) -> Result<(),
     Ok(())
 }
 
-/// An option is taken however short it is, a word from three letters on.
+/// An option is taken however short it is, one of a single letter also among others, a word from three letters on.
 fn is_never(never: &str, word: &str, name: &str) -> bool {
+    let is_long = word.starts_with("--");
+    if let Some(letter) = never.strip_prefix('-').filter(|letter| letter.len() == 1) {
+        return !is_long && word.strip_prefix('-').is_some_and(|letters| letters.contains(letter));
+    }
+    if never.starts_with("--") && !is_long {
+        return false;
+    }
     let least = if never.starts_with('-') && word.starts_with('-') { 1 } else { 3 };
     let never = never.trim_start_matches('-');
     never == name || (!never.contains(' ') && name.len() >= least && never.starts_with(name))

@@ -209,8 +209,8 @@ pub fn check(
     }
     let mut plan =
         Filtering { here: input.filter_where == FilterWhere::Service, ..Filtering::default() };
-    for stage in stages {
-        plan.add_inline(platform, &stage)?;
+    for (index, stage) in stages.iter().enumerate() {
+        plan.add_inline(platform, stage, index > 0)?;
     }
     let mut display = text.to_owned();
     if let Some((option, value)) = input.pipe_option.zip(input.pipe_value) {
@@ -243,15 +243,22 @@ struct Filtering {
 }
 
 impl Filtering {
-    fn add_inline(&mut self, platform: &Platform, stage: &pipe::Stage<'_>) -> Result<(), Refusal> {
-        match pipe::read(stage, platform)? {
+    /// Adds a stage that is written in the line; `behind` another one.
+    fn add_inline(
+        &mut self,
+        platform: &Platform,
+        stage: &pipe::Stage<'_>,
+        behind: bool,
+    ) -> Result<(), Refusal> {
+        match pipe::read(stage, platform, behind)? {
             pipe::Read::Device { drops, meaning } => {
-                if self.service.is_empty() && !(self.here && drops) {
+                if self.may_send(platform) && !(self.here && drops) {
                     self.device.push(stage.text.to_owned());
                     self.drops_on_device |= drops;
                     return Ok(());
                 }
-                // The service has filtered already: what comes behind has to happen here too.
+                // What comes behind a filter of the service has to happen here too.
+                self.translated = true;
                 match (drops, meaning) {
                     (false, _) => Ok(()),
                     (true, Some((meaning, pattern))) => {
@@ -281,7 +288,7 @@ impl Filtering {
     ) -> Result<(), Refusal> {
         grammar::check_pattern(value, 0)?;
         self.translated = true;
-        if self.service.is_empty()
+        if self.may_send(platform)
             && !self.here
             && let Some(stage) = pipe::in_words_of(platform, option.meaning(), value)
         {
@@ -290,6 +297,11 @@ impl Filtering {
             return Ok(());
         }
         self.add_service(option.meaning(), value, 0)
+    }
+
+    /// True if the device may get another stage.
+    fn may_send(&self, platform: &Platform) -> bool {
+        self.service.is_empty() && (self.device.is_empty() || platform.reads().chains)
     }
 
     fn add_service(&mut self, meaning: Meaning, pattern: &str, at: usize) -> Result<(), Refusal> {

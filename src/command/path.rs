@@ -21,6 +21,11 @@ pub(super) fn check(base: &str, words: &[(usize, &str)], reads: &ReadRules) -> R
     if let Some(at) = base.find([':', '!']).filter(|at| *at < condition) {
         return Err(Refusal::new(Rule::ForbiddenCharacter, at));
     }
+    let begins_command =
+        |(at, word): &&(usize, &str)| *at > condition && is_command_of_the_language(word);
+    if let Some((at, _)) = words.iter().find(begins_command) {
+        return Err(Refusal::new(Rule::ForbiddenCharacter, *at));
+    }
     // There a mark says `not` to the name behind it.
     let says_not = |at: usize| {
         let before = at.checked_sub(1).and_then(|at| base.as_bytes().get(at));
@@ -57,7 +62,8 @@ pub(super) fn check(base: &str, words: &[(usize, &str)], reads: &ReadRules) -> R
         let name = word.trim_start_matches('!').split(['=', '~']).next().unwrap_or_default();
         let conditional = arguments.iter().take(index).any(|(_, before)| *before == "where");
         let is_operator = conditional && OPERATORS.contains(word);
-        if (acts(name) && !PRINT_ARGUMENTS.contains(&name) && !is_operator)
+        let is_condition = conditional && name == "comment" && word.contains(['=', '~']);
+        if (acts(name) && !PRINT_ARGUMENTS.contains(&name) && !is_operator && !is_condition)
             || !(conditional || PRINT_ARGUMENTS.contains(&name))
         {
             return Err(Refusal::new(Rule::ArgumentWrites, *at)
@@ -65,6 +71,11 @@ pub(super) fn check(base: &str, words: &[(usize, &str)], reads: &ReadRules) -> R
         }
     }
     Ok(())
+}
+
+/// `:put`; an address may begin with two colons.
+fn is_command_of_the_language(word: &str) -> bool {
+    word.strip_prefix(':').is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
 /// The words with `print` as one of its own: `/ip/address/print` is `/ip/address print`.
@@ -98,7 +109,7 @@ fn is_command(path: &[&str]) -> bool {
 }
 
 /// What may follow `print`, by the word before a `=`.
-const PRINT_ARGUMENTS: [&str; 15] = [
+const PRINT_ARGUMENTS: [&str; 19] = [
     "all",
     "dynamic",
     "static",
@@ -113,6 +124,10 @@ const PRINT_ARGUMENTS: [&str; 15] = [
     "stats",
     "stats-detail",
     "show-ids",
+    "status",
+    "oid",
+    "from",
+    "chain",
     "where",
 ];
 /// Words between the conditions behind `where`.
@@ -130,7 +145,7 @@ const MENUS: [&str; 9] = [
     "user ssh-keys",
 ];
 /// Commands, besides words that act on other systems too: a word, or the last two where the word alone is also a menu.
-const COMMANDS: [&str; 124] = [
+const COMMANDS: [&str; 125] = [
     "activate",
     "active login",
     "apply",
@@ -204,6 +219,7 @@ const COMMANDS: [&str; 124] = [
     "release",
     "reload",
     "renew",
+    "reoptimize",
     "repartition",
     "repull",
     "request",

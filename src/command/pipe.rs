@@ -11,6 +11,8 @@ use crate::platform::{FilterRules, Meaning, Platform, Takes};
 /// Words of filters that write somewhere, for a better sentence; they are refused for not being known.
 const WRITING: [&str; 9] =
     ["redirect", "append", "tee", "save", "file", "vsh", "bash", "email", "request"];
+/// XR's word before those of a shell, which takes it shortened.
+const UTILITY: &str = "utility";
 /// Behind these an argument of the command is a regular expression, in brackets with bars of its own.
 const REGULAR: [&str; 4] = ["regexp", "quote-regexp", "aspath-regex", "regular-expression"];
 
@@ -134,17 +136,19 @@ fn is_as_path(c: char) -> bool {
     c.is_ascii_digit() || AS_PATH.contains(c)
 }
 
-/// Says what a stage is.
-pub(super) fn read(stage: &Stage<'_>, platform: &Platform) -> Result<Read, Refusal> {
+/// Says what a stage is; `behind` another one a bar may be meant for a letter.
+pub(super) fn read(stage: &Stage<'_>, platform: &Platform, behind: bool) -> Result<Read, Refusal> {
     let parts = words(stage.text);
     let Some((_, first)) = parts.first().copied() else {
         return Err(Refusal::new(Rule::Filter, stage.at).hint("nothing stands behind the bar"));
     };
     let filters = platform.filters();
     let second = parts.get(1).map(|(_, word)| *word);
+    let lower = first.to_ascii_lowercase();
     let two = |filter: &&FilterRules| {
         filter.word.split_once(' ').is_some_and(|(one, two)| {
-            one.eq_ignore_ascii_case(first)
+            (one.eq_ignore_ascii_case(first)
+                || (first.len() >= 2 && one == UTILITY && one.starts_with(&lower)))
                 && second.is_some_and(|second| two.eq_ignore_ascii_case(second))
         })
     };
@@ -152,10 +156,17 @@ pub(super) fn read(stage: &Stage<'_>, platform: &Platform) -> Result<Read, Refus
         return read_known(stage, filter, &parts, 2, platform);
     }
     // A shortened word means the first filter it fits, as on the device: definitions list them in that order.
-    let lower = first.to_ascii_lowercase();
-    let neutral = PipeOption::ALL
-        .into_iter()
-        .find(|option| lower.len() >= 3 && option.word().starts_with(&lower));
+    let neutral = PipeOption::ALL.into_iter().find(|option| {
+        let is_other =
+            |filter: &FilterRules| filter.word.starts_with(&lower) && filter.word != option.word();
+        // However short, the device gets all of the word, or nothing. Sections and counts begin like filters that write.
+        let least = match option {
+            PipeOption::Section | PipeOption::Count => 3,
+            _ => 1,
+        };
+        let is_meant = lower.len() >= 3 || !filters.iter().any(is_other);
+        lower.len() >= least && is_meant && option.word().starts_with(&lower)
+    });
     let own = filters.iter().find(|filter| filter.is(first));
     // A device whose own `count` takes no pattern leaves one with a pattern to the service.
     let takes_less = |filter: &&FilterRules| {
@@ -179,6 +190,10 @@ pub(super) fn read(stage: &Stage<'_>, platform: &Platform) -> Result<Read, Refus
     Err(match writes {
         Some(word) => refusal.hint(format!(
             "`| {word}` writes or sends the output somewhere; use {}",
+            known.join(", ")
+        )),
+        None if behind => refusal.hint(format!(
+            "`{shown}` is not one of {}; bars in a pattern stand without blanks",
             known.join(", ")
         )),
         None => refusal.hint(format!("`{shown}` is not one of {}", known.join(", "))),
@@ -206,7 +221,7 @@ fn read_known(
         let meaning = filter.meaning.filter(|meaning| *meaning != Meaning::Other)?;
         let value = unquoted(pattern, platform);
         match filter.takes {
-            Takes::Pattern => Some((meaning, value)),
+            Takes::Pattern | Takes::OptionalPattern => Some((meaning, value)),
             takes => in_the_services_words(meaning, takes, &arguments, value),
         }
     };
@@ -219,7 +234,9 @@ fn read_known(
         Takes::Number => {
             return match arguments.as_slice() {
                 [count] if number(count) => Ok(Read::Device { drops, meaning: None }),
-                ["-n", count] if number(count) => Ok(Read::Device { drops, meaning: None }),
+                ["-n" | "count", count] if number(count) => {
+                    Ok(Read::Device { drops, meaning: None })
+                }
                 _ => wrong("it takes a number"),
             };
         }
@@ -257,8 +274,8 @@ fn read_known(
     }
     // A bar that the device could take for the next stage's: this stage is the service's. Only shells are known to read
     // single quotes as the gate does.
-    let is_kept = is_quoted(pattern) && (reads.shell || pattern.starts_with('"'));
-    let is_split = reads.quotes && !is_kept && pattern.contains('|');
+    let is_kept = reads.quotes && is_quoted(pattern) && (reads.shell || pattern.starts_with('"'));
+    let is_split = !is_kept && (reads.quotes && pattern.contains('|') || is_like_stages(pattern));
     if is_split || filter.by_service {
         return match known(pattern) {
             Some((meaning, pattern)) => Ok(Read::Service { meaning, pattern }),
@@ -267,6 +284,11 @@ fn read_known(
         };
     }
     Ok(Read::Device { drops, meaning: known(pattern) })
+}
+
+/// True if what stands behind a bar of the pattern reads like a filter and what it takes.
+fn is_like_stages(pattern: &str) -> bool {
+    pattern.split('|').skip(1).any(|alternative| alternative.trim_matches(' ').contains(' '))
 }
 
 /// A filter with its options as one of the service, which knows no others than these.
@@ -369,7 +391,8 @@ pub(super) fn in_words_of(platform: &Platform, meaning: Meaning, value: &str) ->
         let apart = value.contains("| ")
             || value.contains(" |")
             || value.starts_with('|')
-            || value.ends_with('|');
+            || value.ends_with('|')
+            || is_like_stages(value);
         return (!apart).then(|| format!("{} {value}", filter.word));
     }
     // A backslash before the quote that ends the value could keep it from ending.

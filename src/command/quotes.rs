@@ -37,6 +37,9 @@ pub(super) fn check_line(text: &str, platform: &Platform) -> Result<(), Refusal>
             ('|' | '"' | '\'', Some((quote, _))) if reads.shell && !behind_bar && c != quote => {
                 return Err(never(at, "a script behind the command may read it as a shell's"));
             }
+            ('-', Some(_)) if reads.shell && !behind_bar && before == ' ' => {
+                return Err(never(at, "a script behind the command may read it as an option"));
+            }
             (_, Some((quote, from))) if c == quote => {
                 if single && n_double % 2 == 1 {
                     return Err(never(from, "put the value into double quotes"));

@@ -362,6 +362,57 @@ fn a_filter_behind_one_of_the_service_is_the_services_too() {
 }
 
 #[test]
+fn a_device_that_filters_once_gets_the_first_filter_and_the_service_has_the_rest() {
+    let output = "a up\nb up una\n";
+    for os in ["ios", "iosxe", "asa", "comware", "generic", "ruckus_fastiron"] {
+        let verb = if os == "comware" { "display" } else { "show" };
+        let checked = gate(os, &format!("{verb} x | include up | exclude una")).unwrap();
+        assert_eq!(checked.filtered_by(), Some(FilteredBy::Service), "{os}");
+        let line = checked.line().as_str();
+        assert!(!line.contains("una"), "{os} {line}");
+        assert_eq!(checked.apply_service_filters(output, &|| false).unwrap(), "a up\n", "{os}");
+    }
+    let behind = with_option("ios", "show x | section a", PipeOption::Include, "b").unwrap();
+    assert_eq!(behind.line().as_str(), "show x | section a");
+    let huawei = gate("huawei", "display x | include up | no-more").unwrap();
+    assert_eq!(huawei.line().as_str(), "display x | include up");
+    let nxos = gate("nxos", "show x | include up | exclude una").unwrap();
+    assert_eq!(nxos.line().as_str(), "show x | include up | exclude una");
+}
+
+#[test]
+fn a_pattern_that_reads_like_a_filter_behind_a_bar_reaches_no_device() {
+    for (os, text) in [
+        ("ios", "show run | include a|redirect x"),
+        ("ios", "show run | include \"a|redirect x\""),
+        ("viptela", "show run | include a|save x"),
+        ("aoscx", "show run | count a|tee x y"),
+        ("slx", "show run | include line protocol|input rate"),
+    ] {
+        let checked = gate(os, text).unwrap();
+        assert_eq!(checked.line().as_str(), "show run", "{os} {text}");
+        assert_eq!(checked.filtered_by(), Some(FilteredBy::Service));
+    }
+    let neutral = with_option("ios", "show run", PipeOption::Include, "a|save x").unwrap();
+    assert_eq!(neutral.line().as_str(), "show run");
+    let words = gate("ios", "show run | include line protocol|errors").unwrap();
+    assert_eq!(words.line().as_str(), "show run | include line protocol|errors");
+}
+
+#[test]
+fn a_short_word_of_every_platform_reaches_the_device_in_full_or_not_at_all() {
+    for (os, text, line) in [
+        ("aoscx", "show run | i vlan", "show run | include vlan"),
+        ("nxos", "show run | ex vlan", "show run | exclude vlan"),
+        ("generic", "show run | b vlan", "show run"),
+        ("vyos", "show x | grep -i vlan", "show x"),
+        ("ios", "show run | i vlan", "show run | i vlan"),
+    ] {
+        assert_eq!(gate(os, text).unwrap().line().as_str(), line, "{os} {text}");
+    }
+}
+
+#[test]
 fn what_drops_no_lines_is_no_filter() {
     for (os, text) in [
         ("nxos", "show version | json"),
@@ -385,6 +436,15 @@ fn a_refusal_names_rule_place_and_the_allowed_way() {
             11,
             "use include, exclude, begin, section, count",
         ),
+        (
+            "ios",
+            "show int | include line protocol | input rate",
+            Rule::Filter,
+            35,
+            "bars in a pattern stand without blanks",
+        ),
+        ("ios", "do show version", Rule::ReadVerb, 0, "leave out what stands before the verb"),
+        ("routeros", "/ip address", Rule::ReadVerb, 0, "give a path and then `print`"),
         ("ios", "show version ; reload", Rule::ForbiddenCharacter, 13, "one of its own"),
         ("ios", "show ip ?", Rule::ForbiddenCharacter, 8, "write the command out"),
         ("ios", "show run > x", Rule::ForbiddenCharacter, 9, "in the answer"),

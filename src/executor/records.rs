@@ -244,6 +244,7 @@ fn asks_for(form: &[&str], line: &str) -> bool {
     let stages = command::stages(line);
     let mut parts = stages.iter().rev().filter(|part| !["", "no-more"].contains(part));
     let last = *parts.next().unwrap_or(&"");
+    let last = last.strip_suffix(" native").unwrap_or(last);
     let (before, word) = last.rsplit_once(' ').unwrap_or(("", last));
     // Behind any other filter the word is what lines are looked through for.
     let before = before.trim();
@@ -307,6 +308,7 @@ mod tests {
             "show x | json | no-more",
             "show x | no-more | display json",
             "show ip bgp regexp _65000(1|2)_ json",
+            "show interface | json native",
         ] {
             assert!(asks_for(&["json"], line), "{line}");
         }

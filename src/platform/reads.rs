@@ -11,6 +11,7 @@ use serde::Deserialize;
 /// The verbs of a platform and how its command line is read.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own in a definition file")]
 pub struct ReadRules {
     /// Words that begin a command that only reads.
     #[serde(default)]
@@ -40,6 +41,9 @@ pub struct ReadRules {
     /// A shell reads the line: its special characters are refused.
     #[serde(default)]
     pub shell: bool,
+    /// A filter may stand behind another. Where it may not, the device takes all behind its first word for the pattern.
+    #[serde(default)]
+    pub chains: bool,
 }
 
 /// A verb and how far it may be shortened.
@@ -141,6 +145,7 @@ impl Default for ReadRules {
             bare: false,
             quotes: true,
             shell: false,
+            chains: false,
         }
     }
 }

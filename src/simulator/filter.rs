@@ -31,20 +31,24 @@ pub(super) enum Meaning {
 
 /// The stages of what stands behind a command's first bar, each as its word and the rest.
 ///
-/// Bars with blanks around them part stages; others are alternatives of a pattern.
-pub(super) fn stages(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    text.split(" | ").map(str::trim).map(|stage| stage.split_once(' ').unwrap_or((stage, "")))
+/// Bars with blanks around them part stages, where the device chains them; all others are alternatives of a pattern.
+pub(super) fn stages(text: &str, chains: bool) -> impl Iterator<Item = (&str, &str)> {
+    let most = if chains { usize::MAX } else { 1 };
+    text.splitn(most, " | ")
+        .map(str::trim)
+        .map(|stage| stage.split_once(' ').unwrap_or((stage, "")))
 }
 
 /// What the filters after the first bar leave of a text; `None` if the device knows no such filter.
 pub(super) fn filtered(
     text: &str,
     behind_bar: &str,
+    chains: bool,
     meaning: impl Fn(&str) -> Option<Meaning>,
     count_text: &str,
 ) -> Option<String> {
     let mut text = text.to_owned();
-    for (word, rest) in stages(behind_bar) {
+    for (word, rest) in stages(behind_bar, chains) {
         text = apply(meaning(word)?, rest.trim(), &text, count_text)?;
     }
     Some(text)
@@ -192,6 +196,10 @@ mod tests {
     const COUNT: &str = "Number of lines which match regexp = {n}";
 
     fn run(text: &str, stages: &str) -> Option<String> {
+        run_on(true, text, stages)
+    }
+
+    fn run_on(chains: bool, text: &str, stages: &str) -> Option<String> {
         let words = [
             ("include", Meaning::Include),
             ("exclude", Meaning::Exclude),
@@ -206,7 +214,7 @@ mod tests {
         let meaning = |word: &str| {
             words.iter().find(|(known, _)| known.starts_with(word)).map(|(_, meaning)| *meaning)
         };
-        filtered(text, stages, meaning, COUNT)
+        filtered(text, stages, chains, meaning, COUNT)
     }
 
     #[test]
@@ -233,6 +241,10 @@ mod tests {
         for (stages, want) in cases {
             assert_eq!(run(CONFIG, stages).as_deref(), Some(want), "{stages}");
         }
+        // IOS takes all of the rest for one pattern.
+        let one = " ip address 192.0.2.1\n neighbor 192.0.2.2\n";
+        assert_eq!(run_on(false, CONFIG, "include 192 | exclude 2.2").as_deref(), Some(""));
+        assert_eq!(run_on(false, CONFIG, "include zzz|192").as_deref(), Some(one));
         for wrong in ["nonsense x", "include", "begin", "grep -z x"] {
             assert_eq!(run(CONFIG, wrong), None, "{wrong}");
         }

@@ -94,6 +94,9 @@ pub struct Persona {
     /// The device's filter words, and what they do.
     #[serde(default)]
     pub(super) filters: BTreeMap<String, Meaning>,
+    /// A filter may stand behind another.
+    #[serde(default)]
+    pub(super) chains: bool,
     /// The filter stands before the command: `grep include "x" "show y"`.
     #[serde(default)]
     pub(super) filter_first: bool,

@@ -477,7 +477,11 @@ impl Session<'_> {
     fn refusal(&self, command: &CheckedCommand, output: &str) -> Option<CommandFailure> {
         let errors = self.job.device.platform.errors();
         let marker = errors.find(output)?;
-        let hint = if errors.hint_needs_enable() && self.job.credentials.enable_password.is_none() {
+        // A line that lacks its end lacks it with any privilege.
+        let may_lack_privilege = errors.hint_needs_enable()
+            && self.job.credentials.enable_password.is_none()
+            && !marker.to_ascii_lowercase().contains("incomplete");
+        let hint = if may_lack_privilege {
             "; if the command is right, the user may lack the privilege: give `enable_password`"
         } else {
             ""

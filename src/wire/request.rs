@@ -621,7 +621,8 @@ fn check_one(
         let wanted = output.parse.is_some_and(|parse| parse.native) && command.is_whole();
         let native = platform.output().native().filter(|native| {
             // What is no filter but an argument is for tables, not for configurations.
-            wanted && (native.starts_with('|') || !is_configuration(command.base()))
+            let is_there = command.base().ends_with(&format!(" {native}"));
+            wanted && !is_there && (native.starts_with('|') || !is_configuration(command.base()))
         });
         match native {
             Some(native) => check_text(&format!("{} {native}", command.base())),

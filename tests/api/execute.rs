@@ -433,3 +433,32 @@ async fn the_service_tells_what_it_supports() {
         assert!(text.contains(&format!("\"{name}\"")), "{name} is no platform");
     }
 }
+
+#[tokio::test]
+async fn two_filters_on_a_device_that_takes_one_leave_what_both_leave() {
+    let service = Service::start();
+    let device = faulty("cisco_ios", &[]).await;
+    let option = json!({
+        "command": "show ip interface brief | include up", "pipe_option": "exclude", "pipe_value": "unassigned"
+    });
+    let inline = json!("show ip interface brief | include up | exclude unassigned");
+    let body = json!({"devices": [entry(&device, "ios")], "commands": [inline, option]});
+    let (_, answer) = service.execute(&body).await;
+    for command in answer["results"][0]["commands"].as_array().unwrap() {
+        assert_eq!(command["filtered_by"], "service", "{command}");
+        let output = command["output"].as_str().unwrap();
+        assert!(!output.is_empty(), "{command}");
+        let both = |line: &str| line.contains("up") && !line.contains("unassigned");
+        assert!(output.lines().all(both), "{output}");
+    }
+}
+
+#[tokio::test]
+async fn privilege_is_suspected_where_it_may_lack_and_not_where_a_line_lacks_its_end() {
+    let service = Service::start();
+    let device = faulty("cisco_ios", &[]).await;
+    let result = service.read(entry(&device, "ios"), &["show ip", "show nothing"]).await;
+    let error = |index: usize| result["commands"][index]["error"].as_str().unwrap().to_owned();
+    assert!(error(0).contains("ncomplete") && !error(0).contains("privilege"), "{}", error(0));
+    assert!(error(1).contains("privilege"), "{}", error(1));
+}

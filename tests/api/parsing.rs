@@ -161,6 +161,15 @@ async fn the_devices_own_json_is_asked_for_and_given_as_records() {
         let (_, checked) = service.post("/api/v1/validate", &body).await;
         assert_eq!(checked["devices"][0]["commands"][0]["line"], line);
     }
+    let frr = faulty("frr", &[]).await;
+    let body = json!({
+        "devices": [entry(&frr, "frr")], "output_format": "native",
+        "commands": ["show bgp summary", "show bgp summary json"],
+    });
+    let (_, checked) = service.post("/api/v1/validate", &body).await;
+    for command in checked["devices"][0]["commands"].as_array().unwrap() {
+        assert_eq!(command["line"], "show bgp summary json");
+    }
     // A platform without JSON: configurations become a tree, all else says why not.
     let device = faulty("cisco_ios", &[]).await;
     let body = json!({

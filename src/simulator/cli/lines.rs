@@ -110,15 +110,22 @@ impl Cli {
             },
         };
         let unpaged = stages.as_ref().is_some_and(|stages| {
-            filter::stages(stages).any(|(word, _)| self.filter_word(word) == Some(Meaning::NoMore))
+            filter::stages(stages, self.persona.chains)
+                .any(|(word, _)| self.filter_word(word) == Some(Meaning::NoMore))
         });
         let source = match (self.source(&base), stages) {
             (Ok(source), Some(stages)) => {
                 let count_text = &self.persona.count_text;
                 let word = Word { number: base.split(' ').count(), at: line.len() - stages.len() };
-                filter::filtered(&source.text(), &stages, |word| self.filter_word(word), count_text)
-                    .map(|text| Source::Text(Arc::from(text)))
-                    .ok_or(Meant::Unknown(word))
+                filter::filtered(
+                    &source.text(),
+                    &stages,
+                    self.persona.chains,
+                    |word| self.filter_word(word),
+                    count_text,
+                )
+                .map(|text| Source::Text(Arc::from(text)))
+                .ok_or(Meant::Unknown(word))
             }
             (source, _) => source,
         };
