@@ -22,13 +22,14 @@ const GIVEN_UP_ONE_OF: u64 = 40;
 /// Faults that flood are drawn this many times less often.
 const RARER: u64 = 5;
 /// Faults that keep a core of the simulator busy as long as they last.
-pub(crate) const FLOODS: [Fault; 6] = [
+pub(crate) const FLOODS: [Fault; 7] = [
     Fault::EndlessOutput,
     Fault::FloodBeforeBanner,
     Fault::HugeOutput,
     Fault::IgnoreFlood,
     Fault::IgnoreFloodAfterLogin,
     Fault::RequestFlood,
+    Fault::StrayMessages,
 ];
 
 /// All requests, in the order in which they are sent.

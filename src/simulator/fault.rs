@@ -97,6 +97,7 @@ faults! {
     SilentPort "silent_port" "The port is open and says nothing."
     SlowOutput "slow_output" "Every output comes in four parts, a third of a second apart."
     SlowPrompt "slow_prompt" "The first prompt comes two seconds behind the message of the day."
+    StrayMessages "stray_messages" "Behind the login come messages that nobody asked for, without end, with single bytes of output between them."
     SyslogAtPrompt "syslog_at_prompt" "A log message comes behind every prompt, and the prompt is shown again."
     SyslogBehindEcho "syslog_behind_echo" "A log message comes right behind the echo of every command."
     SyslogEatsPrompt "syslog_eats_prompt" "A log message comes behind the prompt of the first command, and no prompt is shown again."

@@ -374,6 +374,15 @@ async fn requests_without_end_bring_no_output_and_stop_with_the_client() {
 }
 
 #[tokio::test]
+async fn stray_messages_let_single_bytes_through_and_stop_with_the_client() {
+    let device = device(Fault::StrayMessages).await;
+    let mut terminal = Terminal::open(&device).await;
+    terminal.until("xxx").await;
+    drop(terminal);
+    gone(&device, Fault::StrayMessages).await;
+}
+
+#[tokio::test]
 async fn no_fault_keeps_a_connection_whose_client_is_gone() {
     let mut running = JoinSet::new();
     for name in Fault::names() {

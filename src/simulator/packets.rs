@@ -3,7 +3,7 @@
 //!
 //! Not here: what comes before there are keys (`raw`).
 
-use std::{io, sync::atomic::Ordering};
+use std::{io, sync::atomic::Ordering, time::Duration};
 
 use ring::{
     aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
@@ -31,6 +31,11 @@ const MSG_USERAUTH_REQUEST: u8 = 50;
 const MSG_USERAUTH_FAILURE: u8 = 51;
 const MSG_USERAUTH_SUCCESS: u8 = 52;
 const MSG_USERAUTH_PASSWD_CHANGEREQ: u8 = 60;
+const MSG_CHANNEL_OPEN_CONFIRMATION: u8 = 91;
+const MSG_CHANNEL_DATA: u8 = 94;
+const MSG_CHANNEL_SUCCESS: u8 = 99;
+/// One of those that RFC 4250 leaves for private use.
+const MSG_OF_NOBODY: u8 = 192;
 const MOST_PACKET_BYTES: usize = 256 * 1024;
 const TAG_BYTES: usize = 16;
 const BLOCK_BYTES: usize = 16;
@@ -45,7 +50,7 @@ const OFFER: Offer = Offer {
 
 /// The fault of this device that is acted out here, if it has one.
 pub(super) fn acted_out(faults: &[Fault]) -> Option<Fault> {
-    let here = [Fault::IgnoreFloodAfterLogin, Fault::PasswordExpired];
+    let here = [Fault::IgnoreFloodAfterLogin, Fault::PasswordExpired, Fault::StrayMessages];
     faults.iter().copied().find(|fault| here.contains(fault))
 }
 
@@ -82,12 +87,39 @@ pub(super) async fn serve(socket: TcpStream, fault: Fault, shared: &Shared) -> i
         }
         shared.logins.fetch_add(1, Ordering::Relaxed);
         link.write(&[MSG_USERAUTH_SUCCESS]).await?;
+        if fault == Fault::StrayMessages {
+            return send_stray_messages(&mut link).await;
+        }
         let mut ignored = vec![MSG_IGNORE];
         string(&mut ignored, &[0x2e; 1000]);
         loop {
             link.write(&ignored).await?;
         }
     }
+}
+
+/// Opens the terminal and the shell, and fills the client's memory if it can: a gigabyte, at a pace that a network has.
+async fn send_stray_messages(link: &mut Link) -> io::Result<()> {
+    let open = link.read().await?;
+    let mut fields = Fields(open.get(1..).unwrap_or_default());
+    fields.string().ok_or_else(nonsense)?;
+    let channel = fields.0.get(..4).ok_or_else(nonsense)?.to_vec();
+    let room = [[0, 0, 0, 0], [0, 16, 0, 0], [0, 0, 128, 0]].concat();
+    link.write(&[&[MSG_CHANNEL_OPEN_CONFIRMATION], channel.as_slice(), &room].concat()).await?;
+    for _terminal_and_shell in 0..2 {
+        link.read().await?;
+        link.write(&[&[MSG_CHANNEL_SUCCESS], channel.as_slice()].concat()).await?;
+    }
+    let stray = [&[MSG_OF_NOBODY][..], &[0; 16_000]].concat();
+    let data = [&[MSG_CHANNEL_DATA], channel.as_slice(), &[0, 0, 0, 1, b'x']].concat();
+    for _ in 0..4096 {
+        for _ in 0..16 {
+            link.write(&stray).await?;
+        }
+        link.write(&data).await?;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    Ok(())
 }
 
 async fn refuse(link: &mut Link) -> io::Result<()> {

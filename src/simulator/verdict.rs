@@ -184,6 +184,7 @@ impl Fault {
                 (NoSession("shell_refused"), Limit::None)
             }
             Self::IgnoreFloodAfterLogin => (NoSession("terminal_timeout"), Prompt),
+            Self::StrayMessages => (NoSession("prompt_timeout"), Prompt),
             Self::SessionLimit => (NoSession("session_limit"), Limit::None),
             Self::LoginDialog => (NoSession("unexpected_question"), Limit::None),
             Self::FrozenShell | Self::NoPrompt | Self::UnprintedPrompt => {

@@ -53,8 +53,13 @@ const PROTOCOL: i32 = -14;
 const CHANNEL_FAILURE: i32 = -21;
 /// libssh2's word for a key that it cannot use.
 const KEY_UNUSABLE: i32 = -16;
-/// More than all that a peer sends before there is something to be delivered: libssh2 keeps every message that it does not expect.
+/// More than all that a peer sends without anything to be delivered: libssh2 keeps every message that it does not expect.
 const MOST_UNDELIVERED_BYTES: u64 = 8 << 20;
+/// Bytes on the wire for each that is delivered: there are devices that write small packets, and some that begin with packets of one byte.
+const WIRE_BYTES: u64 = 8;
+const FIRST_WIRE_BYTES: u64 = 64;
+/// How many delivered bytes may be single ones.
+const MOST_FIRST_BYTES: u64 = 256 << 10;
 /// Waited for the socket before libssh2 is asked whether it has something itself.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const TERMINAL_COLUMNS: u32 = 511;
@@ -476,7 +481,8 @@ impl Connection {
                     let (pump, socket) = Pump::new().map_err(|_error| NoTunnel::Unreachable)?;
                     let tunnel = Tunnel { pump, channel, carrier: self };
                     let socket = Arc::new(socket.into());
-                    let path = Path { socket, tunnel: Some(Box::new(tunnel)), undelivered: 0 };
+                    let tunnel = Some(Box::new(tunnel));
+                    let path = Path { socket, tunnel, arrived: 0, delivered: 0 };
                     return Ok((path, target.clone()));
                 }
                 // The channel was refused; what for, the library says in words only.
@@ -586,11 +592,15 @@ impl Transport for Terminal {
         {
             return without(fault);
         }
+        if self.connection.path.is_flooded() {
+            let Some(until) = until else { return Ok(Arrived::Nothing) };
+            return without(self.connection.path.wait_unread(until));
+        }
         loop {
             match self.channel.read(buffer) {
                 Ok(0) => return Ok(Arrived::End),
                 Ok(length) => {
-                    self.connection.path.undelivered = 0;
+                    self.connection.path.delivered += length as u64;
                     // libssh2 reads until the socket has nothing, and then gives what there is room for.
                     self.is_emptied = length < buffer.len()
                         && self.connection.path.tunnel.is_none()
@@ -662,8 +672,10 @@ fn done(result: Result<(), ssh2::Error>) -> Result<bool, Fault> {
 pub struct Path {
     socket: Socket,
     tunnel: Option<Box<Tunnel>>,
-    /// Bytes that came since something was last delivered, at the least.
-    undelivered: u64,
+    /// Bytes that came for libssh2, at the least.
+    arrived: u64,
+    /// Bytes that it gave of these.
+    delivered: u64,
 }
 
 impl Path {
@@ -673,7 +685,7 @@ impl Path {
     /// The socket is gone.
     pub fn direct(socket: Socket) -> io::Result<Self> {
         rustix::net::sockopt::set_tcp_nodelay(&socket, true)?;
-        Ok(Self { socket, tunnel: None, undelivered: 0 })
+        Ok(Self { socket, tunnel: None, arrived: 0, delivered: 0 })
     }
 
     /// Waits until the socket is ready for what libssh2 wants of it.
@@ -693,15 +705,22 @@ impl Path {
         self.note_arrived(until)
     }
 
-    /// Counts what has come for libssh2, until something of it is delivered. A peer that floods is waited for without being read.
+    /// Counts what has come for libssh2. A peer that floods is waited for without being read.
     fn note_arrived(&mut self, until: Deadline) -> Result<(), Fault> {
-        self.undelivered += rustix::io::ioctl_fionread(&self.socket).unwrap_or_default();
-        if self.undelivered <= MOST_UNDELIVERED_BYTES {
-            return Ok(());
-        }
-        // Nothing more is read: who sends on so fills his own memory. What he was waited for does not come.
-        wait_for(&self.socket, PollFlags::empty(), until)?;
-        Err(Fault::Closed)
+        self.arrived += rustix::io::ioctl_fionread(&self.socket).unwrap_or_default();
+        if self.is_flooded() { Err(self.wait_unread(until)) } else { Ok(()) }
+    }
+
+    /// True if far more has come than belongs to what was delivered.
+    fn is_flooded(&self) -> bool {
+        let first = self.delivered.min(MOST_FIRST_BYTES);
+        let fair = self.delivered * WIRE_BYTES + first * FIRST_WIRE_BYTES;
+        self.arrived > MOST_UNDELIVERED_BYTES + fair
+    }
+
+    /// Waits without reading: who sends on so fills his own memory. What he was waited for does not come.
+    fn wait_unread(&self, until: Deadline) -> Fault {
+        wait_for(&self.socket, PollFlags::empty(), until).err().unwrap_or(Fault::Closed)
     }
 
     fn has_ended(&self) -> bool {
@@ -748,12 +767,9 @@ impl Tunnel {
         let mut moved = false;
         loop {
             let lower = self.carrier.path.tunnel.as_mut().is_some_and(|tunnel| tunnel.turn());
-            let session = &self.carrier.session;
-            let mut channel = TunnelChannel { channel: &mut self.channel, session };
+            let Connection { session, path, .. } = &mut self.carrier;
+            let mut channel = TunnelChannel { channel: &mut self.channel, session, path };
             let here = self.pump.turn(&mut channel);
-            if here {
-                self.carrier.path.undelivered = 0;
-            }
             if !lower && !here {
                 return moved;
             }
@@ -778,11 +794,17 @@ impl Tunnel {
 struct TunnelChannel<'a> {
     channel: &'a mut ssh2::Channel,
     session: &'a Session,
+    path: &'a mut Path,
 }
 
 impl Read for TunnelChannel<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.channel.read(buffer)
+        if self.path.is_flooded() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let length = self.channel.read(buffer)?;
+        self.path.delivered += length as u64;
+        Ok(length)
     }
 }
 

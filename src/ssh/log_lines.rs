@@ -9,6 +9,8 @@ use regex::Regex;
 
 /// Lines that are looked at from the end.
 const MOST_LINES: usize = 64;
+/// No log message is longer.
+const MOST_LINE_BYTES: usize = 4096;
 
 /// `%SYS-5-CONFIG_I` as Cisco and those like it have it, `IFNET/4/LINK_STATE` as Huawei and H3C do.
 static LOG_MESSAGE: LazyLock<Regex> = LazyLock::new(|| {
@@ -26,14 +28,19 @@ pub(super) fn begin(lines: &[u8], prompt: &str) -> Option<usize> {
     }
     let mut found = None;
     let mut has_log = false;
-    let mut end = lines.len();
-    for line in lines.strip_suffix(b"\n")?.rsplit(|b| *b == b'\n').take(MOST_LINES) {
-        end = end.checked_sub(line.len() + 1)?;
-        let text = String::from_utf8_lossy(line);
+    let mut rest = lines;
+    for _ in 0..MOST_LINES {
+        let Some(whole) = rest.strip_suffix(b"\n") else { break };
+        let near = whole.len().saturating_sub(MOST_LINE_BYTES);
+        let start = whole.get(near..)?.iter().rposition(|b| *b == b'\n').map(|at| near + at + 1);
+        // Without a line end before it, it is the first, or too long.
+        let Some(start) = start.or((near == 0).then_some(0)) else { break };
+        let text = String::from_utf8_lossy(whole.get(start..)?);
         let text = text.trim();
+        rest = rest.get(..start)?;
         match text.strip_prefix(prompt) {
             Some(behind) if LOG_MESSAGE.is_match(behind) || (behind.is_empty() && has_log) => {
-                found = Some(end);
+                found = Some(start);
                 has_log = false;
             }
             // A prompt alone belongs to the log message before it, if that is one.
@@ -82,5 +89,9 @@ mod tests {
             assert_eq!(begin(text.as_bytes(), "r1#"), want, "{lines}");
         }
         assert_eq!(begin(b"\nLOG\n", ""), None);
+        for (n_bytes, want) in [(MOST_LINE_BYTES - 1, Some(4)), (MOST_LINE_BYTES, None)] {
+            let lines = format!("out\nr1#\n{LOG:x<n_bytes$}\n");
+            assert_eq!(begin(lines.as_bytes(), "r1#"), want, "{n_bytes}");
+        }
     }
 }

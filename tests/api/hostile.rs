@@ -5,14 +5,14 @@ use std::collections::HashSet;
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use showrunner::simulator::{
-    DeviceOptions, FakeDevice,
+    DeviceOptions, FakeDevice, Fault,
     raw::{Offer, VERSION, kexinit, packet},
 };
 use tokio::io::AsyncWriteExt as _;
 
 use crate::{
     bounds::peak_bytes,
-    support::{Service, device, entry},
+    support::{Service, device, entry, faulty},
 };
 
 const READS: [&str; 4] = ["show version", "show inventory", "show ip arp", "show clock"];
@@ -151,5 +151,14 @@ async fn a_peer_that_sends_what_nobody_asked_for_cannot_fill_the_memory() {
     assert_eq!(result["error_code"], "handshake_timeout", "{result}");
     let sent = peer.await.unwrap();
     assert!(sent < 100 << 20, "{sent} bytes were sent");
+    assert!(peak_bytes(&service) < 200 << 20);
+}
+
+#[tokio::test]
+async fn single_bytes_between_them_excuse_no_flood_of_messages() {
+    let service = Service::start_with(&[("SHOWRUNNER_PROMPT_TIMEOUT", "2")]);
+    let device = faulty("cisco_ios", &[Fault::StrayMessages]).await;
+    let result = service.read(entry(&device, "ios"), &["show clock"]).await;
+    assert_eq!(result["error_code"], "prompt_timeout", "{result}");
     assert!(peak_bytes(&service) < 200 << 20);
 }

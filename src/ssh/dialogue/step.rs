@@ -10,6 +10,8 @@ use crate::{
 
 /// A wrapped echo fills its line; shorter lines are output.
 const LEAST_WRAPPED_BYTES: usize = 30;
+/// Room for a prompt and blank lines round it.
+const MOST_PROMPT_BYTES: usize = 4096;
 
 /// One step: from a line's echo to the echo of the next.
 pub(super) struct Step<'s> {
@@ -205,12 +207,13 @@ impl Fed<'_, '_> {
             if head.trim().is_empty() && here > sent.at {
                 // The echo stands on a line of its own, the prompt on the one before.
                 let before = self.step.lines.get(sent.at..).unwrap_or_default();
-                let before = String::from_utf8_lossy(before);
-                let is_logged = log_lines::begin(before.as_bytes(), &sent.prompt) == Some(0);
-                if before.trim() == &*sent.prompt || is_logged {
+                let is_logged = log_lines::begin(before, &sent.prompt) == Some(0);
+                let is_prompt = before.len() <= MOST_PROMPT_BYTES
+                    && String::from_utf8_lossy(before).trim() == &*sent.prompt;
+                if is_prompt || is_logged {
                     return Some(End { at: sent.at, mode: sent.mode });
                 }
-                if before.starts_with(&*sent.prompt) {
+                if before.starts_with(sent.prompt.as_bytes()) {
                     sent.bare_echo.get_or_insert(here);
                 }
             }
