@@ -557,9 +557,10 @@ impl Terminal {
             return Ok(());
         }
         let soon = Deadline::after(Instant::now(), FIRST_WAIT).or_earlier(until);
-        let Connection { session, path, .. } = &self.connection;
+        let Connection { session, path, .. } = &mut self.connection;
         match wait_for(&path.socket, interest(session), soon) {
             Err(Fault::Late) => Ok(()),
+            Ok(()) => path.note_arrived(until),
             waited => waited,
         }
     }
