@@ -34,6 +34,7 @@ use crate::{
     device::{Credentials, PeerAddr, PrivateKey},
     host_key::PublicKey,
     outcome::Algorithms,
+    output::terminal,
     profile::SshProfile,
     secret::Secret,
 };
@@ -57,7 +58,6 @@ const KEY_UNUSABLE: i32 = -16;
 const MOST_UNDELIVERED_BYTES: u64 = 8 << 20;
 /// Waited for the socket before libssh2 is asked whether it has something itself.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
-const TERMINAL_COLUMNS: u32 = 511;
 const TERMINAL_ROWS: u32 = 1000;
 
 thread_local! {
@@ -436,7 +436,7 @@ impl Connection {
 
     fn ask_for_terminal(&mut self, until: Deadline) -> Result<ssh2::Channel, Fault> {
         let mut channel = self.drive(until, Session::channel_session)?;
-        let size = (TERMINAL_COLUMNS, TERMINAL_ROWS, 0, 0);
+        let size = (terminal::COLUMNS.into(), TERMINAL_ROWS, 0, 0);
         let (mut has_terminal, mut has_shell) = (false, false);
         socket::hold_back(&self.path.socket, true);
         loop {
