@@ -162,7 +162,7 @@ pub const DEVICES: &[ErrorCode] = &[
     ),
     of_device(
         "key_unusable",
-        "The request's `private_key` cannot be read.",
+        "The request's `private_key` cannot be read, or using it would take seconds that nothing could end: its numbers have more than 8,192 bits, it is longer than an encrypted key of that size, or its passphrase is stirred too often.",
         "The sentence says what it looks like. Give an OpenSSH or PEM key whole, the private half, with its line ends (`\\n` in JSON), and `private_key_passphrase` if it is encrypted.",
         "authentication: the private key cannot be used (it is encrypted, and there is no passphrase); give an OpenSSH or PEM key and its passphrase",
     ),

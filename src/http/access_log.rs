@@ -2,6 +2,7 @@
 //! the last one has been taken.
 
 use std::{
+    borrow::Cow,
     future::Future,
     net::IpAddr,
     pin::Pin,
@@ -29,6 +30,9 @@ use crate::{metrics::InFlight, outcome::millis, traces::RequestSpan};
 const CLIENT_CLOSED: u16 = 499;
 /// The route of paths that are none of ours: they are for callers to choose, so they are no labels.
 const NO_ROUTE: &str = "none";
+/// Characters that are logged of what a caller chooses, also one who is refused.
+const MOST_METHOD_CHARS: usize = 32;
+const MOST_PATH_CHARS: usize = 256;
 
 /// Logs and counts a request when it is over.
 ///
@@ -127,7 +131,7 @@ impl AccessLine {
         Self {
             current: request_id::request(),
             method: request.method().clone(),
-            path: request.path().to_owned(),
+            path: cut(request.path(), MOST_PATH_CHARS).into_owned(),
             started: Instant::now(),
             app: app.clone(),
             route: request.resource_map().match_pattern(request.match_info().as_str()),
@@ -146,8 +150,8 @@ impl AccessLine {
         tracing::info!(
             request_id = id.as_str(),
             trace_id = trace.shown_id(),
-            http.method = self.method.as_str(),
-            http.path = self.path.as_str(),
+            http.method = &*cut(self.method.as_str(), MOST_METHOD_CHARS),
+            http.path = self.path,
             http.status = status,
             duration_ms = millis(took),
             client.address = address,
@@ -166,6 +170,14 @@ impl Drop for AccessLine {
     }
 }
 
+/// `text` with at most `most` characters; `…` stands for those that are left out.
+fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most).and_then(|(at, _)| text.get(..at)) {
+        Some(beginning) => format!("{beginning}…").into(),
+        None => text.into(),
+    }
+}
+
 /// An address as it is always written. There is one for every request, and the library takes its time for IPv4.
 fn short(address: IpAddr) -> String {
     let IpAddr::V4(address) = address else { return address.to_string() };
@@ -180,6 +192,14 @@ fn short(address: IpAddr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_too_long_is_cut_between_two_characters() {
+        for (text, want) in [("", ""), ("/é/x", "/é/x"), ("/é/xy", "/é/x…"), ("ééééé", "éééé…")]
+        {
+            assert_eq!(cut(text, 4), want);
+        }
+    }
 
     #[test]
     fn an_address_is_written_as_the_library_writes_it() {

@@ -7,6 +7,8 @@
 
 use std::{borrow::Cow, mem::take};
 
+/// The terminal's width, as devices are told it. No sequence of theirs moves further to the right.
+pub const COLUMNS: u16 = 511;
 /// A cell that a device blanked out after writing it. NUL never comes in as text, so it is free to mean this.
 const BLANKED: u8 = 0;
 /// Longest escape sequence that is believed; a longer one is given up on, so that no text is swallowed.
@@ -278,15 +280,7 @@ impl Terminal {
         }
         match action {
             b'D' => self.move_left(count),
-            b'C' => {
-                for _ in 0..count.min(4096) {
-                    if self.cursor < self.line.len() {
-                        self.cursor = self.next_cell(self.cursor);
-                    } else {
-                        self.print_byte(b' ');
-                    }
-                }
-            }
+            b'C' => self.move_right(count),
             b'G' | b'`' => self.move_to_column(count - 1),
             b'H' | b'f' => self.move_to_column(number(1).unwrap_or(1).max(1) - 1),
             b'K' | b'J' => match number(0).unwrap_or(0) {
@@ -321,13 +315,27 @@ impl Terminal {
 
     fn move_to_column(&mut self, column: usize) {
         let mut at = 0;
-        for _ in 0..column.min(4096) {
+        for _ in 0..column.min(usize::from(COLUMNS)) {
             if at >= self.line.len() {
                 self.line.push(BLANKED);
             }
             at = self.next_cell(at);
         }
         self.move_to(at);
+    }
+
+    /// Writes blanks where nothing stands yet.
+    fn move_right(&mut self, cells: usize) {
+        let mut left = cells.min(usize::from(COLUMNS));
+        while left > 0 && self.cursor < self.line.len() {
+            self.cursor = self.next_cell(self.cursor);
+            left -= 1;
+        }
+        if self.line.len() >= self.most_line_bytes {
+            // The first may still wipe a marker; the others find no room either.
+            left = left.min(1);
+        }
+        self.print(&b" ".repeat(left));
     }
 
     fn move_left(&mut self, cells: usize) {
@@ -569,7 +577,14 @@ mod tests {
     #[test]
     fn edits_of_endless_lines_cost_no_more_than_their_bytes() {
         let line = "x".repeat(4 << 20);
-        for edit in ["\x1b[9999999P", "\x1b[9999999D", "\x1b[1K", "\x1b[9999G\u{e9}", "\r\u{e9}"] {
+        for edit in [
+            "\x1b[9999999P",
+            "\x1b[9999999D",
+            "\x1b[9999999C",
+            "\x1b[1K",
+            "\x1b[9999G\u{e9}",
+            "\r\u{e9}",
+        ] {
             // Each of them would take minutes if it cost the line.
             let (lines, tail) = screen(format!("{line}\r{}", edit.repeat(100_000)).as_bytes());
             assert!(lines.is_empty() && tail.len() > 1 << 19, "{edit:?}");
@@ -577,6 +592,22 @@ mod tests {
         let (lines, _) = screen(b"abcdefgh\r\x1b[3P\x1b[99C\r\x1b[1P\n\xc3\xa9bc\r\x1b[2P\n");
         assert_eq!(lines[0].trim_end(), "efgh");
         assert_eq!(lines[1], "c");
+    }
+
+    #[test]
+    fn no_sequence_moves_further_than_the_terminal_is_wide() {
+        let width = usize::from(COLUMNS);
+        for (moves, want) in [
+            ("\x1b[9999999C", width),
+            ("\x1b[9999999C\x1b[2C", width + 2),
+            ("ab\r\x1b[9999999C", width),
+            ("\x1b[9999999G", width),
+            ("\x1b[9999999G\x1b[1;9999999H", width),
+        ] {
+            let (lines, _) = screen(format!("{moves}x\n").as_bytes());
+            assert_eq!(lines[0].trim_start_matches("ab").trim_start(), "x", "{moves:?}");
+            assert_eq!(lines[0].len(), want + 1, "{moves:?}");
+        }
     }
 
     proptest! {

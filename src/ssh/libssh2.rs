@@ -34,6 +34,7 @@ use crate::{
     device::{Credentials, PeerAddr, PrivateKey},
     host_key::PublicKey,
     outcome::Algorithms,
+    output::terminal,
     profile::SshProfile,
     secret::Secret,
 };
@@ -62,7 +63,6 @@ const FIRST_WIRE_BYTES: u64 = 64;
 const MOST_FIRST_BYTES: u64 = 256 << 10;
 /// Waited for the socket before libssh2 is asked whether it has something itself.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
-const TERMINAL_COLUMNS: u32 = 511;
 const TERMINAL_ROWS: u32 = 1000;
 
 thread_local! {
@@ -441,7 +441,7 @@ impl Connection {
 
     fn ask_for_terminal(&mut self, until: Deadline) -> Result<ssh2::Channel, Fault> {
         let mut channel = self.drive(until, Session::channel_session)?;
-        let size = (TERMINAL_COLUMNS, TERMINAL_ROWS, 0, 0);
+        let size = (terminal::COLUMNS.into(), TERMINAL_ROWS, 0, 0);
         let (mut has_terminal, mut has_shell) = (false, false);
         socket::hold_back(&self.path.socket, true);
         loop {

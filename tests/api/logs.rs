@@ -1,6 +1,11 @@
 //! What is logged of a request: every line has its id, none has a secret, and the file is kept in bounds.
 
-use std::{process::Command, time::Duration};
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    process::Command,
+    time::Duration,
+};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -116,6 +121,32 @@ async fn an_answer_in_pieces_is_logged_and_counted_when_it_has_ended() {
             "showrunner_http_request_duration_seconds_count{{route=\"/api/v1/execute\",status=\"{status}\"}} 1"
         );
         assert!(metrics.contains(&want), "{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn a_line_is_short_whatever_a_caller_who_is_refused_asks_for() {
+    let mut service = Service::start_with(&[("SHOWRUNNER_LOG_FORMAT", "json")]);
+    let much = "A".repeat(30_000);
+    for line in [format!("{much} /"), format!("GET /{much}?{much}"), "GET /health".to_owned()] {
+        let mut stream = TcpStream::connect(service.url.trim_start_matches("http://")).unwrap();
+        let head = format!("{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        // Less than the whole line may be read before the answer comes.
+        let _ = stream.write_all(head.as_bytes());
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+    service.signal(Signal::TERM);
+    assert_eq!(service.exit_code().await, Some(0));
+    let log = service.log();
+    assert!(log.lines().all(|line| line.len() < 1000), "{} bytes", log.len());
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let asked: Vec<_> = lines
+        .filter(|line| line["message"] == "request answered")
+        .map(|line| (line["http.method"].clone(), line["http.path"].clone()))
+        .collect();
+    let (method, path) = (format!("{}…", "A".repeat(32)), format!("/{}…", "A".repeat(255)));
+    for want in [(&*method, "/"), ("GET", &*path), ("GET", "/health")] {
+        assert!(asked.contains(&(json!(want.0), json!(want.1))), "{asked:?}");
     }
 }
 
