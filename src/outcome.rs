@@ -2,9 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
-
-use crate::catalog::Parser;
+use crate::catalog::{Parser, Records};
 
 /// What came of one command.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +18,7 @@ pub struct CommandOutcome {
     /// Why the command failed, if it did.
     pub failure: Option<CommandFailure>,
     /// The records read from the output, if they were asked for and could be read.
-    pub parsed: Option<Value>,
+    pub parsed: Option<Records>,
     /// Bytes that the records take of what the request may hold.
     pub records_bytes: usize,
     /// Why there are no records although they were asked for.

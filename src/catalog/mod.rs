@@ -15,19 +15,19 @@ mod shelf;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, path::PathBuf, sync::Arc};
-
-use serde_json::Value;
+use std::{borrow::Cow, fmt::Display, path::PathBuf, sync::Arc};
 
 use self::{
     cache::Cache,
     library::Library,
     own::OwnTemplates,
+    records::Tree,
     shelf::{Found, Shelves},
 };
 pub use self::{
     library::{LibraryError, LibraryInfo},
     own::Broken,
+    records::{Records, TooLarge},
     shelf::Match,
 };
 use crate::{
@@ -133,7 +133,7 @@ pub struct Explained {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reading {
     /// The records, or the tree; `None` with `error`.
-    pub parsed: Option<Value>,
+    pub parsed: Option<Records>,
     /// Why there are none.
     pub error: Option<String>,
     /// What read it, if it came to that.
@@ -147,6 +147,14 @@ impl Reading {
     #[must_use]
     pub fn refused(why: &str) -> Self {
         Self { error: Some(why.to_owned()), ..Self::default() }
+    }
+
+    /// Puts in what was read, or why there is none.
+    pub fn put<E: Display>(&mut self, records: Result<Records, E>) {
+        match records {
+            Ok(records) => self.parsed = Some(records),
+            Err(error) => self.error = Some(format!("Parser failed: {error}")),
+        }
     }
 }
 
@@ -240,7 +248,7 @@ impl Catalog {
             if config_tree::is_shown(&os.indexed(command), output) {
                 return match os.platform.as_ref().and_then(|one| one.errors().find(output)) {
                     Some(_) => Reading::refused("Parser not run: the device refused the command"),
-                    None => read_tree(output),
+                    None => read_tree(output, is_late),
                 };
             }
             return Reading::refused(&self.no_template(os, command));
@@ -359,8 +367,8 @@ impl Catalog {
                 }
             }
         }
-        match records::merge(tables) {
-            Ok(records) if records.is_empty() && !output.trim().is_empty() => {
+        match records::merge(tables, &self.limits) {
+            Ok(rows) if rows.is_empty() && !output.trim().is_empty() => {
                 let names: Vec<_> = templates.iter().map(|(name, _)| name.as_str()).collect();
                 reading.error = Some(format!(
                     "Parser found no records in {} lines of output; template {}",
@@ -368,10 +376,8 @@ impl Catalog {
                     names.join(":")
                 ));
             }
-            Ok(records) => reading.parsed = Some(Value::Array(records)),
-            Err(key) => {
-                reading.error = Some(format!("Parser failed: there is no key column `{key}`"));
-            }
+            Ok(rows) => reading.put(Records::write(&rows)),
+            Err(error) => reading.error = Some(format!("Parser failed: {error}")),
         }
         reading
     }
@@ -485,20 +491,13 @@ impl Source {
 /// The engine of what no template reads: a configuration's sections.
 pub const CONFIG_TREE: &str = "config_tree";
 
-/// The sections of a configuration that no template reads.
-#[must_use]
-pub fn read_tree(output: &str) -> Reading {
-    let parser = Parser::without_template(CONFIG_TREE);
-    match config_tree::read(output) {
-        Ok(tree) => Reading {
-            parsed: Some(records::tree(&tree)),
-            parser: Some(parser),
-            ..Reading::default()
-        },
-        Err(error) => Reading {
-            error: Some(format!("Parser failed: {error}")),
-            parser: Some(parser),
-            ..Reading::default()
-        },
+/// The sections of a configuration that no template reads. `is_late` is asked now and then and ends it.
+pub fn read_tree(output: &str, is_late: &dyn Fn() -> bool) -> Reading {
+    let parser = Some(Parser::without_template(CONFIG_TREE));
+    let mut reading = Reading { parser, ..Reading::default() };
+    match config_tree::read(output, is_late) {
+        Ok(sections) => reading.put(Records::write(&Tree(&sections))),
+        Err(error) => reading.error = Some(format!("Parser failed: {error}")),
     }
+    reading
 }

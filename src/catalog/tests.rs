@@ -6,8 +6,9 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::{
-    Catalog, Match, Os,
+    CONFIG_TREE, Catalog, Match, Os,
     index::Index,
+    read_tree,
     shelf::{Shelf, Shelves},
 };
 use crate::platform::Registry;
@@ -134,7 +135,7 @@ fn own(files: &[(&str, &str)]) -> (tempfile::TempDir, Catalog) {
 
 fn read(catalog: &Catalog, os: &str, command: &str, output: &str) -> Result<Value, String> {
     let reading = catalog.read(&Os::new(os, None), command, None, output, false, &|| false);
-    reading.parsed.ok_or_else(|| reading.error.unwrap())
+    reading.parsed.map(|records| records.value()).ok_or_else(|| reading.error.unwrap())
 }
 
 const WORDS: &str = "Value Required NAME (\\w+)\nValue List Numbers (\\d+)\n\nStart\n ^${NAME} ${Numbers} -> Record\n ^. -> Error\n";
@@ -407,7 +408,7 @@ fn a_configuration_that_no_template_reads_becomes_a_tree() {
     );
     assert_eq!(reading.parser.unwrap().engine, "config_tree");
     assert_eq!(
-        reading.parsed.unwrap(),
+        reading.parsed.unwrap().value(),
         json!([
             {"line": "hostname a", "children": []},
             {"line": "interface Gi0/1", "children": [{"line": "ip address 10.0.0.1 255.0.0.0", "children": []}]}
@@ -419,9 +420,81 @@ fn a_configuration_that_no_template_reads_becomes_a_tree() {
 fn a_template_of_the_request_is_read_with_or_refused_with_its_line() {
     let (_folder, catalog) = own(&[]);
     let reading = catalog.read_with(WORDS, "a 1\n", true, &|| false).unwrap();
-    assert_eq!(reading.parsed, Some(json!([{"name": "a", "numbers": ["1"]}])));
+    assert_eq!(reading.parsed.unwrap().value(), json!([{"name": "a", "numbers": ["1"]}]));
     assert_eq!(reading.steps.len(), 1);
     assert_eq!((reading.steps[0].line, reading.steps[0].rule), (1, 5));
     let error = catalog.read_with("Value A (\n", "", false, &|| false).unwrap_err();
     assert_eq!(error, "line 1: the expression of `A` must stand in ( )");
+}
+
+#[test]
+fn records_take_as_many_bytes_as_they_are_sent_in() {
+    let (_folder, catalog) = own(&[]);
+    let reading = catalog.read_with(WORDS, "a 1\nb 2\n", false, &|| false).unwrap();
+    let records = reading.parsed.unwrap();
+    let sent = "[{\"name\":\"a\",\"numbers\":[\"1\"]},{\"name\":\"b\",\"numbers\":[\"2\"]}]";
+    assert_eq!(serde_json::to_string(&records).unwrap(), sent);
+    assert_eq!(records.bytes(), sent.len());
+    let tree = read_tree("a\n b\n  c\n d\ne \"\n", &|| false).parsed.unwrap();
+    let sent = "[{\"line\":\"a\",\"children\":[{\"line\":\"b\",\"children\":[{\"line\":\"c\",\"children\":[]}]},\
+                {\"line\":\"d\",\"children\":[]}]},{\"line\":\"e \\\"\",\"children\":[]}]";
+    assert_eq!(serde_json::to_string(&tree).unwrap(), sent);
+    assert_eq!(tree.bytes(), sent.len());
+}
+
+#[test]
+fn of_values_whose_names_differ_in_case_only_the_last_counts() {
+    let (_folder, catalog) = own(&[]);
+    let template = "Value A (x)\nValue B (y)\nValue a (z)\n\nStart\n ^${A}${B}${a} -> Record\n";
+    let reading = catalog.read_with(template, "xyz\n", false, &|| false).unwrap();
+    assert_eq!(reading.parsed.unwrap().value(), json!([{"a": "z", "b": "y"}]));
+}
+
+#[test]
+fn the_names_of_fields_count_in_every_record() {
+    let (_folder, catalog) = own(&[]);
+    let names: Vec<String> = (0..5).map(|n| format!("N{n}{}", "a".repeat(45))).collect();
+    let template = format!(
+        "Value {} (x?)\n\nStart\n ^${{{}}} -> Record\n",
+        names.join(" (x?)\nValue "),
+        names.join("}${")
+    );
+    let output = "x\n".repeat(300_000);
+    let reading = catalog.read_with(&template, &output, false, &|| false).unwrap();
+    assert_eq!(
+        reading.error.unwrap(),
+        "Parser failed: limit: records of more than 67108864 bytes; template request"
+    );
+}
+
+#[test]
+fn records_with_more_bytes_as_json_than_they_may_have_are_left_out() {
+    let (_folder, catalog) = own(&[]);
+    // A control character is six in JSON, and one row's text is in all of them.
+    let template = "Value Filldown A (\\S+)\nValue B (\\d)\n\nStart\n ^a${A}\n ^${B} -> Record\n";
+    let output = format!("a{}\n{}", "\u{1}".repeat(10_000), "1\n".repeat(2000));
+    let reading = catalog.read_with(template, &output, false, &|| false).unwrap();
+    assert_eq!(reading.parsed, None);
+    let error = reading.error.unwrap();
+    assert_eq!(error, "Parser failed: limit: records of more than 67108864 bytes");
+    // A row of the second table may be the partner of many of the first.
+    let index =
+        "Template, Hostname, Platform, Command\none.textfsm:two.textfsm, .*, acme_os, show both\n";
+    let one = "Value Key,Required ID (\\d)\n\nStart\n ^${ID} -> Record\n";
+    let two = "Value Key ID (\\d)\nValue B (\\S+)\n\nStart\n ^=${ID}${B} -> Record\n";
+    let (_folder, catalog) = own(&[("index", index), ("one.textfsm", one), ("two.textfsm", two)]);
+    let output = format!("=1{}\n{}", "x".repeat(100_000), "1\n".repeat(1000));
+    let error = read(&catalog, "acme_os", "show both", &output).unwrap_err();
+    assert_eq!(error, "Parser failed: limit: records of more than 67108864 bytes");
+}
+
+#[test]
+fn a_tree_of_many_tiny_lines_is_refused_with_the_bound() {
+    let read = |late: bool| {
+        let reading = read_tree(&"x\n".repeat(1_000_001), &|| late);
+        assert_eq!((reading.parsed, reading.parser.unwrap().engine), (None, CONFIG_TREE));
+        reading.error.unwrap()
+    };
+    assert_eq!(read(false), "Parser failed: limit: the configuration has more than 1000000 lines");
+    assert_eq!(read(true), "Parser failed: limit: not done in time, at line 1024 of the output");
 }

@@ -101,8 +101,8 @@ fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-fn records(command: &CommandResult) -> Option<&Vec<Value>> {
-    let records = command.parsed.as_ref()?.as_array()?;
+fn records(command: &CommandResult) -> Option<Vec<Value>> {
+    let Value::Array(records) = command.parsed.as_ref()?.value() else { return None };
     records.iter().all(Value::is_object).then_some(records)
 }
 
@@ -115,7 +115,7 @@ fn table(results: &[DeviceResult]) -> String {
             match records(command) {
                 Some(records) => {
                     let mut sheet = Sheet::default();
-                    sheet.add_records(&[], records);
+                    sheet.add_records(&[], &records);
                     text.push_str(&sheet.table());
                 }
                 None => text.push_str(command.output.trim_end_matches('\n')),
@@ -162,7 +162,7 @@ fn csv(results: &[DeviceResult]) -> String {
                 continue;
             };
             let error = command.error.as_ref();
-            sheet.add_records(&row(&command.command, command.error_code, error, ""), records);
+            sheet.add_records(&row(&command.command, command.error_code, error, ""), &records);
         }
         if device.commands.is_empty() {
             sheet.rows.push(row("", device.error_code, device.error.as_ref(), ""));

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{faults::said, print, read_text, refuse, sheet::Sheet};
 use crate::{
-    catalog::{Catalog, Os},
+    catalog::{Catalog, Os, Records},
     codes,
     executor::read_line,
     platform::Registry,
@@ -105,11 +105,12 @@ pub(super) fn parse(settings: &Settings, what: &ParseWhat) -> ExitCode {
         Err(reason) => return refuse(&reason),
     };
     let printed = if what.explain {
-        // Our own types always serialise.
+        // Our own types always serialise; as a value first, since records are not written anew.
+        let answer = serde_json::to_value(&answer).unwrap_or_default();
         print(&serde_json::to_string_pretty(&answer).unwrap_or_default())
     } else {
-        match &answer.parsed {
-            Some(Value::Array(records)) => print_rows(records, what.output),
+        match answer.parsed.as_ref().map(Records::value) {
+            Some(Value::Array(records)) => print_rows(&records, what.output),
             Some(tree) => print(&tree.to_string()),
             None => ExitCode::SUCCESS,
         }

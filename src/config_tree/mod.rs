@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::str::Lines;
+
 /// Lines nested deeper than this stay at this depth.
 const DEEPEST: usize = 64;
 /// A text of more lines ends elsewhere than it seems.
@@ -17,13 +19,18 @@ const MOST_BANNER_LINES: usize = 1000;
 /// looked through for every other.
 const MOST_LOOKED_THROUGH: usize = 1 << 20;
 
-/// A line of a configuration and what stands beneath it.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Section {
+/// A configuration of more lines is none that anybody would want as a tree.
+const MOST_SECTIONS: usize = 1_000_000;
+/// Lines between two looks at the clock.
+const LINES_BETWEEN_LOOKS: usize = 1024;
+
+/// A line of a configuration. Those that follow and stand deeper are beneath it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Section<'t> {
     /// Without indentation and without brace or semicolon.
-    pub line: String,
-    /// In the configuration's order.
-    pub children: Vec<Section>,
+    pub line: &'t str,
+    /// How many lines it stands beneath.
+    pub depth: usize,
 }
 
 /// Why a text is no configuration.
@@ -32,6 +39,12 @@ pub enum TreeError {
     /// There is nothing in it.
     #[error("the output holds no configuration")]
     Empty,
+    /// It took too long.
+    #[error("limit: not done in time, at line {line} of the output")]
+    Late {
+        /// From 1.
+        line: usize,
+    },
     /// A closing brace too many.
     #[error("line {line} of the output closes a section that was not opened")]
     NotOpened {
@@ -43,6 +56,12 @@ pub enum TreeError {
     NotClosed {
         /// The line that opened it.
         section: String,
+    },
+    /// It has too many lines.
+    #[error("limit: the configuration has more than {most} lines")]
+    TooLong {
+        /// The bound.
+        most: usize,
     },
 }
 
@@ -98,13 +117,14 @@ pub fn is_shown(command: &str, output: &str) -> bool {
             && lines().next_back() == Some("end"))
 }
 
-/// Reads a configuration.
+/// Reads a configuration: its lines in their order. `is_late` is asked now and then and ends it.
 ///
 /// # Errors
-/// The text is empty, or its braces do not match.
-pub fn read(text: &str) -> Result<Vec<Section>, TreeError> {
-    let tree = if is_braced(text) { braced(text)? } else { indented(text) };
-    if tree.is_empty() { Err(TreeError::Empty) } else { Ok(tree) }
+/// The text is empty, its braces do not match, it has more than a million lines that count, or it is late.
+pub fn read<'t>(text: &'t str, is_late: &dyn Fn() -> bool) -> Result<Vec<Section<'t>>, TreeError> {
+    let tree = Tree { sections: Vec::new(), lines: 0, is_late };
+    let sections = if is_braced(text) { braced(text, tree)? } else { indented(text, tree)? };
+    if sections.is_empty() { Err(TreeError::Empty) } else { Ok(sections) }
 }
 
 /// True if the first line that says something opens a section or ends a statement, and sections are closed. Texts of either
@@ -124,90 +144,94 @@ fn is_braced(text: &str) -> bool {
         && text.lines().any(|line| ["}", "};"].contains(&line.trim()))
 }
 
-/// Sections that are still open, the outermost first.
-struct Open {
-    done: Vec<Section>,
-    /// Each with how far it stands in.
-    stack: Vec<(usize, Section)>,
+/// What has been read so far, within its bounds.
+struct Tree<'t, 'c> {
+    sections: Vec<Section<'t>>,
+    /// Looked at, comments too.
+    lines: usize,
+    is_late: &'c dyn Fn() -> bool,
 }
 
-impl Open {
-    fn close(&mut self) {
-        if let Some((_, section)) = self.stack.pop() {
-            self.add(section);
+impl<'t> Tree<'t, '_> {
+    /// Counts a line that is looked at, and looks at the clock if it is time to.
+    fn count_line(&mut self) -> Result<(), TreeError> {
+        self.lines += 1;
+        if self.lines.is_multiple_of(LINES_BETWEEN_LOOKS) && (self.is_late)() {
+            return Err(TreeError::Late { line: self.lines });
         }
+        Ok(())
     }
 
-    fn add(&mut self, section: Section) {
-        match self.stack.last_mut() {
-            Some((_, parent)) => parent.children.push(section),
-            None => self.done.push(section),
+    fn add(&mut self, line: &'t str, depth: usize) -> Result<(), TreeError> {
+        if self.sections.len() >= MOST_SECTIONS {
+            return Err(TreeError::TooLong { most: MOST_SECTIONS });
         }
+        self.sections.push(Section { line, depth });
+        Ok(())
     }
 }
 
-fn indented(text: &str) -> Vec<Section> {
-    let mut open = Open { done: Vec::new(), stack: Vec::new() };
-    let lines: Vec<&str> = text.lines().collect();
+fn indented<'t>(text: &'t str, mut tree: Tree<'t, '_>) -> Result<Vec<Section<'t>>, TreeError> {
+    // Lines that are still open, the outermost first, each with how far it stands in.
+    let mut open: Vec<(usize, &str)> = Vec::new();
     // FortiOS goes on in the next lines with a text that is not ended: certificates, scripts, messages.
-    let has_long_texts =
-        lines.contains(&"end") && lines.iter().any(|line| line.starts_with("config "));
-    let mut rest = lines.as_slice();
+    let has_long_texts = text.lines().any(|line| line == "end")
+        && text.lines().any(|line| line.starts_with("config "));
+    let mut rest = text.lines();
     let mut left = MOST_LOOKED_THROUGH;
-    while let [line, behind @ ..] = rest {
-        rest = behind;
+    while let Some(line) = rest.next() {
+        tree.count_line()?;
         let words = line.trim();
         if words.is_empty() || words.starts_with(['!', '#']) {
             continue;
         }
-        let depth = line.len() - line.trim_start().len();
+        let indent = line.len() - line.trim_start().len();
         // The line that ends a certificate stands in further than the certificate.
         let certificate = (words == "quit")
-            .then(|| {
-                open.stack.iter().rposition(|(_, above)| above.line.starts_with("certificate "))
-            })
+            .then(|| open.iter().rposition(|(_, above)| above.starts_with("certificate ")))
             .flatten();
-        while open.stack.last().is_some_and(|(above, _)| *above >= depth)
-            || open.stack.len() >= DEEPEST
-            || certificate.is_some_and(|at| open.stack.len() > at + 1)
+        while open.last().is_some_and(|(above, _)| *above >= indent)
+            || open.len() >= DEEPEST
+            || certificate.is_some_and(|at| open.len() > at + 1)
         {
-            open.close();
+            open.pop();
         }
-        let mut section = Section { line: words.to_owned(), children: Vec::new() };
+        tree.add(words, open.len())?;
+        open.push((indent, words));
         // What a banner or a long text says is no configuration.
-        let long = || (has_long_texts && is_text_open(words)).then(|| text_lines(rest)).flatten();
-        if let Some(said) = banner_lines(words, rest, &mut left).or_else(long) {
-            let (said, behind) = rest.split_at(said);
-            let line = |line: &&str| Section { line: (*line).to_owned(), children: Vec::new() };
-            section.children.extend(said.iter().map(line));
-            rest = behind;
+        let long = || (has_long_texts && is_text_open(words)).then(|| text_lines(&rest)).flatten();
+        let said = banner_lines(words, &rest, &mut left).or_else(long);
+        for line in rest.by_ref().take(said.unwrap_or(0)) {
+            tree.count_line()?;
+            tree.add(line, open.len())?;
         }
-        open.stack.push((depth, section));
     }
-    while !open.stack.is_empty() {
-        open.close();
-    }
-    open.done
+    Ok(tree.sections)
 }
 
 /// How many lines of the `rest` a banner goes on for that begins in this line, its end included; none if it ends in it.
 /// `left`: lines that may still be looked through.
-fn banner_lines(line: &str, rest: &[&str], left: &mut usize) -> Option<usize> {
+fn banner_lines(line: &str, rest: &Lines, left: &mut usize) -> Option<usize> {
     let mut words = line.splitn(3, char::is_whitespace);
     let first = words.next().filter(|first| ["banner", "header"].contains(first))?;
-    let near = rest.get(..MOST_BANNER_LINES.min(*left)).unwrap_or(rest);
-    let end = banner_end(first, words.next()?, words.next(), near);
-    *left -= end.map_or(near.len(), |at| at + 1);
+    let near = rest.clone().take(MOST_BANNER_LINES.min(*left));
+    let end = banner_end(first, words.next()?, words.next(), near.clone());
+    *left -= end.map_or_else(|| near.count(), |at| at + 1);
     end.map(|at| at + 1)
 }
 
 /// Which of the lines ends the banner that begins with these words.
-fn banner_end(first: &str, which: &str, text: Option<&str>, lines: &[&str]) -> Option<usize> {
+fn banner_end<'t>(
+    first: &str,
+    which: &str,
+    text: Option<&str>,
+    mut lines: impl Iterator<Item = &'t str> + Clone,
+) -> Option<usize> {
     let text = match (first, text) {
         ("header", Some(text)) => text.strip_prefix("information ").unwrap_or(text),
         (_, Some(text)) => text,
         // EOS: the banner's text follows, ended by a word of its own.
-        ("banner", None) => return lines.iter().position(|line| line.trim() == "EOF"),
+        ("banner", None) => return lines.position(|line| line.trim() == "EOF"),
         _ => return None,
     };
     // IOS writes the control character that ends it as two letters. A word is no mark: `banner message-of-the-day enabled`.
@@ -216,13 +240,14 @@ fn banner_end(first: &str, which: &str, text: Option<&str>, lines: &[&str]) -> O
         let mark: String = text.chars().take(*letters).collect();
         let mark = Some(mark.as_str()).filter(|mark| !mark.starts_with(char::is_alphanumeric))?;
         text.strip_prefix(mark).filter(|behind| !behind.contains(mark))?;
-        let ends = |line: &&str| line.trim_end().ends_with(mark);
+        let ends = |line: &str| line.trim_end().ends_with(mark);
         // ASA's banners are one line each, and have no mark.
         let again = format!("{first} {which} ");
-        let at = lines.iter().position(|line| ends(line) || line.starts_with(&again));
-        let at = at.filter(|at| lines.get(*at).is_some_and(ends));
+        let mut last = lines.clone().enumerate();
+        let last = last.find(|(_, line)| ends(line) || line.starts_with(&again));
+        let at = last.filter(|(_, line)| ends(line)).map(|(at, _)| at);
         // Behind the mark stands more.
-        at.or_else(|| (mark == "^C").then(|| lines.iter().position(|line| line.contains(mark)))?)
+        at.or_else(|| (mark == "^C").then(|| lines.clone().position(|line| line.contains(mark)))?)
     })
 }
 
@@ -232,8 +257,8 @@ fn is_text_open(line: &str) -> bool {
 }
 
 /// How many lines a text that is open goes on for, if it ends soon.
-fn text_lines(lines: &[&str]) -> Option<usize> {
-    lines.iter().take(MOST_TEXT_LINES).position(|line| has_odd_quotes(line)).map(|at| at + 1)
+fn text_lines(rest: &Lines) -> Option<usize> {
+    rest.clone().take(MOST_TEXT_LINES).position(has_odd_quotes).map(|at| at + 1)
 }
 
 fn has_odd_quotes(line: &str) -> bool {
@@ -246,12 +271,13 @@ fn has_odd_quotes(line: &str) -> bool {
     quotes.count() % 2 == 1
 }
 
-fn braced(text: &str) -> Result<Vec<Section>, TreeError> {
-    let mut open = Open { done: Vec::new(), stack: Vec::new() };
+fn braced<'t>(text: &'t str, mut tree: Tree<'t, '_>) -> Result<Vec<Section<'t>>, TreeError> {
+    let mut open: Vec<&str> = Vec::new();
     let mut in_comment = false;
     // Sections beyond the deepest are closed by as many braces.
     let mut beyond = 0;
-    for (line, number) in text.lines().map(str::trim).zip(1..) {
+    for line in text.lines().map(str::trim) {
+        tree.count_line()?;
         let mut line = line;
         if in_comment || line.starts_with("/*") {
             let Some((_, behind)) = line.split_once("*/") else {
@@ -265,30 +291,26 @@ fn braced(text: &str) -> Result<Vec<Section>, TreeError> {
         if line.is_empty() || line.starts_with('#') || line.starts_with("//") {
             continue;
         }
-        if let Some(name) = line.strip_suffix('{') {
-            if open.stack.len() >= DEEPEST {
+        if let Some(name) = line.strip_suffix('{').map(str::trim_end) {
+            tree.add(name, open.len())?;
+            if open.len() >= DEEPEST {
                 beyond += 1;
-                open.add(Section { line: name.trim_end().to_owned(), children: Vec::new() });
             } else {
-                open.stack
-                    .push((0, Section { line: name.trim_end().to_owned(), children: Vec::new() }));
+                open.push(name);
             }
         } else if line == "}" || line == "};" {
             if beyond > 0 {
                 beyond -= 1;
-            } else if open.stack.is_empty() {
-                return Err(TreeError::NotOpened { line: number });
-            } else {
-                open.close();
+            } else if open.pop().is_none() {
+                return Err(TreeError::NotOpened { line: tree.lines });
             }
         } else {
-            let line = line.strip_suffix(';').unwrap_or(line).to_owned();
-            open.add(Section { line, children: Vec::new() });
+            tree.add(line.strip_suffix(';').unwrap_or(line), open.len())?;
         }
     }
-    match open.stack.last() {
-        Some((_, section)) => Err(TreeError::NotClosed { section: section.line.clone() }),
-        None => Ok(open.done),
+    match open.last() {
+        Some(section) => Err(TreeError::NotClosed { section: (*section).to_owned() }),
+        None => Ok(tree.sections),
     }
 }
 

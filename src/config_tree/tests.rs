@@ -1,33 +1,48 @@
 //! What stands beneath what in configurations of every kind of writing.
 
-use super::{DEEPEST, Section, TreeError, is_configuration, is_shown, read};
+use super::{
+    DEEPEST, LINES_BETWEEN_LOOKS, MOST_SECTIONS, Section, TreeError, is_configuration, is_shown,
+};
+
+fn read(text: &str) -> Result<Vec<Section<'_>>, TreeError> {
+    super::read(text, &|| false)
+}
 
 /// The tree as lines that stand in by a dash a level.
 fn drawn(text: &str) -> String {
-    fn draw(sections: &[Section], depth: usize, drawn: &mut String) {
-        for section in sections {
-            drawn.push_str(&"-".repeat(depth));
-            drawn.push_str(&section.line);
-            drawn.push('|');
-            draw(&section.children, depth + 1, drawn);
+    let mut drawing = String::new();
+    for section in read(text).unwrap() {
+        drawing.push_str(&"-".repeat(section.depth));
+        drawing.push_str(section.line);
+        drawing.push('|');
+    }
+    drawing
+}
+
+/// The outermost lines, each with how many stand right beneath it.
+fn first_lines(text: &str) -> Vec<(String, usize)> {
+    let mut lines: Vec<(String, usize)> = Vec::new();
+    for section in read(text).unwrap() {
+        match (section.depth, lines.last_mut()) {
+            (1, Some((_, beneath))) => *beneath += 1,
+            (0, _) => lines.push((section.line.to_owned(), 0)),
+            _ => {}
         }
     }
-    let mut drawing = String::new();
-    draw(&read(text).unwrap(), 0, &mut drawing);
-    drawing
+    lines
 }
 
 #[test]
 fn a_banner_that_does_not_end_soon_is_none() {
     let said = |lines: usize, end: &str| {
         let text = format!("banner motd #x\n{}{end}\nhostname r1\n", "said\n".repeat(lines));
-        read(&text).unwrap().len()
+        first_lines(&text).len()
     };
     // The line of its mark alone is a comment then.
     assert_eq!((said(900, "#"), said(1100, "#")), (2, 1102));
     let said = |lines: usize| {
         let text = format!("banner motd\n{}EOF\nhostname r1\n", "said\n".repeat(lines));
-        read(&text).unwrap().len()
+        first_lines(&text).len()
     };
     assert_eq!((said(900), said(1100)), (2, 1103));
 }
@@ -118,14 +133,15 @@ fn braces_that_do_not_match_are_an_error() {
 
 #[test]
 fn depth_is_bounded() {
-    fn depth(sections: &[Section]) -> usize {
-        sections.iter().map(|section| 1 + depth(&section.children)).max().unwrap_or(0)
-    }
+    let depth = |text: &str| {
+        let sections = read(text).unwrap();
+        sections.iter().map(|one| one.depth + 1).max().unwrap()
+    };
     let lines: Vec<String> = (0..500).map(|n| " ".repeat(n) + "x").collect();
     let indented = lines.join("\n");
-    assert!(depth(&read(&indented).unwrap()) <= DEEPEST);
+    assert!(depth(&indented) <= DEEPEST);
     let braced = format!("{}{}", "x {\n".repeat(5000), "}\n".repeat(5000));
-    assert!(depth(&read(&braced).unwrap()) <= DEEPEST + 1);
+    assert!(depth(&braced) <= DEEPEST + 1);
 }
 
 #[test]
@@ -164,10 +180,6 @@ fn commands_that_show_a_configuration_are_known() {
     ] {
         assert!(!is_configuration(command), "{command}");
     }
-}
-
-fn first_lines(text: &str) -> Vec<(String, usize)> {
-    read(text).unwrap().into_iter().map(|one| (one.line, one.children.len())).collect()
 }
 
 fn lines(wanted: &[(&str, usize)]) -> Vec<(String, usize)> {
@@ -230,4 +242,51 @@ fn a_banner_without_a_mark_at_its_end_is_one_line() {
         first_lines(ios),
         lines(&[("banner motd ^CHello ^ all", 2), ("interface Gi0/1", 1)])
     );
+}
+
+/// As many lines as a large firewall has, in either writing.
+#[test]
+fn a_large_configuration_is_read_whole() {
+    let policy = |n: usize| {
+        format!(
+            "    edit {n}\n        set srcintf \"port{n}\"\n        set dstaddr \"net-{n}\" \"dmz\"\n        set action accept\n    next\n"
+        )
+    };
+    let policies: String = (0..100_000).map(policy).collect();
+    let fortios = format!("config firewall policy\n{policies}end\n");
+    assert_eq!(read(&fortios).unwrap().len(), 500_002);
+    let unit = |n: usize| {
+        format!(
+            "    xe-0/0/{n} {{\n        mtu 9192;\n        unit 0 family inet address 10.0.0.1/31;\n    }}\n"
+        )
+    };
+    let units: String = (0..100_000).map(unit).collect();
+    let junos = format!("interfaces {{\n{units}}}\n");
+    assert_eq!(read(&junos).unwrap().len(), 300_001);
+}
+
+#[test]
+fn a_tree_of_many_tiny_lines_ends_with_its_bound() {
+    let long = Err(TreeError::TooLong { most: MOST_SECTIONS });
+    let banners = format!("banner motd #a\n{}#\n", "b\n".repeat(900));
+    for text in [
+        "x\n".repeat(MOST_SECTIONS + 1),
+        " x\nx\n".repeat(MOST_SECTIONS),
+        banners.repeat(MOST_SECTIONS / 900),
+        format!("{}}}\n", "x {\n}\n".repeat(MOST_SECTIONS + 1)),
+        format!("{}}}\n", "x;\n".repeat(MOST_SECTIONS + 1)),
+    ] {
+        assert_eq!(read(&text), long, "{:?}", text.get(..40));
+    }
+    assert_eq!(read(&"x\n".repeat(MOST_SECTIONS)).map(|tree| tree.len()), Ok(MOST_SECTIONS));
+}
+
+#[test]
+fn a_tree_that_takes_too_long_ends_at_the_next_look_at_the_clock() {
+    for line in ["x\n", "!\n", "\n", "banner motd #a\n", "x {\n}\n", "set \"a\n"] {
+        let text = line.repeat(3 * LINES_BETWEEN_LOOKS);
+        let late = super::read(&text, &|| true);
+        assert_eq!(late, Err(TreeError::Late { line: LINES_BETWEEN_LOOKS }), "{line:?}");
+    }
+    assert!(super::read("x\n", &|| true).is_ok());
 }

@@ -7,6 +7,7 @@ mod admission;
 mod delivery;
 mod device_run;
 mod keyring;
+mod native;
 mod pool;
 mod queue;
 mod records;

@@ -8,20 +8,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
-
-use super::pool::Pool;
+use super::{
+    native::{NATIVE, native},
+    pool::Pool,
+};
 use crate::{
     allowance::Allowance,
-    catalog::{self, Catalog, Os, Parser, Reading},
+    catalog::{self, Catalog, Os, Parser, Reading, Records},
     command::{self, FilteredBy},
     config_tree,
     outcome::CommandOutcome,
     plan::{Parse, PlannedCommand},
 };
 
-/// The engine of the device's own JSON.
-const NATIVE: &str = "native";
 /// Longest parse of one output.
 const LIMIT: Duration = Duration::from_secs(2);
 
@@ -36,7 +35,7 @@ pub fn read_line(
     is_late: &dyn Fn() -> bool,
 ) -> Reading {
     match structured(catalog, os, line) {
-        Some(Way::Native) => return native(output),
+        Some(Way::Native) => return native(output, is_late),
         Some(Way::Refused(why)) => return Reading::refused(why),
         _ => {}
     }
@@ -126,7 +125,7 @@ impl Reader {
         } else {
             self.reading(&os(), planned, parse, whole.as_deref().unwrap_or(&outcome.output))
         };
-        outcome.records_bytes = reading.parsed.as_ref().map_or(0, bytes_of);
+        outcome.records_bytes = reading.parsed.as_ref().map_or(0, Records::bytes);
         let is_held = outcome.records_bytes == 0 || allowance.take(outcome.records_bytes);
         if is_held {
             outcome.parsed = reading.parsed;
@@ -144,10 +143,10 @@ impl Reader {
     fn reading(&self, os: &Os, planned: &PlannedCommand, parse: Parse, output: &str) -> Reading {
         let command = &planned.command;
         match way(&self.catalog, os, planned, parse) {
-            Way::Native => native(output),
+            Way::Native => native(output, &clock()),
             Way::Refused(why) => Reading::refused(why),
             Way::OwnForm if config_tree::is_shown(command.base(), output) => {
-                catalog::read_tree(output)
+                catalog::read_tree(output, &clock())
             }
             Way::OwnForm => Reading::refused(if command.is_whole() {
                 "Parser not available: this platform prints no structured output of its own; ask for `output_format: \"parsed\"` instead"
@@ -210,18 +209,6 @@ fn way<'c>(catalog: &Catalog, os: &Os, planned: &'c PlannedCommand, parse: Parse
     Way::Template { base: (!cut).then(|| command.base()) }
 }
 
-/// About what a value has in JSON: a record says the names of its fields again, and what is filled down into it.
-fn bytes_of(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
-        Value::String(text) => text.len() + 2,
-        Value::Array(items) => 2 + items.iter().map(|item| bytes_of(item) + 1).sum::<usize>(),
-        Value::Object(fields) => {
-            2 + fields.iter().map(|(name, value)| name.len() + bytes_of(value) + 4).sum::<usize>()
-        }
-    }
-}
-
 /// Says whether a parse that begins now is late.
 fn clock() -> impl Fn() -> bool {
     let until = Instant::now() + LIMIT;
@@ -250,48 +237,6 @@ fn asks_for(form: &[&str], line: &str) -> bool {
     let before = before.trim();
     let is_form = parts.next().is_none() || before == "as" || "display".starts_with(before);
     is_form && form.iter().any(|form| word.eq_ignore_ascii_case(form))
-}
-
-/// The device's own JSON.
-fn native(output: &str) -> Reading {
-    let parser = Parser::without_template(NATIVE);
-    match json_of(output) {
-        Ok(parsed) => Reading { parsed: Some(parsed), parser: Some(parser), ..Reading::default() },
-        Err(error) => Reading {
-            parser: Some(parser),
-            ..Reading::refused(&format!("Parser failed: the device's answer is no JSON ({error})"))
-        },
-    }
-}
-
-/// The JSON in an output. Some devices print a line before it, and Junos says before or behind it which of its engines
-/// speaks: `{master}`.
-fn json_of(output: &str) -> serde_json::Result<Value> {
-    let mut start = 0;
-    for line in output.split_inclusive('\n') {
-        let begins = line.trim_start().starts_with(['{', '[']);
-        if begins && !is_engine(line) && !line.starts_with("[edit") {
-            break;
-        }
-        start += line.len();
-    }
-    let text = output.get(start..).filter(|text| !text.is_empty()).unwrap_or(output);
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-    if let Some(Ok(value)) = values.next()
-        && text.get(values.byte_offset()..).is_some_and(is_engine)
-    {
-        return Ok(value);
-    }
-    serde_json::from_str(text)
-}
-
-/// `{master}`, `{primary:node0}`.
-fn is_engine(line: &str) -> bool {
-    let inside = line.trim().strip_prefix('{').and_then(|line| line.strip_suffix('}'));
-    inside.is_some_and(|word| {
-        !word.is_empty()
-            && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_'))
-    })
 }
 
 #[cfg(test)]
@@ -323,36 +268,5 @@ mod tests {
         ] {
             assert!(!asks_for(&["json"], line), "{line}");
         }
-    }
-
-    #[test]
-    fn records_are_counted_with_about_the_bytes_that_they_are_sent_in() {
-        let record =
-            |n: usize| serde_json::json!({"name": "x".repeat(n), "list": ["a", "b"], "n": 1});
-        let records = Value::Array((0..100).map(record).collect());
-        let (counted, sent) = (bytes_of(&records), records.to_string().len());
-        assert!(counted.abs_diff(sent) < sent / 4, "{counted} {sent}");
-        assert_eq!(bytes_of(&serde_json::json!([])), 2);
-    }
-
-    #[test]
-    fn the_devices_own_json_is_taken_as_it_is() {
-        let reading = native("{\"a\": [1, \"2\"]}\n");
-        assert_eq!(reading.parsed, Some(serde_json::json!({"a": [1, "2"]})));
-        for output in [
-            "{master:0}\n{\"a\": 1}\n",
-            "Load for five secs: {1}\n[edit]\n{\"a\": 1}\n",
-            "{\n\"a\" : 1\n}\n\n{master}\n",
-            "{\"a\": 1}\r\n{primary:node0}",
-        ] {
-            assert_eq!(native(output).parsed, Some(serde_json::json!({"a": 1})), "{output}");
-        }
-        for output in ["", "{\"a\": 1} more", "{\"a\": ", "{master}", "{\"a\": 1}\n{\"b\": 1}\n"] {
-            assert!(native(output).parsed.is_none(), "{output}");
-        }
-        let reading = native("% Structured output not supported");
-        assert!(
-            reading.error.unwrap().starts_with("Parser failed: the device's answer is no JSON")
-        );
     }
 }

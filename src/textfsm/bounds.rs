@@ -13,7 +13,8 @@ pub struct Limits {
     pub most_rows: usize,
     /// Cells of all rows.
     pub most_cells: usize,
-    /// Text of all cells and items of lists, in bytes: values that are filled down or up are in every row.
+    /// Text of all cells and items of lists, in bytes, and the names of the cells, as JSON has them: names, and values that are
+    /// filled down or up, are in every row.
     pub most_row_bytes: usize,
     /// Steps of the backtracking engine for one rule and line.
     pub most_backtracks: usize,
@@ -25,7 +26,7 @@ impl Default for Limits {
             most_bytes: 16 << 20,
             most_line_bytes: 256 << 10,
             most_rows: 1_000_000,
-            most_cells: 4_000_000,
+            most_cells: 2_000_000,
             most_row_bytes: 64 << 20,
             most_backtracks: 1_000_000,
         }

@@ -13,6 +13,8 @@ use super::{
 const MOST_STEPS: usize = 20_000;
 /// How much of a line an error shows, in characters.
 const MOST_SHOWN: usize = 200;
+/// What a cell has in JSON beside name and text: `"":"",`.
+const CELL_BYTES: usize = 6;
 
 /// A rule that matched a line, for an explanation.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -48,6 +50,7 @@ impl Template {
             watch: Watch::new(is_late, &self.memory),
             registers,
             rows: Vec::new(),
+            name_bytes: self.values.iter().map(|value| value.name.len() + CELL_BYTES).sum(),
             row_bytes: 0,
             steps,
         };
@@ -78,7 +81,9 @@ struct Run<'t, 's> {
     watch: Watch<'s>,
     registers: Vec<Register<'t>>,
     rows: Vec<Vec<Cell>>,
-    /// Text of all rows and of the lists being filled.
+    /// What a row has in JSON beside its text.
+    name_bytes: usize,
+    /// Names and text of all rows, and text of the lists being filled.
     row_bytes: usize,
     steps: Option<&'s mut Vec<Step>>,
 }
@@ -197,7 +202,7 @@ impl Run<'_, '_> {
             return Err(ParseError::Rows { most });
         }
         let row: Vec<Cell> = self.registers.iter_mut().map(Register::take).collect();
-        self.row_bytes += row.iter().map(Cell::text_bytes).sum::<usize>();
+        self.row_bytes += self.name_bytes + row.iter().map(Cell::text_bytes).sum::<usize>();
         if self.row_bytes > self.limits.most_row_bytes {
             return Err(ParseError::RowBytes { most: self.limits.most_row_bytes });
         }

@@ -216,8 +216,13 @@ fn every_bound_is_an_error_with_a_name() {
     let down = Template::parse("Value Filldown A (.*)\nValue Fillup B (x*)\n\nStart\n ^a${A} -> Record\n ^b -> Record\n ^${B} -> Continue\n").unwrap();
     let limits = Limits { most_row_bytes: 1000, ..Limits::default() };
     let text = format!("a{}\n", "y".repeat(100));
-    assert!(down.read(&(text.clone() + &"b\n".repeat(8)), &limits, &|| false, None).is_ok());
+    assert!(down.read(&(text.clone() + &"b\n".repeat(6)), &limits, &|| false, None).is_ok());
     let error = down.read(&(text + &"b\n".repeat(20)), &limits, &|| false, None).unwrap_err();
+    assert_eq!(error, ParseError::RowBytes { most: 1000 });
+    let named =
+        Template::parse("Value LONG_NAME (\\S)\n\nStart\n ^${LONG_NAME} -> Record\n").unwrap();
+    assert!(named.read(&"x\n".repeat(1000 / 16), &limits, &|| false, None).is_ok());
+    let error = named.read(&"x\n".repeat(1000 / 16 + 1), &limits, &|| false, None).unwrap_err();
     assert_eq!(error, ParseError::RowBytes { most: 1000 });
     let text = "a\n".to_owned() + &"aq\n".repeat(20) + &"x".repeat(60);
     let error = down.read(&text, &limits, &|| false, None).unwrap_err();

@@ -11,7 +11,7 @@ pub enum Cell {
 
 impl Cell {
     /// Its text in bytes, or what its items take.
-    pub(super) fn text_bytes(&self) -> usize {
+    pub(crate) fn text_bytes(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
             Self::List(items) => items.iter().map(Item::bytes).sum(),

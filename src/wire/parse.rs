@@ -1,7 +1,6 @@
 //! The body of `POST /api/v1/parse` and its answer.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
@@ -10,7 +9,7 @@ use super::{
     request::trimmed,
     response::ParserResult,
 };
-use crate::catalog::{Explained, Reading};
+use crate::catalog::{Explained, Reading, Records};
 
 /// Longer ones are no command lines.
 const MOST_COMMAND_BYTES: usize = 512;
@@ -142,8 +141,8 @@ pub fn broken_template(reason: &str) -> Vec<FieldError> {
 pub struct ParseResponse {
     /// The records (keys in lower case; strings, or lists of strings), or the tree of a configuration; null if there
     /// are none, and `parse_error` says why.
-    #[schema(nullable, required, example = json!([{"interface": "GigabitEthernet0/1", "ip_address": "10.0.0.1", "status": "up", "proto": "up"}]))]
-    pub parsed: Option<Value>,
+    #[schema(nullable, required, value_type = Option<serde_json::Value>, example = json!([{"interface": "GigabitEthernet0/1", "ip_address": "10.0.0.1", "status": "up", "proto": "up"}]))]
+    pub parsed: Option<Records>,
     /// Why there are none: no template, the template does not know a line (which one), no records, a limit.
     #[schema(nullable, required)]
     pub parse_error: Option<String>,

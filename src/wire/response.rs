@@ -1,12 +1,11 @@
 //! The answers: the predecessor's fields first and in its order, ours behind them.
 
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::errors::CodeLink;
 use crate::{
-    catalog::Parser,
+    catalog::{Parser, Records},
     outcome::{CommandOutcome, DeviceOutcome, Timing, millis},
 };
 
@@ -146,8 +145,8 @@ pub struct CommandResult {
     /// The device ran the command and its prompt came back.
     pub success: bool,
     /// The records read from the output, if they were asked for; null otherwise.
-    #[schema(nullable, required)]
-    pub parsed: Option<Value>,
+    #[schema(nullable, required, value_type = Option<serde_json::Value>)]
+    pub parsed: Option<Records>,
     /// Why there are no records although they were asked for.
     #[schema(nullable, required)]
     pub parse_error: Option<String>,

@@ -100,7 +100,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::outcome::CommandFailure;
+    use crate::{catalog::Records, outcome::CommandFailure};
 
     /// Texts that look like the fields that are filled.
     fn outcome(output: &str) -> DeviceOutcome {
@@ -109,7 +109,7 @@ mod tests {
             command: trap.to_owned(),
             output: output.to_owned(),
             failure: Some(CommandFailure { code: "cli_error", message: trap.to_owned() }),
-            parsed: Some(json!([{"output": "", "commands": [], "results": []}])),
+            parsed: Records::write(&json!([{"output": "", "commands": [], "results": []}])).ok(),
             ..CommandOutcome::default()
         };
         DeviceOutcome {
