@@ -377,7 +377,7 @@ impl Catalog {
                 ));
             }
             Ok(rows) => reading.put(Records::write(&rows)),
-            Err(error) => reading.error = Some(format!("Parser failed: {error}")),
+            Err(error) => reading.put(Err(error)),
         }
         reading
     }
@@ -497,7 +497,7 @@ pub fn read_tree(output: &str, is_late: &dyn Fn() -> bool) -> Reading {
     let mut reading = Reading { parser, ..Reading::default() };
     match config_tree::read(output, is_late) {
         Ok(sections) => reading.put(Records::write(&Tree(&sections))),
-        Err(error) => reading.error = Some(format!("Parser failed: {error}")),
+        Err(error) => reading.put(Err(error)),
     }
     reading
 }

@@ -11,8 +11,6 @@ use crate::platform::{FilterRules, Meaning, Platform, Takes};
 /// Words of filters that write somewhere, for a better sentence; they are refused for not being known.
 const WRITING: [&str; 9] =
     ["redirect", "append", "tee", "save", "file", "vsh", "bash", "email", "request"];
-/// XR's word before those of a shell, which takes it shortened.
-const UTILITY: &str = "utility";
 /// Behind these an argument of the command is a regular expression, in brackets with bars of its own.
 const REGULAR: [&str; 4] = ["regexp", "quote-regexp", "aspath-regex", "regular-expression"];
 
@@ -145,13 +143,7 @@ pub(super) fn read(stage: &Stage<'_>, platform: &Platform, behind: bool) -> Resu
     let filters = platform.filters();
     let second = parts.get(1).map(|(_, word)| *word);
     let lower = first.to_ascii_lowercase();
-    let two = |filter: &&FilterRules| {
-        filter.word.split_once(' ').is_some_and(|(one, two)| {
-            (one.eq_ignore_ascii_case(first)
-                || (first.len() >= 2 && one == UTILITY && one.starts_with(&lower)))
-                && second.is_some_and(|second| two.eq_ignore_ascii_case(second))
-        })
-    };
+    let two = |filter: &&FilterRules| second.is_some_and(|second| filter.is_both(first, second));
     if let Some(filter) = filters.iter().find(two) {
         return read_known(stage, filter, &parts, 2, platform);
     }

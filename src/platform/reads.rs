@@ -75,7 +75,7 @@ pub enum Shape {
 pub struct FilterRules {
     /// Its word, or two words (`utility egrep`).
     pub word: String,
-    /// The fewest letters that mean it; all of them if left out.
+    /// The fewest letters that mean it, of two words the first; all of them if left out.
     pub least: Option<usize>,
     /// What must follow.
     #[serde(default)]
@@ -201,10 +201,18 @@ impl Verb {
 }
 
 impl FilterRules {
-    /// True if `word` means this filter; letters of either case.
+    /// True if `word` means this filter, which has one; letters of either case.
     #[must_use]
     pub fn is(&self, word: &str) -> bool {
-        shortens(&self.word, self.least, word)
+        !self.word.contains(' ') && shortens(&self.word, self.least, word)
+    }
+
+    /// True if these mean this filter, which has two words. The second is taken in full only.
+    #[must_use]
+    pub fn is_both(&self, first: &str, second: &str) -> bool {
+        self.word.split_once(' ').is_some_and(|(one, two)| {
+            shortens(one, self.least, first) && two.eq_ignore_ascii_case(second)
+        })
     }
 }
 
