@@ -53,7 +53,9 @@ pub(crate) fn run_predecessor() {
     let round_trip = 20;
     let fleet = Fleet::start(DEVICES, Duration::from_millis(round_trip), None);
     for n_commands in [1, 3] {
-        row(&python, &fleet.ports, SAMPLED, "unicon", round_trip, n_commands);
+        for tool in ["unicon", "unicon, reading only"] {
+            row(&python, &fleet.ports, SAMPLED, tool, round_trip, n_commands);
+        }
     }
 }
 

@@ -256,6 +256,7 @@ fn configuration_mode_shows_in_the_prompt_and_is_left_again() {
     for (name, line, prompt) in [
         ("cisco_ios", "configure terminal", "edge1(config)#"),
         ("cisco_ios", "conf t", "edge1(config)#"),
+        ("cisco_ios", "config term", "edge1(config)#"),
         ("cisco_nxos", "configure terminal", "spine1(config)# "),
         ("juniper_junos", "configure", "demo@mx1# "),
         ("huawei", "system-view", "[olt1]"),

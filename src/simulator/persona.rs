@@ -295,7 +295,7 @@ fn count_text() -> String {
 }
 
 fn config_lines() -> Vec<String> {
-    ["configure terminal", "conf t", "configure", "system-view"].map(str::to_owned).to_vec()
+    ["configure", "config t", "conf t", "system-view"].map(str::to_owned).to_vec()
 }
 
 #[cfg(test)]
