@@ -230,6 +230,9 @@ fn made_up_requests_find_no_answer_that_is_not_in_the_document() {
             "--no-color",
             "--suppress-health-check",
             "all",
+            // As many devices as may be, which are the same one, take their time one after another.
+            "--request-timeout",
+            "60",
         ])
         .env("SCHEMATHESIS_HOOKS", "requests_made_up")
         .env("PYTHONPATH", folder.path())
