@@ -156,6 +156,11 @@ fn pagers_wait_at_the_end_of_a_line() {
         ("ciena_saos", "[more 0%] (q,g,space,enter)", Some((0, " "))),
         ("mikrotik_routeros", "-- [Q quit|D dump|down]", Some((0, "D"))),
         ("nokia_sros", "Press any key to continue (Q to quit)", Some((0, " "))),
+        (
+            "nokia_sros",
+            "Press Q to quit, Enter to print next line or any other key to print next page.",
+            Some((0, " ")),
+        ),
         ("nokia_sros", "--(more)--(14%)(lines 1-40)", Some((0, " "))),
         ("vyos", ":", Some((0, " "))),
         ("vyos", "Interfaces:", None),

@@ -85,7 +85,7 @@ pub struct Persona {
     pub(super) pager: Option<Pager>,
     /// Printed for a line whose first word nobody knows; `{caret}`, `{line}`, `{word}`, `{token}`.
     pub(super) unknown: String,
-    /// The same where a later word is wrong.
+    /// The same where a later word is wrong; `{cut}` if what stands from there on is echoed only as the last word.
     pub(super) invalid: Option<String>,
     /// For a word that may mean two things.
     pub(super) ambiguous: Option<String>,

@@ -128,6 +128,7 @@ impl Fault {
             | Self::PromptArt
             | Self::RedrawnEcho
             | Self::RekeyInOutput
+            | Self::RewrittenEcho
             | Self::ScrolledEcho
             | Self::SlowOutput
             | Self::SlowPrompt

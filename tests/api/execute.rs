@@ -141,6 +141,7 @@ async fn trouble_on_the_screen_never_changes_the_output() {
         (Fault::NoEcho, plain.clone()),
         (Fault::WrappedEcho, plain.clone()),
         (Fault::PromptArt, plain.clone()),
+        (Fault::RewrittenEcho, plain.clone()),
         (Fault::PagingOffRefused, plain.clone()),
         (Fault::InvalidUtf8, format!("bad \u{fffd}\u{fffd} bytes\n{plain}")),
         (
@@ -165,6 +166,34 @@ async fn trouble_on_the_screen_never_changes_the_output() {
                 assert_eq!(*output, want, "{fault:?} {write_chunk} {index}: {result}");
             }
         }
+    }
+}
+
+/// Junos echoes no further than to the word that it does not know.
+#[tokio::test]
+async fn a_refusal_in_the_middle_of_the_echo_is_one_of_its_own_line() {
+    let service = Service::start();
+    for write_chunk in [32_768, 1] {
+        let options = DeviceOptions { write_chunk, ..DeviceOptions::default() };
+        let device = device("juniper_junos", options).await;
+        for commands in [
+            ["show version", "show nothing of it", "show version"],
+            ["show nothing of it", "show version", "show version"],
+        ] {
+            let result = service.read(entry(&device, "junos"), &commands).await;
+            for (index, command) in commands.iter().enumerate() {
+                let one = &result["commands"][index];
+                if command.contains("nothing") {
+                    assert_eq!(one["error_code"], "cli_error", "{write_chunk} {result}");
+                    let output = one["output"].as_str().unwrap();
+                    assert!(output.trim_start().starts_with('^'), "{write_chunk} {result}");
+                } else {
+                    assert_eq!(one["output"], printed("juniper_junos", command), "{write_chunk}");
+                }
+            }
+            assert!(result["duration_ms"].as_u64().unwrap() < 15_000, "{result}");
+        }
+        assert_eq!(device.clean_logouts(), 2);
     }
 }
 

@@ -12,6 +12,8 @@ use crate::simulator::{
 };
 
 const HUGE_BYTES: u64 = 100 << 20;
+/// In the words for a wrong line: its echo ends before the wrong word.
+const CUT: &str = "{cut}";
 
 impl Cli {
     /// Runs a line of the prompt; whatever it does, the prompt or what stands in its place is shown.
@@ -136,9 +138,23 @@ impl Cli {
             }
             Err(meant) => {
                 let text = self.refusal(line, meant);
-                self.show_lines(&text);
+                if let Meant::Unknown(Word { at, .. }) = meant
+                    && text.contains(CUT)
+                {
+                    self.cut_echo(line.get(at..).unwrap_or_default());
+                }
+                self.show_lines(&text.replace(CUT, ""));
                 self.show_prompt();
             }
+        }
+    }
+
+    /// Wipes the end of the line that has just been entered; not if it is its last word.
+    fn cut_echo(&mut self, end: &str) {
+        let is_last = !end.contains(' ');
+        if let Some(before) = self.shown.len().checked_sub(b"\r\n".len()).filter(|_| !is_last) {
+            self.shown.truncate(before);
+            self.show(&format!("{}\x1b[K\r\n", "\x08".repeat(end.len())));
         }
     }
 

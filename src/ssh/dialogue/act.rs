@@ -109,6 +109,7 @@ impl<T: Transport> Dialogue<'_, T> {
             name: Rc::clone(&name),
             wrapped: None,
             bare_echo: None,
+            cut_echo: None,
         });
         let behind = std::mem::take(&mut step.behind_next);
         if behind.is_empty() {

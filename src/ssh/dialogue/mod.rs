@@ -407,6 +407,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             name: self.name.clone().unwrap_or_default(),
             wrapped: None,
             bare_echo: None,
+            cut_echo: None,
         });
     }
 

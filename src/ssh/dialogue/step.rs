@@ -50,6 +50,8 @@ pub(super) struct Sent {
     pub(super) wrapped: Option<(usize, usize)>,
     /// Where in `lines` the echo stands on a line of its own, with more than a log message between the prompt and it.
     pub(super) bare_echo: Option<usize>,
+    /// Where in `lines` the line before this one is the prompt and the beginning of the echo.
+    pub(super) cut_echo: Option<usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -189,6 +191,14 @@ impl Fed<'_, '_> {
         let next = next.as_str().trim();
         let sent = self.step.sent.as_mut()?;
         let line = line.trim_end();
+        if let Some(at) = sent.cut_echo.take()
+            && line.trim_start() == "^"
+        {
+            // The echo ends at the word that is refused, and the refusal points at it.
+            self.ahead.extend_from_slice(line.as_bytes());
+            self.ahead.push(b'\n');
+            return Some(End { at, mode: sent.mode });
+        }
         let mode_of = |head: &str| match self.prompts.classify(head.trim()) {
             Tail::Operational { mode, name } if self.name.unwrap_or(&sent.name) == name => {
                 Some(mode)
@@ -239,14 +249,28 @@ impl Fed<'_, '_> {
                 .then_some(End { at: here, mode: sent.mode });
         }
         let (shown, wanted) = (solid(echo), solid(next));
-        if shown == wanted {
+        if shown == wanted || is_rewritten(echo, next) {
             return Some(End { at: here, mode: sent.mode });
         }
+        let behind = next.strip_prefix(echo).filter(|_| !echo.is_empty());
+        sent.cut_echo = behind.filter(|behind| behind.starts_with(' ')).map(|_| here);
         if line.len() >= LEAST_WRAPPED_BYTES && !shown.is_empty() && wanted.starts_with(&shown) {
             sent.wrapped = Some((here, shown.len()));
         }
         None
     }
+}
+
+/// True if a device has written the line anew: short keywords are whole then, and names stand in quotes.
+fn is_rewritten(echo: &str, line: &str) -> bool {
+    let is_word = |text: &str| text.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-');
+    let is_same = |(shown, typed): (&str, &str)| {
+        let (shown, typed) = (shown.trim_matches('"'), typed.trim_matches('"'));
+        let begins = shown.get(..typed.len()).is_some_and(|head| head.eq_ignore_ascii_case(typed));
+        begins && (shown.len() == typed.len() || (is_word(shown) && is_word(typed)))
+    };
+    let (shown, typed) = (echo.split_whitespace(), line.split_whitespace());
+    shown.clone().count() == typed.clone().count() && shown.zip(typed).all(is_same)
 }
 
 /// Adds a line; false if there is no room for it. A first line that is too long loses its end: all of an output may be one line.
@@ -268,7 +292,30 @@ pub(super) fn keep(lines: &mut Vec<u8>, line: &[u8], most_bytes: usize) -> bool 
 
 #[cfg(test)]
 mod tests {
-    use super::keep;
+    use super::{is_rewritten, keep};
+
+    #[test]
+    fn a_line_that_the_device_writes_anew_is_known_and_another_is_not() {
+        for (echo, line) in [
+            ("show router interface", "sh rou int"),
+            ("show router \"x-ge3/1/1\" detail", "show router x-ge3/1/1 detail"),
+            ("show version | match \"TiMOS\"", "show version | match TiMOS"),
+            ("show version", "SH VER"),
+        ] {
+            assert!(is_rewritten(echo, line), "{echo}");
+        }
+        for (echo, line) in [
+            ("", "show version"),
+            ("show", "show version"),
+            ("show version detail", "show version"),
+            ("show interface 10", "show interface 1"),
+            ("show interface ge2", "show interface ge"),
+            ("clear version", "show version"),
+            ("show ip \u{e9}", "show ip x"),
+        ] {
+            assert!(!is_rewritten(echo, line), "{echo}");
+        }
+    }
 
     #[test]
     fn of_an_output_in_one_line_the_beginning_is_kept() {

@@ -263,7 +263,7 @@ proptest! {
         cuts in prop::collection::vec(1_usize..40, 1..20),
         fault in prop_oneof![
             Just(None), Just(Some(Fault::FakePrompt)), Just(Some(Fault::SyslogInOutput)),
-            Just(Some(Fault::SyslogAtPrompt)), Just(Some(Fault::AnsiPrompt)), Just(Some(Fault::PromptArt)), Just(Some(Fault::InvalidUtf8)),
+            Just(Some(Fault::SyslogAtPrompt)), Just(Some(Fault::AnsiPrompt)), Just(Some(Fault::RewrittenEcho)), Just(Some(Fault::PromptArt)), Just(Some(Fault::InvalidUtf8)),
         ],
     ) {
         let platform = platform(name);
@@ -370,8 +370,52 @@ fn lines_whose_echoes_come_before_all_their_prompts_are_lost() {
     assert_eq!(stopped.unwrap_err().why, Why::LinesLost);
 }
 
+/// A device that writes what was typed anew when its line ends.
+struct Rewriting {
+    shown: VecDeque<String>,
+    echo: fn(&str) -> String,
+}
+
+impl Transport for Rewriting {
+    fn read(&mut self, buffer: &mut [u8], _: Option<Deadline>) -> Result<Arrived, Broken> {
+        let Some(text) = self.shown.pop_front() else { return Ok(Arrived::Nothing) };
+        buffer[..text.len()].copy_from_slice(text.as_bytes());
+        Ok(Arrived::All(text.len()))
+    }
+
+    fn write_all(&mut self, bytes: &[u8], _: Deadline) -> Result<(), Broken> {
+        for line in String::from_utf8(bytes.to_vec()).unwrap().lines() {
+            let (echo, output) = ((self.echo)(line), says_what_was_asked(line));
+            self.shown.push_back(format!("{echo}\r\n{output}*A:pe2# "));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_line_that_the_device_writes_anew_is_the_echo_of_what_was_typed() {
+    let echoes: [fn(&str) -> String; 3] = [
+        |line| {
+            line.replace("sh ", "show ").replace(" rou ", " router ").replace("int", "interface")
+        },
+        |line| line.replace(" to-p1", " to-p1\x08\x08\x08\x08\x08\"to-p1\" "),
+        |line| format!("{line}{}{}", "\x08".repeat(line.len()), line.replace("sh ", "show ")),
+    ];
+    let texts = ["sh rou int to-p1", "sh version", "sh rou int"];
+    let want = texts.map(|text| format!("OUT of {text}\nlast\n"));
+    for echo in echoes {
+        for behind in [0, 2] {
+            let shown = VecDeque::from(["*A:pe2# ".to_owned()]);
+            let device = Rewriting { shown, echo };
+            let platform = platform("nokia_sros");
+            let (printed, _) = talk_with(device, &platform, &texts, behind, 1 << 20).unwrap();
+            assert_eq!(texts_of(&printed), want);
+        }
+    }
+}
+
 fn says_what_was_asked(line: &str) -> String {
-    if line.starts_with("show") || line.starts_with("display") {
+    if line.starts_with("sh") || line.starts_with("display") {
         format!("OUT of {line}\r\nlast\r\n")
     } else {
         String::new()
