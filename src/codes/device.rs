@@ -263,7 +263,7 @@ pub const COMMANDS: &[ErrorCode] = &[
     of_device(
         "cli_error",
         "The device ran the line and said that it is wrong; its words are in `output`.",
-        "Check the command by hand on the device: a typing error, a feature that is not there, or a right that the user lacks (then give `enable_password` or another user).",
+        "Check the command by hand on the device: a typing error, a feature that is not there, or a right that the user lacks (then give `enable_password`, any text where `enable` asks for none, or another user).",
         "command: the device refused `show ip ospf neigbor`: % Invalid input detected at '^' marker.",
     ),
     of_device(

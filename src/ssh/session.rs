@@ -482,7 +482,7 @@ impl Session<'_> {
             && self.job.credentials.enable_password.is_none()
             && !marker.to_ascii_lowercase().contains("incomplete");
         let hint = if may_lack_privilege {
-            "; if the command is right, the user may lack the privilege: give `enable_password`"
+            "; if the command is right, the user may lack the privilege: give `enable_password`, any text if `enable` asks for none"
         } else {
             ""
         };

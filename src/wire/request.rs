@@ -89,7 +89,7 @@ pub struct DeviceRequest {
     /// What the device runs: any name or alias of `GET /api/v1/platforms`, such as `ios`, `cisco_xe` or `junos`.
     #[schema(example = "ios")]
     os: String,
-    /// Password for `enable`. Without it the session stays at the level it logs in to.
+    /// Password for `enable`, any text where that asks for none. Without it the session stays at the level it logs in to.
     #[schema(format = Password, nullable)]
     enable_password: Option<String>,
     /// Private key in OpenSSH or PEM form; used instead of the password where the device takes keys.

@@ -559,9 +559,8 @@ fn a_message_of_the_day_that_pauses_behind_password_is_not_answered_with_one() {
 }
 
 #[test]
-fn enable_is_told_a_name_where_it_asks_for_one() {
-    let platform = platform("ruckus_fastiron");
-    let output = |line: &str| {
+fn enable_is_told_what_it_asks_for_and_may_ask_for_nothing() {
+    let ruckus = |line: &str| {
         match line {
             "enable" => "User Name:",
             "demo" => "Password:",
@@ -571,7 +570,22 @@ fn enable_is_told_a_name_where_it_asks_for_one() {
         }
         .to_owned()
     };
-    let slow = Slow::new("", &[(0, "SSH@ICX7150-48 Switch>")], output, 0);
+    let arista = |line: &str| {
+        match line {
+            "enable" => "leaf1#",
+            "show version" => "OUT\r\nleaf1#",
+            _ => "",
+        }
+        .to_owned()
+    };
+    enabled("ruckus_fastiron", "SSH@ICX7150-48 Switch>", ruckus, true);
+    enabled("arista_eos", "leaf1>", arista, false);
+}
+
+/// Logs in at `prompt`, enables and reads.
+fn enabled(name: &str, prompt: &'static str, output: fn(&str) -> String, asks: bool) {
+    let platform = platform(name);
+    let slow = Slow::new("", &[(0, prompt)], output, 0);
     let until = Deadline::after(Instant::now(), Duration::from_secs(20));
     let command = command(&platform, "show version");
     let logout = Line::Prepared(&platform.session().logout);
@@ -583,8 +597,8 @@ fn enable_is_told_a_name_where_it_asks_for_one() {
     dialogue.first_prompt(login, first, &[], Some(enable), until).unwrap();
     let login = EnableLogin { username, secret: &secret };
     dialogue.enable(login, first, &[], until).unwrap();
-    assert_eq!(dialogue.output(logout, until).unwrap().text, "OUT\n");
-    assert!(dialogue.has_typed_secret());
+    assert_eq!(dialogue.output(logout, until).unwrap().text, "OUT\n", "{name}");
+    assert_eq!(dialogue.has_typed_secret(), asks, "{name}");
 }
 
 #[test]
