@@ -26,6 +26,8 @@ pub struct Terminal {
     cursor: usize,
     escape: Escape,
     pager: Option<Pager>,
+    /// The device has asked where the cursor is.
+    is_asked: bool,
 }
 
 #[derive(Debug, Default)]
@@ -65,7 +67,14 @@ impl Terminal {
     /// An empty screen. Lines over `most_line_bytes` lose their end.
     #[must_use]
     pub fn new(most_line_bytes: usize) -> Self {
-        Self { most_line_bytes, line: Vec::new(), cursor: 0, escape: Escape::None, pager: None }
+        Self {
+            most_line_bytes,
+            line: Vec::new(),
+            cursor: 0,
+            escape: Escape::None,
+            pager: None,
+            is_asked: false,
+        }
     }
 
     /// Takes bytes as the device sent them and hands every finished line, without its line end, to `finished`.
@@ -121,6 +130,13 @@ impl Terminal {
     pub fn tail(&self) -> Cow<'_, str> {
         let text = String::from_utf8_lossy(visible(&self.line));
         if text.contains('\0') { text.replace('\0', " ").into() } else { text }
+    }
+
+    /// What a terminal answers if it was asked where the cursor is; once for each question that was fed.
+    pub fn cursor(&mut self) -> Option<String> {
+        let before = self.line.get(..self.cursor).unwrap_or_default();
+        let column = 1 + before.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+        take(&mut self.is_asked).then(|| format!("\x1b[1;{column}R"))
     }
 
     /// The tail if it is short enough to be a prompt, a pager or a question.
@@ -303,6 +319,7 @@ impl Terminal {
                 }
                 self.line.drain(self.cursor.min(end)..end);
             }
+            b'n' => self.is_asked |= parameters == b"6",
             // Colours, modes, scrolling, cursor up and down: nothing that stays on the line.
             _ => {}
         }
@@ -572,6 +589,21 @@ mod tests {
                 assert_eq!(answered(marker, how, after, cut), want, "{name}, {cut}");
             }
         }
+    }
+
+    #[test]
+    fn where_the_cursor_is_is_told_once_to_who_asks() {
+        let mut terminal = Terminal::new(1 << 20);
+        let mut told = |bytes: &[u8]| {
+            terminal.feed(bytes, |_| {});
+            terminal.cursor()
+        };
+        assert_eq!(told(b"one\r\n"), None);
+        assert_eq!(told(b"\x1b[6"), None);
+        assert_eq!(told(b"n").as_deref(), Some("\x1b[1;1R"));
+        assert_eq!(told("A:\u{e9}# \x1b[5n\x1b[16n".as_bytes()), None);
+        assert_eq!(told(b"\x1b[6n").as_deref(), Some("\x1b[1;6R"));
+        assert_eq!(told(b""), None);
     }
 
     #[test]

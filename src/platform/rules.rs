@@ -131,6 +131,8 @@ pub struct SessionRules {
     pub repeats_echo: bool,
     /// Lines may be typed before the prompt that they are for; the device echoes them behind it when it comes to them.
     pub reads_ahead: bool,
+    /// The device may ask where the cursor is, and is told.
+    pub tells_cursor: bool,
     /// What ends a line that is sent.
     pub line_end: &'static str,
 }

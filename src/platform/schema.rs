@@ -118,6 +118,8 @@ pub(super) struct RawSession {
     #[serde(default)]
     reads_ahead: bool,
     #[serde(default)]
+    tells_cursor: bool,
+    #[serde(default)]
     line_end: LineEnd,
 }
 
@@ -215,6 +217,7 @@ impl Raw for RawSession {
             logout: prepared(&self.logout)?,
             logout_dialogs: dialogs(&self.logout_dialog)?,
             repeats_echo: self.repeats_echo,
+            tells_cursor: self.tells_cursor,
             reads_ahead: self.reads_ahead,
             line_end: match self.line_end {
                 LineEnd::Lf => "\n",

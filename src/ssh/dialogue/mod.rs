@@ -378,6 +378,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             match arrived {
                 Ok(Arrived::All(length) | Arrived::Bytes(length)) => {
                     self.take_in(&mut step, length);
+                    self.tell_cursor(&mut step, until)?;
                 }
                 Ok(Arrived::Nothing) => match on_quiet {
                     Some(action) if until.left(Instant::now()).is_some() => {
@@ -422,6 +423,16 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         terminal.feed(bytes, |line| fed.line(line));
         if length == buffer.len() {
             buffer.resize(MOST_READ_BYTES, 0);
+        }
+    }
+
+    /// A program that draws its prompt waits for the answer, a second or more.
+    fn tell_cursor(&mut self, step: &mut Step<'_>, until: Deadline) -> Result<(), Stopped> {
+        match self.terminal.cursor() {
+            Some(cursor) if self.platform.session().tells_cursor => {
+                self.write(step, &cursor, until)
+            }
+            _ => Ok(()),
         }
     }
 

@@ -370,6 +370,55 @@ fn lines_whose_echoes_come_before_all_their_prompts_are_lost() {
     assert_eq!(stopped.unwrap_err().why, Why::LinesLost);
 }
 
+/// A program that asks where the cursor is, and draws its prompt when it knows.
+struct Asking {
+    shown: VecDeque<&'static str>,
+    told: Vec<u8>,
+}
+
+impl Transport for Asking {
+    fn read(&mut self, buffer: &mut [u8], until: Option<Deadline>) -> Result<Arrived, Broken> {
+        let Some(text) = self.shown.pop_front() else {
+            if self.told.ends_with(b"quit\n") {
+                return Ok(Arrived::End);
+            }
+            // Nobody tells it: it goes on without, and too late.
+            assert!(until.is_none(), "{}", String::from_utf8_lossy(&self.told));
+            return Ok(Arrived::Nothing);
+        };
+        buffer[..text.len()].copy_from_slice(text.as_bytes());
+        Ok(Arrived::All(text.len()))
+    }
+
+    fn write_all(&mut self, bytes: &[u8], _: Deadline) -> Result<(), Broken> {
+        self.told.extend_from_slice(bytes);
+        match bytes {
+            b"\x1b[1;1R" => self.shown.push_back("A:srl1# "),
+            b"quit\n" => {}
+            b"show version\n" => {
+                self.shown.push_back("show version\r\nOUT\r\n--{ running }--[  ]--\r\n\x1b[6n");
+            }
+            line => {
+                let line = String::from_utf8(line.to_vec()).unwrap().replace('\n', "\r\n");
+                self.shown.push_back(line.leak());
+                self.shown.push_back("--{ running }--[  ]--\r\n\x1b[6n");
+            }
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_program_that_asks_where_the_cursor_is_is_told() {
+    let shown = VecDeque::from(["\x1b[6n"]);
+    let device = Asking { shown, told: Vec::new() };
+    let texts = ["show version", "show version"];
+    let (printed, device) = talk_with(device, &platform("nokia_srl"), &texts, 0, 1 << 20).unwrap();
+    assert_eq!(texts_of(&printed), ["OUT\n", "OUT\n"]);
+    // Two lines of preparation and two commands.
+    assert_eq!(String::from_utf8(device.told).unwrap().matches("\x1b[1;1R").count(), 5);
+}
+
 /// A device that writes what was typed anew when its line ends.
 struct Rewriting {
     shown: VecDeque<String>,
