@@ -78,7 +78,9 @@ pub enum Fault {
     #[error("the alias `{0}` is there twice")]
     AliasTwice(String),
     /// A dialog's answer holds what no answer needs.
-    #[error("an answer holds more than printable ASCII, line ends and Ctrl-Y")]
+    #[error(
+        "an answer holds more than printable ASCII, line ends and Ctrl-Y, and is not Esc or Ctrl-C alone"
+    )]
     Answer,
     /// A pattern matches a line with nothing on it.
     #[error("the pattern `{0}` matches an empty line")]

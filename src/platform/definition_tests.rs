@@ -132,7 +132,7 @@ fn every_fault_is_reported_with_file_line_and_reason() {
             "acme_os.toml:29: unknown field `prepares`",
         ),
         ("['--More--']", "['.*']", "acme_os.toml:31: the pattern `.*` matches an empty line"),
-        ("key = \" \"", "key = \"\\u001b\"", "acme_os.toml:32: an answer holds more than"),
+        ("key = \" \"", "key = \"\\u0001\"", "acme_os.toml:32: an answer holds more than"),
         (
             "key = \" \"",
             "key = \" \"\n[[pager.dialog]]\nexpect = '.*'\nanswer = \"y\"",

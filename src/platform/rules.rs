@@ -92,6 +92,8 @@ pub struct Dialog {
     pub expect: Regex,
     /// Sent as it is: a line end is part of it where one is needed.
     pub answer: String,
+    /// Before the first prompt, an earlier line may be what asks.
+    pub anywhere: bool,
 }
 
 /// What a device may ask in its terminal before the first prompt.

@@ -93,6 +93,8 @@ pub(super) struct RawLogin {
 pub(super) struct RawDialog {
     expect: Text,
     answer: Text,
+    #[serde(default)]
+    anywhere: bool,
 }
 
 #[derive(Deserialize)]
@@ -237,7 +239,7 @@ impl Raw for RawPager {
         let quit = self.quit_key.as_ref().unwrap_or(&self.key);
         let quit = answer(quit)?;
         let mut dialogs = dialogs(&self.dialog)?;
-        dialogs.extend(end.map(|expect| Dialog { expect, answer: quit }));
+        dialogs.extend(end.map(|expect| Dialog { expect, answer: quit, anywhere: false }));
         Ok(PagerRules::new(markers, answer(&self.key)?, dialogs, self.ends_line))
     }
 }
@@ -274,16 +276,19 @@ fn prepared(line: &Text) -> Found<PreparedLine> {
 }
 
 fn dialogs(raw: &[RawDialog]) -> Found<Vec<Dialog>> {
-    let dialog =
-        |one: &RawDialog| Ok(Dialog { expect: at_end(&one.expect)?, answer: answer(&one.answer)? });
+    let dialog = |one: &RawDialog| {
+        let (expect, answer) = (at_end(&one.expect)?, answer(&one.answer)?);
+        Ok(Dialog { expect, answer, anywhere: one.anywhere })
+    };
     raw.iter().map(dialog).collect()
 }
 
-/// A key or an answer; Ctrl-Y is what some devices want to be woken with.
+/// A key or an answer; Ctrl-Y is what some devices want to be woken with, Esc and Ctrl-C leave something and stand alone.
 fn answer(text: &Text) -> Found<String> {
     let sound = |b: u8| (b' '..=b'~').contains(&b) || b"\n\r\x19".contains(&b);
     let answer = text.get_ref();
-    if answer.is_empty() || !answer.bytes().all(sound) {
+    let leaves = ["\x1b", "\x03"].contains(&answer.as_str());
+    if answer.is_empty() || !(leaves || answer.bytes().all(sound)) {
         return Err((Fault::Answer, text.span()));
     }
     Ok(answer.clone())

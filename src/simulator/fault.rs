@@ -17,6 +17,7 @@ macro_rules! faults {
 
 faults! {
     AnsiPrompt "ansi_prompt" "The prompt is coloured, and the title of a terminal window is set."
+    AuthAcknowledge "auth_acknowledge" "Keyboard-interactive only; before the password it wants its banner to be acknowledged."
     AuthDenied "auth_denied" "No login works, whatever the password."
     AuthPartial "auth_partial" "The password is right, and a key is wanted on top of it."
     AuthSilent "auth_silent" "Login never gets an answer."

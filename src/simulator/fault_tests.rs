@@ -39,7 +39,9 @@ async fn first_bytes(device: &FakeDevice, most: usize) -> Vec<u8> {
 }
 
 /// Devices that let nobody as far as a shell: where it ends, and how.
-const BEFORE_THE_SHELL: [(Fault, Stop); 29] = [
+const BEFORE_THE_SHELL: [(Fault, Stop); 30] = [
+    // This client says "demo" to every question.
+    (Fault::AuthAcknowledge, Stop::Auth(End::Refused)),
     (Fault::AuthDenied, Stop::Auth(End::Refused)),
     (Fault::AuthPartial, Stop::Auth(End::Refused)),
     (Fault::AuthSilent, Stop::Auth(End::Silent)),
@@ -78,7 +80,8 @@ const LOOKED_AT_CLOSER: [Fault; 3] =
 
 fn proof(fault: Fault) -> Proof {
     match fault {
-        Fault::AuthThreeSteps
+        Fault::AuthAcknowledge
+        | Fault::AuthThreeSteps
         | Fault::AuthToken
         | Fault::KeyboardInteractiveOnly
         | Fault::PasswordChange => Proof::Questions("demo"),

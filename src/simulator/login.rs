@@ -20,6 +20,8 @@ use super::{
 };
 
 const DEBUG_MESSAGES: usize = 1000;
+const PASSWORD: &str = "Password: ";
+const ACKNOWLEDGE: &str = "Do you accept and acknowledge the statement above ? (yes/no) : ";
 
 /// One connection's side of SSH.
 pub(super) struct Login {
@@ -59,6 +61,7 @@ impl Login {
 
     fn kind(&self) -> AuthKind {
         let questions = [
+            Fault::AuthAcknowledge,
             Fault::AuthThreeSteps,
             Fault::AuthToken,
             Fault::KeyboardInteractiveOnly,
@@ -94,11 +97,13 @@ impl Login {
         Ok(Auth::Accept)
     }
 
+    /// Questions whose answers are hidden, but for that of [`ACKNOWLEDGE`].
     fn questions(instructions: &'static str, prompts: &[&'static str]) -> Auth {
+        let prompt = |text: &&'static str| (Cow::Borrowed(*text), *text == ACKNOWLEDGE);
         Auth::Partial {
             name: Cow::Borrowed(""),
             instructions: Cow::Borrowed(instructions),
-            prompts: prompts.iter().map(|prompt| (Cow::Borrowed(*prompt), false)).collect(),
+            prompts: prompts.iter().map(prompt).collect(),
         }
     }
 }
@@ -141,7 +146,9 @@ impl server::Handler for Login {
         self.shared.log_auth("keyboard-interactive", user);
         let Some(mut answers) = response else {
             self.rounds = 0;
-            return Ok(Self::questions("", &["Password: "]));
+            let wants_more = self.has(Fault::AuthAcknowledge);
+            let prompts: &[_] = if wants_more { &[ACKNOWLEDGE, PASSWORD] } else { &[PASSWORD] };
+            return Ok(Self::questions("", prompts));
         };
         self.rounds += 1;
         if self.rounds > 1 {
@@ -150,7 +157,10 @@ impl server::Handler for Login {
         }
         let options = &self.shared.options;
         let offered = matches!(self.kind(), AuthKind::KeyboardInteractive | AuthKind::Both);
-        let answered = answers.next().is_some_and(|answer| answer == options.password.as_bytes());
+        let acknowledged = !self.has(Fault::AuthAcknowledge)
+            || answers.next().is_some_and(|answer| answer == "yes".as_bytes());
+        let answered = acknowledged
+            && answers.next().is_some_and(|answer| answer == options.password.as_bytes());
         let good = offered && user == options.username && answered;
         if good && self.has(Fault::AuthThreeSteps) {
             return Ok(Self::questions("Your password expires in 9 days.", &[]));

@@ -101,6 +101,7 @@ impl Fault {
         use Outcome::{Broken, Cut, Late, NoSession, Read, Refused};
         let (outcome, limit) = match self {
             Self::AnsiPrompt
+            | Self::AuthAcknowledge
             | Self::AuthSlow
             | Self::AuthThreeSteps
             | Self::ChangingPrompt

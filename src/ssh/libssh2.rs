@@ -871,7 +871,7 @@ pub fn missing_algorithms() -> Vec<&'static str> {
 }
 
 /// Answers a device's questions in keyboard-interactive authentication: the first hidden one, or the one for a password, with
-/// the password, and one for the name before that with the name.
+/// the password, one for the name before that with the name, and one whether the banner is accepted with yes.
 ///
 /// Any other wants something else: a token, or a new password, which would change the device. It gets no answer;
 /// libssh2 would send an empty one, so the connection is ended instead.
@@ -918,6 +918,8 @@ impl KeyboardInteractivePrompt for Answers<'_> {
                 answers.push(password.to_owned());
             } else if prompt.echo && self.password.is_some() && NAME.is_match(&prompt.text) {
                 answers.push(self.user.to_owned());
+            } else if prompt.echo && ACCEPTS.is_match(&prompt.text) {
+                answers.push("yes".to_owned());
             } else if NEW_PASSWORD.is_match(instructions) || EXPIRED.is_match(instructions) {
                 return self.leave_open(LeftOpen::NewPassword);
             } else {
@@ -933,6 +935,9 @@ static PASSWORD: LazyLock<Regex> = LazyLock::new(|| expression(r"(?i)\bpassword\
 /// A question for the user's name.
 static NAME: LazyLock<Regex> =
     LazyLock::new(|| expression(r"(?i)\b(?:user ?-?name|user|login|account)\b[^\n]*[:>?]\s*$"));
+/// A question whether what stands above is accepted, which must be answered before the password is asked for.
+static ACCEPTS: LazyLock<Regex> =
+    LazyLock::new(|| expression(r"(?i)\b(?:accept|acknowledge|agree)\b[^\n]*\(yes/no\)"));
 /// Words that a password is changed with. `new` in the name of a host is none of them.
 static NEW_PASSWORD: LazyLock<Regex> = LazyLock::new(|| {
     expression(
@@ -984,6 +989,11 @@ mod tests {
             assert_eq!(NAME.is_match(text), is_name, "{text}");
         }
         assert!(EXPIRED.is_match("Your password has expired."));
+        let accepts = "Do you accept and acknowledge the statement above ? (yes/no) : ";
+        assert!(
+            ACCEPTS.is_match(accepts) && !PASSWORD.is_match(accepts) && !NAME.is_match(accepts)
+        );
+        assert!(!ACCEPTS.is_match("Do you want to unlock the account? (yes/no)"));
     }
 
     #[test]

@@ -33,6 +33,8 @@ const QUIET_BEHIND_A_LOG: Duration = Duration::from_millis(700);
 const MOST_NUDGES: usize = 2;
 /// Logout lines behind the first, for devices that leave one level at a time.
 const MORE_LOGOUTS: usize = 1;
+/// Lines below a question.
+const MOST_LINES_BELOW: usize = 50;
 /// In-band questions answered in one login.
 const MOST_ANSWERS: usize = 8;
 /// Questions that no command of ours is to be answered with, at the end of a line.
@@ -68,6 +70,9 @@ impl<'p, T: Transport> Dialogue<'p, T> {
     /// What the screen calls for if it stays as it is; `None` if it only calls for waiting.
     pub(super) fn next_move<'s>(&self, step: &Step<'s>) -> Option<(Duration, OnQuiet<'p>)> {
         if self.terminal.tail_is_empty() {
+            if let Some(dialog) = self.asked_above(step) {
+                return Some((QUIET_AT_A_LOGIN, OnQuiet::Answer(&dialog.answer)));
+            }
             let silent = step.login.is_some() && step.sent.is_none() && self.nudges < MOST_NUDGES;
             if step.login.is_none() && step.next.is_some() && self.is_behind_log(step) {
                 return Some((QUIET_BEHIND_A_LOG, OnQuiet::NudgeBehindLog));
@@ -111,6 +116,9 @@ impl<'p, T: Transport> Dialogue<'p, T> {
                 _ => {}
             }
         }
+        if let Some(dialog) = self.asked(step, |dialog| dialog.expect.is_match(line)) {
+            return Some((QUIET_AT_A_LOGIN, OnQuiet::Answer(&dialog.answer)));
+        }
         match self.prompts.classify(line) {
             Tail::Operational { mode, name } => self.at_a_prompt(step, mode, name),
             Tail::Forbidden(what) => {
@@ -118,6 +126,23 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             }
             Tail::Text => self.behind_a_text(step, line).or_else(|| self.at_a_text(step, line)),
         }
+    }
+
+    /// A question on the way to the first prompt.
+    fn asked(&self, step: &Step<'_>, is: impl Fn(&&'p Dialog) -> bool) -> Option<&'p Dialog> {
+        let may_ask = step.login.is_some() && step.sent.is_none() && self.answers < MOST_ANSWERS;
+        let dialogs: &'p [Dialog] = &self.platform.login().dialogs;
+        dialogs.iter().filter(|_| may_ask).find(is)
+    }
+
+    /// The same with something drawn below it.
+    fn asked_above(&self, step: &Step<'_>) -> Option<&'p Dialog> {
+        let lines = step.lines.get(step.answered..).unwrap_or_default();
+        self.asked(step, |dialog| {
+            let is_one =
+                |line: &[u8]| dialog.expect.is_match(String::from_utf8_lossy(line).trim_end());
+            dialog.anywhere && lines.rsplit(|b| *b == b'\n').take(MOST_LINES_BELOW).any(is_one)
+        })
     }
 
     /// True if the prompt came and a log message behind it, and the device waits at an empty line.
@@ -193,9 +218,6 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             let asks = |prompt: &Option<Regex>| {
                 prompt.as_ref().is_some_and(|prompt| prompt.is_match(line))
             };
-            if let Some(dialog) = rules.dialogs.iter().find(|dialog| dialog.expect.is_match(line)) {
-                return Some((QUIET_AT_A_LOGIN, OnQuiet::Answer(&dialog.answer)));
-            }
             let (asks_name, asks_password) =
                 (asks(&rules.username_prompt), asks(&rules.password_prompt));
             if (asks_name || asks_password) && self.hidden_typed {

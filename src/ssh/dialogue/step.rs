@@ -10,6 +10,10 @@ use crate::{
 
 /// A wrapped echo fills its line; shorter lines are output.
 const LEAST_WRAPPED_BYTES: usize = 30;
+/// No screen is narrower.
+const LEAST_COLUMNS: usize = 20;
+/// Blanks at the end of a row.
+const MOST_BLANKS: usize = 4;
 /// Room for a prompt and blank lines round it.
 const MOST_PROMPT_BYTES: usize = 4096;
 
@@ -35,6 +39,8 @@ pub(super) struct Step<'s> {
     /// Where the output ended and in which mode, once that is known.
     pub(super) end: Option<End>,
     pub(super) login: Option<InBandLogin<'s>>,
+    /// How much of `lines` was there when a question was answered.
+    pub(super) answered: usize,
     pub(super) enable: Option<EnableLogin<'s>>,
 }
 
@@ -90,6 +96,7 @@ impl<'s> Step<'s> {
             aside: Vec::new(),
             end: None,
             login: None,
+            answered: 0,
             enable: None,
         }
     }
@@ -241,6 +248,9 @@ impl Fed<'_, '_> {
             }
             return None;
         }
+        if here == sent.at && is_folded(line, &sent.prompt, next) {
+            return Some(End { at: here, mode: sent.mode });
+        }
         let echo = line.strip_prefix(&*sent.prompt)?.trim();
         if let Some(shown) = echo.strip_prefix('$') {
             // A device that scrolls long lines shows their end behind a `$`.
@@ -259,6 +269,27 @@ impl Fed<'_, '_> {
         }
         None
     }
+}
+
+/// True if the row shows what line editors of Unix leave of a line that is longer than their screen is wide: they go on
+/// in the next row behind a blank and a CR, which goes back to the first cell here, or show the line's end behind a `<`.
+fn is_folded(row: &str, prompt: &str, line: &str) -> bool {
+    if let Some(shown) = row.strip_prefix('<') {
+        return shown.len() > 4 && line.ends_with(shown);
+    }
+    let is_at = |whole: &str, width: usize| {
+        let last = whole.len() - whole.len() % width;
+        let (Some(before), Some(end)) = (whole.get(last - width..last), whole.get(last..)) else {
+            return false;
+        };
+        before.get(end.len()..).is_some_and(|left| row == format!("{end}{left}").trim_end())
+    };
+    // What stood at the end of the row may have been blanks.
+    let widths = row.len().max(LEAST_COLUMNS)..=row.len() + MOST_BLANKS;
+    ["", " "].into_iter().any(|blank| {
+        let whole = format!("{prompt}{blank}{line}");
+        widths.clone().any(|width| width <= whole.len() && is_at(&whole, width))
+    })
 }
 
 /// True if a device has written the line anew: short keywords are whole then, and names stand in quotes.
@@ -292,7 +323,29 @@ pub(super) fn keep(lines: &mut Vec<u8>, line: &[u8], most_bytes: usize) -> bool 
 
 #[cfg(test)]
 mod tests {
-    use super::{is_rewritten, keep};
+    use super::{is_folded, is_rewritten, keep};
+
+    #[test]
+    fn what_a_narrow_screen_leaves_of_a_long_line_is_known() {
+        let line = "show interfaces statistics 1/1-1/48,2/1-2/48";
+        for (row, want) in [
+            // `SW1# show interfaces statis` and `tics 1/1-1/48,2/1-2/48`
+            ("tics 1/1-1/48,2/1-2/48tatis", true),
+            // `SW1# show interfaces stat`, `istics 1/1-1/48,2/1-2/48`
+            ("istics 1/1-1/48,2/1-2/48t", true),
+            // Three rows of 20.
+            (",2/1-2/48cs 1/1-1/48", true),
+            (",2/1-2/48cs 1/1-1/49", false),
+            ("<,2/1-2/48", true),
+            ("<,2/1-2/47", false),
+            ("<48", false),
+            ("", false),
+            (line, false),
+            ("tics 1/1-1/48,2/1-2/48", false),
+        ] {
+            assert_eq!(is_folded(row, "SW1#", line), want, "{row}");
+        }
+    }
 
     #[test]
     fn a_line_that_the_device_writes_anew_is_known_and_another_is_not() {

@@ -370,6 +370,43 @@ fn lines_whose_echoes_come_before_all_their_prompts_are_lost() {
     assert_eq!(stopped.unwrap_err().why, Why::LinesLost);
 }
 
+#[test]
+fn what_is_asked_before_the_first_prompt_is_answered_wherever_it_stands() {
+    let boxed = "\r\nEnter Ctrl-Y to begin.\r\n\r\n***************\r\n*** Ethernet Routing Switch ***\r\n\
+        ***************\r\n";
+    let menu = "Command Line Interface...\r\nUse arrow keys to highlight option, press <Return> or <Enter> to select option.";
+    let acknowledge = "Have you read and do you acknowledge the above statement? [y/n]: ";
+    let reset = "The following default configuration has been installed\r\n\
+        To remove this default configuration type \"r\" or hit any other key to continue.\r\n";
+    for (name, prompt, greeting, want) in [
+        ("extreme_ers", "ERS#", boxed, "\x19"),
+        ("extreme_ers", "ERS#", menu, "c"),
+        ("extreme_vsp", "VSP#", "\r\nEnter Ctrl-Y to begin.", "\x19"),
+        ("dell_force10", "S4810#", acknowledge, "y\n"),
+        (
+            "mikrotik_routeros",
+            "[admin@r1] > ",
+            "Change your password\r\n\r\nnew password> ",
+            "\x03",
+        ),
+        ("mikrotik_routeros", "[admin@r1] > ", reset.trim_end(), "\n"),
+    ] {
+        let platform = platform(name);
+        let slow = Slow::new(prompt, &[(0, greeting)], says_what_was_asked, 0);
+        let (login, until) = (in_band(), Deadline::after(Instant::now(), Duration::from_secs(20)));
+        let mut dialogue = Dialogue::new(slow, &platform, 1 << 20);
+        dialogue
+            .first_prompt(login, Line::Prepared(&platform.session().logout), &[], None, until)
+            .unwrap();
+        let typed = dialogue.into_transport().typed;
+        assert!(typed.starts_with(want.as_bytes()), "{name}: {typed:?}");
+    }
+}
+
+fn in_band() -> InBandLogin<'static> {
+    InBandLogin { username: "demo", password: None, is_expected: false }
+}
+
 /// A program that asks where the cursor is, and draws its prompt when it knows.
 struct Asking {
     shown: VecDeque<&'static str>,
@@ -638,13 +675,12 @@ fn enabled(name: &str, prompt: &'static str, output: fn(&str) -> String, asks: b
     let until = Deadline::after(Instant::now(), Duration::from_secs(20));
     let command = command(&platform, "show version");
     let logout = Line::Prepared(&platform.session().logout);
-    let (username, secret) = ("demo", Secret::new("secret".to_owned()));
-    let login = InBandLogin { username, password: None, is_expected: false };
+    let (login, secret) = (in_band(), Secret::new("secret".to_owned()));
     let mut dialogue = Dialogue::new(slow, &platform, 1 << 20);
     let first = Line::Show(command.line());
     let enable = Line::Prepared(&platform.enable().unwrap().command);
     dialogue.first_prompt(login, first, &[], Some(enable), until).unwrap();
-    let login = EnableLogin { username, secret: &secret };
+    let login = EnableLogin { username: "demo", secret: &secret };
     dialogue.enable(login, first, &[], until).unwrap();
     assert_eq!(dialogue.output(logout, until).unwrap().text, "OUT\n", "{name}");
     assert_eq!(dialogue.has_typed_secret(), asks, "{name}");
