@@ -377,7 +377,7 @@ fn what_is_asked_before_the_first_prompt_is_answered_wherever_it_stands() {
     let menu = "Command Line Interface...\r\nUse arrow keys to highlight option, press <Return> or <Enter> to select option.";
     let acknowledge = "Have you read and do you acknowledge the above statement? [y/n]: ";
     let reset = "The following default configuration has been installed\r\n\
-        To remove this default configuration type \"r\" or hit any other key to continue.\r\n";
+        To remove this default configuration type \"r\" or hit any other key to continue.\r\nYou will be disconnected.\r\n";
     for (name, prompt, greeting, want) in [
         ("extreme_ers", "ERS#", boxed, "\x19"),
         ("extreme_ers", "ERS#", menu, "c"),
@@ -389,7 +389,7 @@ fn what_is_asked_before_the_first_prompt_is_answered_wherever_it_stands() {
             "Change your password\r\n\r\nnew password> ",
             "\x03",
         ),
-        ("mikrotik_routeros", "[admin@r1] > ", reset.trim_end(), "\n"),
+        ("mikrotik_routeros", "[admin@r1] > ", reset, "\n"),
     ] {
         let platform = platform(name);
         let slow = Slow::new(prompt, &[(0, greeting)], says_what_was_asked, 0);
