@@ -134,9 +134,12 @@ impl Terminal {
 
     /// What a terminal answers if it was asked where the cursor is; once for each question that was fed.
     pub fn cursor(&mut self) -> Option<String> {
-        let before = self.line.get(..self.cursor).unwrap_or_default();
+        if !take(&mut self.is_asked) {
+            return None;
+        }
+        let before = self.line.get(..self.cursor.min(MAX_PROMPT_BYTES)).unwrap_or_default();
         let column = 1 + before.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
-        take(&mut self.is_asked).then(|| format!("\x1b[1;{column}R"))
+        Some(format!("\x1b[1;{column}R"))
     }
 
     /// The tail if it is short enough to be a prompt, a pager or a question.

@@ -913,12 +913,13 @@ impl KeyboardInteractivePrompt for Answers<'_> {
         }
         let mut answers = Vec::new();
         for prompt in prompts {
-            let wants_password = !prompt.echo || PASSWORD.is_match(&prompt.text);
+            let accepts = ACCEPTS.is_match(&prompt.text);
+            let wants_password = !(prompt.echo || accepts) || PASSWORD.is_match(&prompt.text);
             if wants_password && let Some(password) = self.password.take() {
                 answers.push(password.to_owned());
             } else if prompt.echo && self.password.is_some() && NAME.is_match(&prompt.text) {
                 answers.push(self.user.to_owned());
-            } else if prompt.echo && ACCEPTS.is_match(&prompt.text) {
+            } else if accepts {
                 answers.push("yes".to_owned());
             } else if NEW_PASSWORD.is_match(instructions) || EXPIRED.is_match(instructions) {
                 return self.leave_open(LeftOpen::NewPassword);

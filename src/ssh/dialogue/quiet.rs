@@ -33,8 +33,8 @@ const QUIET_BEHIND_A_LOG: Duration = Duration::from_millis(700);
 const MOST_NUDGES: usize = 2;
 /// Logout lines behind the first, for devices that leave one level at a time.
 const MORE_LOGOUTS: usize = 1;
-/// Lines below a question.
-const MOST_LINES_BELOW: usize = 50;
+/// What is drawn below a question, and the question itself.
+const MOST_BYTES_BELOW: usize = 4096;
 /// In-band questions answered in one login.
 const MOST_ANSWERS: usize = 8;
 /// Questions that no command of ours is to be answered with, at the end of a line.
@@ -137,11 +137,12 @@ impl<'p, T: Transport> Dialogue<'p, T> {
 
     /// The same with something drawn below it.
     fn asked_above(&self, step: &Step<'_>) -> Option<&'p Dialog> {
-        let lines = step.lines.get(step.answered..).unwrap_or_default();
+        let from = step.answered.max(step.lines.len().saturating_sub(MOST_BYTES_BELOW));
+        let lines = step.lines.get(from..).unwrap_or_default();
         self.asked(step, |dialog| {
             let is_one =
                 |line: &[u8]| dialog.expect.is_match(String::from_utf8_lossy(line).trim_end());
-            dialog.anywhere && lines.rsplit(|b| *b == b'\n').take(MOST_LINES_BELOW).any(is_one)
+            dialog.anywhere && lines.split(|b| *b == b'\n').any(is_one)
         })
     }
 
