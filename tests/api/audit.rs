@@ -103,12 +103,12 @@ async fn a_caller_who_goes_away_is_in_the_stream() {
     let mut log = String::new();
     for _ in 0..500 {
         log = service.log();
-        if log.contains("499") {
+        if log.contains("http.status=499") {
             break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let line = log.lines().find(|line| line.contains("499")).expect(&log);
+    let line = log.lines().find(|line| line.contains("http.status=499")).expect(&log);
     assert!(line.contains("127.0.0.1") && line.contains("/api/v1/execute"), "{line}");
     let metrics = service.client.get(format!("{}/metrics", service.url)).send().await.unwrap();
     let metrics = metrics.text().await.unwrap();
