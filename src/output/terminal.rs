@@ -82,6 +82,7 @@ impl Terminal {
         let mut rest = bytes;
         let mut is_new_line = true;
         while let Some((&byte, after)) = rest.split_first() {
+            self.is_asked = false;
             if take(&mut is_new_line)
                 && let Some((line, after)) = self.whole_line(rest)
             {
@@ -132,14 +133,11 @@ impl Terminal {
         if text.contains('\0') { text.replace('\0', " ").into() } else { text }
     }
 
-    /// What a terminal answers if it was asked where the cursor is; once for each question that was fed.
-    pub fn cursor(&mut self) -> Option<String> {
-        if !take(&mut self.is_asked) {
-            return None;
-        }
-        let before = self.line.get(..self.cursor.min(MAX_PROMPT_BYTES)).unwrap_or_default();
-        let column = 1 + before.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
-        Some(format!("\x1b[1;{column}R"))
+    /// True if the last thing that came is a question where the cursor is, on an empty line: what draws a prompt asks there. In
+    /// an output it would be somebody's text.
+    #[must_use]
+    pub fn asks_for_cursor(&self) -> bool {
+        self.is_asked && self.line.is_empty()
     }
 
     /// The tail if it is short enough to be a prompt, a pager or a question.
@@ -322,7 +320,7 @@ impl Terminal {
                 }
                 self.line.drain(self.cursor.min(end)..end);
             }
-            b'n' => self.is_asked |= parameters == b"6",
+            b'n' => self.is_asked = parameters == b"6",
             // Colours, modes, scrolling, cursor up and down: nothing that stays on the line.
             _ => {}
         }
@@ -595,18 +593,24 @@ mod tests {
     }
 
     #[test]
-    fn where_the_cursor_is_is_told_once_to_who_asks() {
+    fn where_the_cursor_is_is_asked_at_the_end_and_on_an_empty_line() {
         let mut terminal = Terminal::new(1 << 20);
-        let mut told = |bytes: &[u8]| {
+        let mut asks = |bytes: &[u8]| {
             terminal.feed(bytes, |_| {});
-            terminal.cursor()
+            terminal.asks_for_cursor()
         };
-        assert_eq!(told(b"one\r\n"), None);
-        assert_eq!(told(b"\x1b[6"), None);
-        assert_eq!(told(b"n").as_deref(), Some("\x1b[1;1R"));
-        assert_eq!(told("A:\u{e9}# \x1b[5n\x1b[16n".as_bytes()), None);
-        assert_eq!(told(b"\x1b[6n").as_deref(), Some("\x1b[1;6R"));
-        assert_eq!(told(b""), None);
+        for (bytes, want) in [
+            (&b"one\r\n"[..], false),
+            (b"\x1b[6", false),
+            (b"n", true),
+            (b"\x1b[6n\x1b[?25h", false),
+            (b"\x1b[5n\x1b[16n", false),
+            (b"neighbour \x1b[6n", false),
+            (b"\r\n\x1b[6n", true),
+            (b"\r\n\x1b[6n\r\n", false),
+        ] {
+            assert_eq!(asks(bytes), want, "{bytes:?}");
+        }
     }
 
     #[test]

@@ -20,6 +20,6 @@ pub use prompt::{Forbidden, KnownPrompts, Mode, PromptRules, Tail};
 pub use reads::{FilterRules, Meaning, ReadRules, Shape, Takes, Verb};
 pub use registry::Registry;
 pub use rules::{
-    Dialog, EnableRules, ErrorRules, LineFault, LoginRules, OutputRules, PagerHit, PagerRules,
-    PreparedLine, SessionRules,
+    Dialog, EchoForm, EnableRules, ErrorRules, LineFault, LoginRules, OutputRules, PagerHit,
+    PagerRules, PreparedLine, SessionRules,
 };

@@ -4,6 +4,7 @@
 //! lines are sound. Not here: the file's schema.
 
 use regex::Regex;
+use serde::Deserialize;
 
 /// A line that a definition sends: printable ASCII, one line, not empty, and none that changes the device.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -133,10 +134,25 @@ pub struct SessionRules {
     pub repeats_echo: bool,
     /// Lines may be typed before the prompt that they are for; the device echoes them behind it when it comes to them.
     pub reads_ahead: bool,
+    /// What the device makes of an echo.
+    pub echo: EchoForm,
     /// The device may ask where the cursor is, and is told.
     pub tells_cursor: bool,
     /// What ends a line that is sent.
     pub line_end: &'static str,
+}
+
+/// What a device makes of the line that is typed.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum EchoForm {
+    /// It stays as it is.
+    #[default]
+    Typed,
+    /// Short keywords become whole, and names stand in quotes.
+    Rewritten,
+    /// It ends before a word that nobody knows, and a caret stands below.
+    Cut,
 }
 
 /// How a device stops after a screenful.

@@ -14,8 +14,8 @@ use super::{
     prompt::{Forbidden, Mode, PromptRules},
     reads::{FilterRules, ReadRules},
     rules::{
-        Dialog, EnableRules, ErrorRules, LoginRules, OutputRules, PagerRules, PreparedLine,
-        SessionRules,
+        Dialog, EchoForm, EnableRules, ErrorRules, LoginRules, OutputRules, PagerRules,
+        PreparedLine, SessionRules,
     },
 };
 
@@ -120,6 +120,8 @@ pub(super) struct RawSession {
     #[serde(default)]
     reads_ahead: bool,
     #[serde(default)]
+    echo: EchoForm,
+    #[serde(default)]
     tells_cursor: bool,
     #[serde(default)]
     line_end: LineEnd,
@@ -219,6 +221,7 @@ impl Raw for RawSession {
             logout: prepared(&self.logout)?,
             logout_dialogs: dialogs(&self.logout_dialog)?,
             repeats_echo: self.repeats_echo,
+            echo: self.echo,
             tells_cursor: self.tells_cursor,
             reads_ahead: self.reads_ahead,
             line_end: match self.line_end {

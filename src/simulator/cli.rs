@@ -386,10 +386,6 @@ impl Cli {
 
     fn enter(&mut self, line: &[u8]) {
         let text = String::from_utf8_lossy(line).into_owned();
-        if self.has(Fault::RewrittenEcho) && matches!(self.state, State::Prompt) {
-            let last = text.rsplit(' ').next().unwrap_or_default();
-            self.show(&format!("{}\"{last}\" ", "\x08".repeat(last.len())));
-        }
         self.show("\r\n");
         match std::mem::replace(&mut self.state, State::Prompt) {
             State::LoginName => {

@@ -91,7 +91,6 @@ faults! {
     RekeyInOutput "rekey_in_output" "The device exchanges keys anew every 4 KiB."
     RequestFlood "request_flood" "A command prints nothing, and channel requests come without end."
     ResetInOutput "reset_in_output" "The connection is reset in the middle of a command's output."
-    RewrittenEcho "rewritten_echo" "The device puts the last word of every line in quotes, behind the back of whoever typed it."
     ScrolledEcho "scrolled_echo" "The terminal is 80 columns wide, and longer lines scroll to the left behind a `$`."
     SessionLimit "session_limit" "Says that all sessions are taken, and closes."
     ShellPrompt "shell_prompt" "A command leaves the session at a shell."

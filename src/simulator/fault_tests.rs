@@ -205,7 +205,6 @@ async fn faults_of_a_command_show_what_they_say() {
         (Fault::OneBytePackets, SHORT, CLOCK, "edge1#"),
         (Fault::PasswordQuestion, SHORT, CLOCK, "Password: "),
         (Fault::RedrawnEcho, SHORT, "\r\x1b[Kedge1#show clock", "edge1#"),
-        (Fault::RewrittenEcho, SHORT, "show clock\x08\x08\x08\x08\x08\"clock\" \r\n", "edge1#"),
         (Fault::ShellPrompt, SHORT, CLOCK, "bash-4.4$ "),
         (Fault::SlowOutput, "show ip arp", "Vlan10", "edge1#"),
         (Fault::SyslogBehindEcho, SHORT, LOG, "edge1#"),

@@ -129,7 +129,6 @@ impl Fault {
             | Self::PromptArt
             | Self::RedrawnEcho
             | Self::RekeyInOutput
-            | Self::RewrittenEcho
             | Self::ScrolledEcho
             | Self::SlowOutput
             | Self::SlowPrompt

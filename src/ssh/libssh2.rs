@@ -879,6 +879,7 @@ struct Answers<'a> {
     user: &'a str,
     password: Option<&'a str>,
     hang_up: Socket,
+    has_accepted: bool,
     left_open: Option<LeftOpen>,
 }
 
@@ -890,7 +891,7 @@ enum LeftOpen {
 
 impl<'a> Answers<'a> {
     fn new(user: &'a str, password: &'a str, hang_up: Socket) -> Self {
-        Self { user, password: Some(password), hang_up, left_open: None }
+        Self { user, password: Some(password), hang_up, has_accepted: false, left_open: None }
     }
 
     fn leave_open(&mut self, question: LeftOpen) -> Vec<String> {
@@ -914,15 +915,15 @@ impl KeyboardInteractivePrompt for Answers<'_> {
         let mut answers = Vec::new();
         for prompt in prompts {
             let accepts = ACCEPTS.is_match(&prompt.text);
-            let wants_password = !(prompt.echo || accepts) || PASSWORD.is_match(&prompt.text);
+            let wants_password = !accepts && (!prompt.echo || PASSWORD.is_match(&prompt.text));
             if wants_password && let Some(password) = self.password.take() {
                 answers.push(password.to_owned());
             } else if prompt.echo && self.password.is_some() && NAME.is_match(&prompt.text) {
                 answers.push(self.user.to_owned());
-            } else if accepts {
-                answers.push("yes".to_owned());
             } else if NEW_PASSWORD.is_match(instructions) || EXPIRED.is_match(instructions) {
                 return self.leave_open(LeftOpen::NewPassword);
+            } else if accepts && !std::mem::replace(&mut self.has_accepted, true) {
+                answers.push("yes".to_owned());
             } else {
                 return self.leave_open(LeftOpen::Other);
             }
@@ -936,9 +937,13 @@ static PASSWORD: LazyLock<Regex> = LazyLock::new(|| expression(r"(?i)\bpassword\
 /// A question for the user's name.
 static NAME: LazyLock<Regex> =
     LazyLock::new(|| expression(r"(?i)\b(?:user ?-?name|user|login|account)\b[^\n]*[:>?]\s*$"));
-/// A question whether what stands above is accepted, which must be answered before the password is asked for.
-static ACCEPTS: LazyLock<Regex> =
-    LazyLock::new(|| expression(r"(?i)\b(?:accept|acknowledge|agree)\b[^\n]*\(yes/no\)"));
+/// A question whether a banner is accepted, which must be answered before the password is asked for. Others may want to
+/// end somebody's session, or a new password.
+static ACCEPTS: LazyLock<Regex> = LazyLock::new(|| {
+    expression(
+        r"(?i)^[^\n]*\b(?:accept|acknowledge|agree)\b[^\n]*\b(?:statement|banner|terms|notice|conditions|policy)\b[^\n]*\(yes/no\)\s*[:?]?\s*$",
+    )
+});
 /// Words that a password is changed with. `new` in the name of a host is none of them.
 static NEW_PASSWORD: LazyLock<Regex> = LazyLock::new(|| {
     expression(
@@ -994,7 +999,14 @@ mod tests {
         assert!(
             ACCEPTS.is_match(accepts) && !PASSWORD.is_match(accepts) && !NAME.is_match(accepts)
         );
-        assert!(!ACCEPTS.is_match("Do you want to unlock the account? (yes/no)"));
+        for text in [
+            "Do you want to unlock the account? (yes/no)",
+            "Session limit reached. Do you agree to disconnect alice? (yes/no) ",
+            "Do you agree to set another one now? (yes/no) ",
+            "Do you accept that your password is logged? (yes/no) ",
+        ] {
+            assert!(!ACCEPTS.is_match(text), "{text}");
+        }
     }
 
     #[test]

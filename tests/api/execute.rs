@@ -141,7 +141,6 @@ async fn trouble_on_the_screen_never_changes_the_output() {
         (Fault::NoEcho, plain.clone()),
         (Fault::WrappedEcho, plain.clone()),
         (Fault::PromptArt, plain.clone()),
-        (Fault::RewrittenEcho, plain.clone()),
         (Fault::PagingOffRefused, plain.clone()),
         (Fault::InvalidUtf8, format!("bad \u{fffd}\u{fffd} bytes\n{plain}")),
         (

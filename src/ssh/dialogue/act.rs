@@ -22,7 +22,6 @@ impl<T: Transport> Dialogue<'_, T> {
         match action {
             OnQuiet::Answer(answer) => {
                 self.answers += 1;
-                step.answered = step.lines.len();
                 self.terminal.clear_line();
                 self.write(step, answer, until)
             }

@@ -41,6 +41,8 @@ const MOST_READ_BYTES: usize = 32 * 1024;
 const LEAST_READ_BYTES: usize = 4 * 1024;
 /// Most prompts, banners and short outputs.
 const USUAL_BYTES: usize = 1024;
+/// What a terminal says of a cursor that stands in its first cell.
+const CURSOR: &[u8] = b"\x1b[1;1R";
 /// The room of larger outputs is not kept for the next one.
 const MOST_ROOM_BYTES: usize = 32 * 1024;
 
@@ -378,7 +380,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             match arrived {
                 Ok(Arrived::All(length) | Arrived::Bytes(length)) => {
                     self.take_in(&mut step, length);
-                    self.tell_cursor(&mut step, until)?;
+                    self.tell_cursor(until);
                 }
                 Ok(Arrived::Nothing) => match on_quiet {
                     Some(action) if until.left(Instant::now()).is_some() => {
@@ -414,12 +416,14 @@ impl<'p, T: Transport> Dialogue<'p, T> {
 
     /// Feeds `length` bytes of the buffer to the terminal and its lines to the step.
     fn take_in(&mut self, step: &mut Step<'_>, length: usize) {
-        let Self { terminal, prompts, buffer, ahead, name, most_bytes, .. } = self;
+        let Self { terminal, platform, prompts, buffer, ahead, name, most_bytes, .. } = self;
         let Some(bytes) = buffer.get(..length) else { return };
         // Behind a line that was sent comes what that line prints.
         let lines = if step.sent.is_some() { &mut *ahead } else { &mut step.lines };
         lines.reserve(length);
-        let mut fed = Fed { step, prompts, name: name.as_deref(), most_bytes: *most_bytes, ahead };
+        let echo = platform.session().echo;
+        let (name, most_bytes) = (name.as_deref(), *most_bytes);
+        let mut fed = Fed { step, prompts, name, echo, most_bytes, ahead };
         terminal.feed(bytes, |line| fed.line(line));
         if length == buffer.len() {
             buffer.resize(MOST_READ_BYTES, 0);
@@ -427,18 +431,17 @@ impl<'p, T: Transport> Dialogue<'p, T> {
     }
 
     /// A program that draws its prompt waits for the answer, a second or more.
-    fn tell_cursor(&mut self, step: &mut Step<'_>, until: Deadline) -> Result<(), Stopped> {
-        match self.terminal.cursor() {
-            Some(cursor) if self.platform.session().tells_cursor => {
-                self.write(step, &cursor, until)
-            }
-            _ => Ok(()),
+    fn tell_cursor(&mut self, until: Deadline) {
+        if self.terminal.asks_for_cursor() && self.platform.session().tells_cursor {
+            // A device that has gone is noticed by the next read.
+            let _ = self.transport.write_all(CURSOR, until);
         }
     }
 
     fn fed<'f, 's>(&'f mut self, step: &'f mut Step<'s>) -> Fed<'f, 's> {
-        let Self { prompts, ahead, name, most_bytes, .. } = self;
-        Fed { step, prompts, name: name.as_deref(), most_bytes: *most_bytes, ahead }
+        let Self { platform, prompts, ahead, name, most_bytes, .. } = self;
+        let echo = platform.session().echo;
+        Fed { step, prompts, name: name.as_deref(), echo, most_bytes: *most_bytes, ahead }
     }
 
     fn finish(&mut self, mut step: Step<'_>, end: End) -> Printed {

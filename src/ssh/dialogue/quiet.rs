@@ -71,7 +71,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
     pub(super) fn next_move<'s>(&self, step: &Step<'s>) -> Option<(Duration, OnQuiet<'p>)> {
         if self.terminal.tail_is_empty() {
             if let Some(dialog) = self.asked_above(step) {
-                return Some((QUIET_AT_A_LOGIN, OnQuiet::Answer(&dialog.answer)));
+                return Some((QUIET_AT_A_QUESTION, OnQuiet::Answer(&dialog.answer)));
             }
             let silent = step.login.is_some() && step.sent.is_none() && self.nudges < MOST_NUDGES;
             if step.login.is_none() && step.next.is_some() && self.is_behind_log(step) {
@@ -135,10 +135,10 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         dialogs.iter().filter(|_| may_ask).find(is)
     }
 
-    /// The same with something drawn below it.
+    /// The same with something drawn below it; only once, and before anything else was answered.
     fn asked_above(&self, step: &Step<'_>) -> Option<&'p Dialog> {
-        let from = step.answered.max(step.lines.len().saturating_sub(MOST_BYTES_BELOW));
-        let lines = step.lines.get(from..).unwrap_or_default();
+        let from = step.lines.len().saturating_sub(MOST_BYTES_BELOW);
+        let lines = step.lines.get(from..).filter(|_| self.answers == 0)?;
         self.asked(step, |dialog| {
             let is_one =
                 |line: &[u8]| dialog.expect.is_match(String::from_utf8_lossy(line).trim_end());

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, rc::Rc};
 
 use super::{EnableLogin, InBandLogin, Line};
 use crate::{
-    platform::{KnownPrompts, Mode, Tail},
+    platform::{EchoForm, KnownPrompts, Mode, Tail},
     ssh::log_lines,
 };
 
@@ -39,8 +39,6 @@ pub(super) struct Step<'s> {
     /// Where the output ended and in which mode, once that is known.
     pub(super) end: Option<End>,
     pub(super) login: Option<InBandLogin<'s>>,
-    /// How much of `lines` was there when a question was answered.
-    pub(super) answered: usize,
     pub(super) enable: Option<EnableLogin<'s>>,
 }
 
@@ -96,7 +94,6 @@ impl<'s> Step<'s> {
             aside: Vec::new(),
             end: None,
             login: None,
-            answered: 0,
             enable: None,
         }
     }
@@ -107,6 +104,7 @@ pub(super) struct Fed<'f, 's> {
     pub(super) step: &'f mut Step<'s>,
     pub(super) prompts: &'f KnownPrompts<'f>,
     pub(super) name: Option<&'f str>,
+    pub(super) echo: EchoForm,
     pub(super) most_bytes: usize,
     pub(super) ahead: &'f mut Vec<u8>,
 }
@@ -200,6 +198,7 @@ impl Fed<'_, '_> {
         let line = line.trim_end();
         if let Some(at) = sent.cut_echo.take()
             && line.trim_start() == "^"
+            && !next.ends_with('^')
         {
             // The echo ends at the word that is refused, and the refusal points at it.
             self.ahead.extend_from_slice(line.as_bytes());
@@ -248,7 +247,10 @@ impl Fed<'_, '_> {
             }
             return None;
         }
-        if here == sent.at && is_folded(line, &sent.prompt, next) {
+        // Further down it would be a text that looks like it; lines that are typed ahead stand behind the answers to our own.
+        let is_here = here == sent.at;
+        let may_differ = is_here || self.step.is_typed_ahead;
+        if is_here && !self.step.is_typed_ahead && is_folded(line, &sent.prompt, next) {
             return Some(End { at: here, mode: sent.mode });
         }
         let echo = line.strip_prefix(&*sent.prompt)?.trim();
@@ -259,11 +261,15 @@ impl Fed<'_, '_> {
                 .then_some(End { at: here, mode: sent.mode });
         }
         let (shown, wanted) = (solid(echo), solid(next));
-        if shown == wanted || is_rewritten(echo, next) {
+        let is_rewritten =
+            may_differ && self.echo == EchoForm::Rewritten && is_rewritten(echo, next);
+        if shown == wanted || is_rewritten {
             return Some(End { at: here, mode: sent.mode });
         }
-        let behind = next.strip_prefix(echo).filter(|_| !echo.is_empty());
-        sent.cut_echo = behind.filter(|behind| behind.starts_with(' ')).map(|_| here);
+        if may_differ && self.echo == EchoForm::Cut && !echo.is_empty() {
+            let behind = next.strip_prefix(echo);
+            sent.cut_echo = behind.filter(|behind| behind.starts_with(' ')).map(|_| here);
+        }
         if line.len() >= LEAST_WRAPPED_BYTES && !shown.is_empty() && wanted.starts_with(&shown) {
             sent.wrapped = Some((here, shown.len()));
         }
@@ -275,7 +281,7 @@ impl Fed<'_, '_> {
 /// in the next row behind a blank and a CR, which goes back to the first cell here, or show the line's end behind a `<`.
 fn is_folded(row: &str, prompt: &str, line: &str) -> bool {
     if let Some(shown) = row.strip_prefix('<') {
-        return shown.len() > 4 && line.ends_with(shown);
+        return shown.len() >= LEAST_COLUMNS && line.len() > row.len() && line.ends_with(shown);
     }
     let is_at = |whole: &str, width: usize| {
         let last = whole.len() - whole.len() % width;
@@ -298,7 +304,9 @@ fn is_rewritten(echo: &str, line: &str) -> bool {
     let is_same = |(shown, typed): (&str, &str)| {
         let (shown, typed) = (shown.trim_matches('"'), typed.trim_matches('"'));
         let begins = shown.get(..typed.len()).is_some_and(|head| head.eq_ignore_ascii_case(typed));
-        begins && (shown.len() == typed.len() || (is_word(shown) && is_word(typed)))
+        begins
+            && !typed.is_empty()
+            && (shown.len() == typed.len() || (is_word(shown) && is_word(typed)))
     };
     let (shown, typed) = (echo.split_whitespace(), line.split_whitespace());
     shown.clone().count() == typed.clone().count() && shown.zip(typed).all(is_same)
@@ -336,9 +344,9 @@ mod tests {
             // Three rows of 20.
             (",2/1-2/48cs 1/1-1/48", true),
             (",2/1-2/48cs 1/1-1/49", false),
-            ("<,2/1-2/48", true),
-            ("<,2/1-2/47", false),
-            ("<48", false),
+            ("<istics 1/1-1/48,2/1-2/48", true),
+            ("<istics 1/1-1/48,2/1-2/47", false),
+            ("<,2/1-2/48", false),
             ("", false),
             (line, false),
             ("tics 1/1-1/48,2/1-2/48", false),

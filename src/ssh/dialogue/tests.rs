@@ -263,7 +263,7 @@ proptest! {
         cuts in prop::collection::vec(1_usize..40, 1..20),
         fault in prop_oneof![
             Just(None), Just(Some(Fault::FakePrompt)), Just(Some(Fault::SyslogInOutput)),
-            Just(Some(Fault::SyslogAtPrompt)), Just(Some(Fault::AnsiPrompt)), Just(Some(Fault::RewrittenEcho)), Just(Some(Fault::PromptArt)), Just(Some(Fault::InvalidUtf8)),
+            Just(Some(Fault::SyslogAtPrompt)), Just(Some(Fault::AnsiPrompt)), Just(Some(Fault::PromptArt)), Just(Some(Fault::InvalidUtf8)),
         ],
     ) {
         let platform = platform(name);
