@@ -421,9 +421,9 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         // Behind a line that was sent comes what that line prints.
         let lines = if step.sent.is_some() { &mut *ahead } else { &mut step.lines };
         lines.reserve(length);
-        let echo = platform.session().echo;
         let (name, most_bytes) = (name.as_deref(), *most_bytes);
-        let mut fed = Fed { step, prompts, name, echo, most_bytes, ahead };
+        let echo_form = platform.session().echo;
+        let mut fed = Fed { step, prompts, name, echo_form, most_bytes, ahead };
         terminal.feed(bytes, |line| fed.line(line));
         if length == buffer.len() {
             buffer.resize(MOST_READ_BYTES, 0);
@@ -440,8 +440,9 @@ impl<'p, T: Transport> Dialogue<'p, T> {
 
     fn fed<'f, 's>(&'f mut self, step: &'f mut Step<'s>) -> Fed<'f, 's> {
         let Self { platform, prompts, ahead, name, most_bytes, .. } = self;
-        let echo = platform.session().echo;
-        Fed { step, prompts, name: name.as_deref(), echo, most_bytes: *most_bytes, ahead }
+        let (name, most_bytes) = (name.as_deref(), *most_bytes);
+        let echo_form = platform.session().echo;
+        Fed { step, prompts, name, echo_form, most_bytes, ahead }
     }
 
     fn finish(&mut self, mut step: Step<'_>, end: End) -> Printed {

@@ -130,9 +130,13 @@ impl<'p, T: Transport> Dialogue<'p, T> {
 
     /// A question on the way to the first prompt.
     fn asked(&self, step: &Step<'_>, is: impl Fn(&&'p Dialog) -> bool) -> Option<&'p Dialog> {
-        let may_ask = step.login.is_some() && step.sent.is_none() && self.answers < MOST_ANSWERS;
         let dialogs: &'p [Dialog] = &self.platform.login().dialogs;
-        dialogs.iter().filter(|_| may_ask).find(is)
+        dialogs.iter().filter(|_| self.may_be_asked(step)).find(is)
+    }
+
+    /// True on the way to the first prompt, as long as the device has not asked too often.
+    fn may_be_asked(&self, step: &Step<'_>) -> bool {
+        step.login.is_some() && step.sent.is_none() && self.answers < MOST_ANSWERS
     }
 
     /// The same with something drawn below it; only once, and before anything else was answered.
@@ -214,7 +218,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
     }
 
     fn at_a_text(&self, step: &Step<'_>, line: &str) -> Option<(Duration, OnQuiet<'p>)> {
-        if step.login.is_some() && step.sent.is_none() && self.answers < MOST_ANSWERS {
+        if self.may_be_asked(step) {
             let rules = self.platform.login();
             let asks = |prompt: &Option<Regex>| {
                 prompt.as_ref().is_some_and(|prompt| prompt.is_match(line))

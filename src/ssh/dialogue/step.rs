@@ -104,7 +104,7 @@ pub(super) struct Fed<'f, 's> {
     pub(super) step: &'f mut Step<'s>,
     pub(super) prompts: &'f KnownPrompts<'f>,
     pub(super) name: Option<&'f str>,
-    pub(super) echo: EchoForm,
+    pub(super) echo_form: EchoForm,
     pub(super) most_bytes: usize,
     pub(super) ahead: &'f mut Vec<u8>,
 }
@@ -247,10 +247,8 @@ impl Fed<'_, '_> {
             }
             return None;
         }
-        // Further down it would be a text that looks like it; lines that are typed ahead stand behind the answers to our own.
-        let is_here = here == sent.at;
-        let may_differ = is_here || self.step.is_typed_ahead;
-        if is_here && !self.step.is_typed_ahead && is_folded(line, &sent.prompt, next) {
+        let (is_here, is_typed_ahead) = (here == sent.at, self.step.is_typed_ahead);
+        if is_here && !is_typed_ahead && is_folded(line, &sent.prompt, next) {
             return Some(End { at: here, mode: sent.mode });
         }
         let echo = line.strip_prefix(&*sent.prompt)?.trim();
@@ -261,14 +259,13 @@ impl Fed<'_, '_> {
                 .then_some(End { at: here, mode: sent.mode });
         }
         let (shown, wanted) = (solid(echo), solid(next));
-        let is_rewritten =
-            may_differ && self.echo == EchoForm::Rewritten && is_rewritten(echo, next);
-        if shown == wanted || is_rewritten {
+        // Further down it would be a text that looks like it; lines that are typed ahead stand behind the answers to our own.
+        let form = if is_here || is_typed_ahead { self.echo_form } else { EchoForm::Typed };
+        if shown == wanted || (form == EchoForm::Rewritten && is_rewritten(echo, next)) {
             return Some(End { at: here, mode: sent.mode });
         }
-        if may_differ && self.echo == EchoForm::Cut && !echo.is_empty() {
-            let behind = next.strip_prefix(echo);
-            sent.cut_echo = behind.filter(|behind| behind.starts_with(' ')).map(|_| here);
+        if form == EchoForm::Cut && is_cut(echo, next) {
+            sent.cut_echo = Some(here);
         }
         if line.len() >= LEAST_WRAPPED_BYTES && !shown.is_empty() && wanted.starts_with(&shown) {
             sent.wrapped = Some((here, shown.len()));
@@ -310,6 +307,11 @@ fn is_rewritten(echo: &str, line: &str) -> bool {
     };
     let (shown, typed) = (echo.split_whitespace(), line.split_whitespace());
     shown.clone().count() == typed.clone().count() && shown.zip(typed).all(is_same)
+}
+
+/// True if the echo is the line up to the end of a word.
+fn is_cut(echo: &str, line: &str) -> bool {
+    !echo.is_empty() && line.strip_prefix(echo).is_some_and(|behind| behind.starts_with(' '))
 }
 
 /// Adds a line; false if there is no room for it. A first line that is too long loses its end: all of an output may be one line.

@@ -342,12 +342,19 @@ fn a_session_in_which_lines_that_were_typed_ahead_are_lost_or_late_gives_no_outp
     }
 }
 
-/// A program behind a terminal that echoes by itself: all echoes come at once, and then the prompts.
-struct Cooked {
+/// A device that answers what is typed in one go, whatever it is.
+struct Answering<A> {
     shown: VecDeque<String>,
+    answers: A,
 }
 
-impl Transport for Cooked {
+impl<A: FnMut(&str) -> Vec<String>> Answering<A> {
+    fn new(prompt: &str, answers: A) -> Self {
+        Self { shown: VecDeque::from([prompt.to_owned()]), answers }
+    }
+}
+
+impl<A: FnMut(&str) -> Vec<String>> Transport for Answering<A> {
     fn read(&mut self, buffer: &mut [u8], _: Option<Deadline>) -> Result<Arrived, Broken> {
         let Some(text) = self.shown.pop_front() else { return Ok(Arrived::Nothing) };
         buffer[..text.len()].copy_from_slice(text.as_bytes());
@@ -355,16 +362,17 @@ impl Transport for Cooked {
     }
 
     fn write_all(&mut self, bytes: &[u8], _: Deadline) -> Result<(), Broken> {
-        let lines = String::from_utf8(bytes.to_vec()).unwrap();
-        self.shown.push_back(lines.replace('\n', "\r\n"));
-        self.shown.push_back("r1#".repeat(lines.lines().count()));
+        self.shown.extend((self.answers)(std::str::from_utf8(bytes).unwrap()));
         Ok(())
     }
 }
 
 #[test]
 fn lines_whose_echoes_come_before_all_their_prompts_are_lost() {
-    let cooked = Cooked { shown: VecDeque::from(["r1#".to_owned()]) };
+    // A program behind a terminal that echoes by itself: all echoes come at once, and then the prompts.
+    let cooked = Answering::new("r1#", |lines| {
+        vec![lines.replace('\n', "\r\n"), "r1#".repeat(lines.lines().count())]
+    });
     let stopped =
         talk_with(cooked, &platform("cisco_ios"), &["show version"], 1, 1 << 20).map(drop);
     assert_eq!(stopped.unwrap_err().why, Why::LinesLost);
@@ -456,28 +464,6 @@ fn a_program_that_asks_where_the_cursor_is_is_told() {
     assert_eq!(String::from_utf8(device.told).unwrap().matches("\x1b[1;1R").count(), 5);
 }
 
-/// A device that writes what was typed anew when its line ends.
-struct Rewriting {
-    shown: VecDeque<String>,
-    echo: fn(&str) -> String,
-}
-
-impl Transport for Rewriting {
-    fn read(&mut self, buffer: &mut [u8], _: Option<Deadline>) -> Result<Arrived, Broken> {
-        let Some(text) = self.shown.pop_front() else { return Ok(Arrived::Nothing) };
-        buffer[..text.len()].copy_from_slice(text.as_bytes());
-        Ok(Arrived::All(text.len()))
-    }
-
-    fn write_all(&mut self, bytes: &[u8], _: Deadline) -> Result<(), Broken> {
-        for line in String::from_utf8(bytes.to_vec()).unwrap().lines() {
-            let (echo, output) = ((self.echo)(line), says_what_was_asked(line));
-            self.shown.push_back(format!("{echo}\r\n{output}*A:pe2# "));
-        }
-        Ok(())
-    }
-}
-
 #[test]
 fn a_line_that_the_device_writes_anew_is_the_echo_of_what_was_typed() {
     let echoes: [fn(&str) -> String; 3] = [
@@ -491,8 +477,12 @@ fn a_line_that_the_device_writes_anew_is_the_echo_of_what_was_typed() {
     let want = texts.map(|text| format!("OUT of {text}\nlast\n"));
     for echo in echoes {
         for behind in [0, 2] {
-            let shown = VecDeque::from(["*A:pe2# ".to_owned()]);
-            let device = Rewriting { shown, echo };
+            let answer = |line: &str| {
+                let (echo, output) = (echo(line), says_what_was_asked(line));
+                format!("{echo}\r\n{output}*A:pe2# ")
+            };
+            let answers = |lines: &str| lines.lines().map(answer).collect();
+            let device = Answering::new("*A:pe2# ", answers);
             let platform = platform("nokia_sros");
             let (printed, _) = talk_with(device, &platform, &texts, behind, 1 << 20).unwrap();
             assert_eq!(texts_of(&printed), want);
