@@ -16,7 +16,7 @@ mod definition_tests;
 mod tables;
 
 pub use definition::{DefinitionError, Fault, Platform};
-pub use prompt::{Forbidden, KnownPrompts, Mode, PromptRules, Tail};
+pub use prompt::{Forbidden, KnownPrompts, Mode, PromptRules, Tail, is_same_name};
 pub use reads::{FilterRules, Meaning, ReadRules, Shape, Takes, Verb};
 pub use registry::Registry;
 pub use rules::{

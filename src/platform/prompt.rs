@@ -3,13 +3,19 @@
 //! A prompt is a guess about a whole line, never about a part of it. Prompts no reading session may stand at are
 //! looked for first: a line that could be both is forbidden. Not here: when a prompt is believed (`ssh`).
 
-use std::{cell::RefCell, ops::Range};
+use std::{cell::RefCell, ops::Range, sync::LazyLock};
 
 use regex::Regex;
 use serde::Deserialize;
 
 /// Longer lines are no prompts; spares the patterns a look at a long line of output.
 const MAX_PROMPT_BYTES: usize = 512;
+
+/// A time of the day.
+static CLOCK: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\b\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?\b")
+        .expect("the expression is a constant that a test compiles")
+});
 
 /// What a session may do at a prompt.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
@@ -84,6 +90,13 @@ impl PromptRules {
     }
 }
 
+/// True if both are names of one device; a clock in them (EOS' `prompt %H.%D{%T}%P`) may have gone on.
+#[must_use]
+pub fn is_same_name(one: &str, other: &str) -> bool {
+    one == other
+        || (one.contains(':') && CLOCK.replace_all(one, "") == CLOCK.replace_all(other, ""))
+}
+
 /// The prompts of one session, which shows the same one again and again: what the last one was is known.
 #[derive(Debug)]
 pub struct KnownPrompts<'p> {
@@ -121,5 +134,28 @@ impl<'p> KnownPrompts<'p> {
             self.last.replace(Some(known));
         }
         tail
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_same_name;
+
+    #[test]
+    fn a_clock_in_a_name_may_go_on_and_nothing_else_may_change() {
+        for (one, other, want) in [
+            ("leaf1", "leaf1", true),
+            ("leaf1.09:59:59", "leaf1.10:00:00", true),
+            ("leaf1.9:59", "leaf1.10:00", true),
+            ("[14:02:03.104] leaf1", "[14:02:04.2] leaf1", true),
+            ("leaf1.09:59:59", "leaf2.09:59:59", false),
+            ("leaf1.09:59:59", "leaf1", false),
+            ("leaf1", "leaf2", false),
+            ("RP/0/RP0/CPU0:xr1", "RP/0/RP0/CPU0:xr2", false),
+            ("a:1:2", "a:1:3", false),
+        ] {
+            assert_eq!(is_same_name(one, other), want, "{one} {other}");
+            assert_eq!(is_same_name(other, one), want, "{other} {one}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use regex::Regex;
 
 use super::{Dialogue, Echo, Why, again, step::Step};
 use crate::{
-    platform::{Dialog, Mode, Tail},
+    platform::{Dialog, Mode, Tail, is_same_name},
     ssh::{log_lines, transport::Transport},
 };
 
@@ -163,7 +163,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         mode: Mode,
         name: &str,
     ) -> Option<(Duration, OnQuiet<'p>)> {
-        let known = self.name.as_deref().is_none_or(|known| known == name);
+        let known = self.name.as_deref().is_none_or(|known| is_same_name(known, name));
         let name = again(self.name.as_ref(), name);
         match &step.sent {
             // Still the prompt that this step's own line was typed at.

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, rc::Rc};
 
 use super::{EnableLogin, InBandLogin, Line};
 use crate::{
-    platform::{EchoForm, KnownPrompts, Mode, Tail},
+    platform::{EchoForm, KnownPrompts, Mode, Tail, is_same_name},
     ssh::log_lines,
 };
 
@@ -206,7 +206,9 @@ impl Fed<'_, '_> {
             return Some(End { at, mode: sent.mode });
         }
         let mode_of = |head: &str| match self.prompts.classify(head.trim()) {
-            Tail::Operational { mode, name } if self.name.unwrap_or(&sent.name) == name => {
+            Tail::Operational { mode, name }
+                if is_same_name(self.name.unwrap_or(&sent.name), name) =>
+            {
                 Some(mode)
             }
             // Before the first prompt is confirmed any name will do.

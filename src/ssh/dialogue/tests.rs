@@ -694,3 +694,21 @@ fn a_message_to_everybody_between_prompt_and_echo_is_no_output() {
     assert_eq!(texts_of(&printed), want);
     assert!(printed[0].logged.contains("SHUTDOWN in 0:05:00"), "{printed:?}");
 }
+
+#[test]
+fn a_clock_in_the_prompt_may_go_on() {
+    let platform = platform("arista_eos");
+    let output = |line: &str| match line {
+        "show version" => "OUT\r\nleaf1.09:59:58#\r\nlast\r\nleaf1.09:59:59#".to_owned(),
+        "show clock" => says_what_was_asked(line) + "leaf1.10:00:07#",
+        "exit" => "Logoff\r\nleaf1.10:00:08#".to_owned(),
+        _ => "leaf1.09:59:57#".to_owned(),
+    };
+    let texts = ["show version", "show clock"];
+    for behind in [0, 2] {
+        let slow = Slow::new("", &[(0, "leaf1.09:59:57#")], output, 200);
+        let (printed, _) = talk_with(slow, &platform, &texts, behind, 1 << 20).unwrap();
+        let want = ["OUT\nleaf1.09:59:58#\nlast\n", "OUT of show clock\nlast\n"];
+        assert_eq!(texts_of(&printed), want);
+    }
+}
