@@ -14,9 +14,13 @@ fn main() {
     let version = pin.split_whitespace().find_map(|word| word.strip_prefix("ntc-templates=="));
     let package =
         version.map(|version| folder.join(format!("ntc_templates-{version}-py3-none-any.whl")));
+    // A copy: build folders are moved and shared, and the package stays behind then.
     let code = match package.filter(|package| package.is_file()) {
-        Some(package) => format!("Some(include_bytes!({:?}))", package.display().to_string()),
-        None => "None".to_owned(),
+        Some(package) => {
+            fs::copy(package, Path::new(&out).join("library.whl")).expect("the package is copied");
+            "Some(include_bytes!(concat!(env!(\"OUT_DIR\"), \"/library.whl\")))"
+        }
+        None => "None",
     };
     fs::write(Path::new(&out).join("library.rs"), code).expect("the build folder can be written");
 }
