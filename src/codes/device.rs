@@ -276,7 +276,7 @@ pub const COMMANDS: &[ErrorCode] = &[
         "filter_timeout",
         "The service's own filter was not through with the output in time.",
         "Use a simpler pattern; large repetitions take longest. The whole output is in `output`.",
-        "filter: the output of `show logging | include (a?){900}b` was not filtered within 2 s, and is there whole; use a simpler pattern",
+        "filter: the output of `show logging | include (a?){900}b` could not be filtered within 2 s, and is there whole; use a simpler pattern",
     ),
     of_device(
         "not_run",

@@ -15,7 +15,7 @@ const NEVER_IN_A_SHELL: [char; 8] = ['$', '~', '{', '}', '*', '\\', '!', '#'];
 /// Legal in a filter's pattern, in no command.
 const NEVER_IN_A_COMMAND: [char; 4] = ['!', '#', '{', '}'];
 /// Arguments that write or clear, whole words; some are known to be taken shortened.
-const WRITING_ARGUMENTS: [(&str, usize); 9] = [
+const WRITING_ARGUMENTS: [(&str, usize); 10] = [
     ("clear", 3),
     ("clear_drop", 6),
     ("clear-on-read", 6),
@@ -24,6 +24,7 @@ const WRITING_ARGUMENTS: [(&str, usize); 9] = [
     ("logto", 4),
     ("local-file", 6),
     ("output-file", 7),
+    ("output-directory", 8),
     ("save-to-file", 5),
 ];
 /// Places from which or to which a device would fetch or send something.
@@ -193,7 +194,7 @@ pub(super) fn check_base(base: &str, reads: &ReadRules) -> Result<(), Refusal> {
         .filter(|(index, (_, word))| *index < verb || !word.is_empty())
         .map(|(_, (at, word))| (*at, &**word))
         .collect();
-    check_never(&as_read, reads)?;
+    check_never(&as_read, verb, reads)?;
     check_arguments(as_read.get(verb..).unwrap_or_default(), reads)?;
     match base.find(NEVER_IN_A_COMMAND) {
         Some(at) => Err(Refusal::new(Rule::ForbiddenCharacter, at)),
@@ -260,34 +261,13 @@ pub(super) fn no_read_verb(reads: &ReadRules) -> Refusal {
     refusal.hint(format!("allowed are: {}", reads.listed.join(", ")))
 }
 
-/// Words of the platform that do more than read. One of several words means them one behind the other, however short
-/// they are; `**` is any number of them, a last `!a|b` any but these.
-fn check_never(words: &[(usize, &str)], reads: &ReadRules) -> Result<(), Refusal> {
-    for entry in reads.never.iter().filter(|entry| entry.contains(' ')) {
-        let wanted: Vec<&str> = entry.split(' ').collect();
-        let [.., last] = wanted.as_slice() else { continue };
-        let fits = |(wanted, (_, word)): (&&str, &(usize, &str))| match wanted.strip_prefix('!') {
-            Some(others) => !others.split('|').any(|other| other.starts_with(word)),
-            None => wanted.starts_with(word),
-        };
-        if let [first, "**", last] = wanted.as_slice() {
-            let mut behind = words.iter().skip_while(|word| !fits((first, word))).skip(1);
-            if let Some((at, _)) = behind.find(|word| fits((last, word))) {
-                let hint = format!("`{last}` does more than read");
-                return Err(Refusal::new(Rule::ArgumentWrites, *at).hint(hint));
-            }
-            continue;
-        }
-        let mut runs = words.windows(wanted.len());
-        if let Some([.., (at, _)]) = runs.find(|run| wanted.iter().zip(*run).all(fits)) {
-            let hint = match last.strip_prefix('!') {
-                Some(others) => format!("here stands only {}", others.replace('|', " or ")),
-                None => format!("`{entry}` does more than read"),
-            };
-            return Err(Refusal::new(Rule::ArgumentWrites, *at).hint(hint));
-        }
-    }
-    Ok(())
+/// Words of the platform that do more than read; the first `n_verb` are the verb and what stands before it.
+fn check_never(words: &[(usize, &str)], n_verb: usize, reads: &ReadRules) -> Result<(), Refusal> {
+    let plain: Vec<&str> = words.iter().map(|(_, word)| *word).collect();
+    let found = reads.never.iter().find_map(|never| never.find(&plain, n_verb));
+    let Some((index, hint)) = found else { return Ok(()) };
+    let at = words.get(index).map_or(0, |(at, _)| *at);
+    Err(Refusal::new(Rule::ArgumentWrites, at).hint(hint))
 }
 
 fn check_arguments(arguments: &[(usize, &str)], reads: &ReadRules) -> Result<(), Refusal> {
@@ -313,12 +293,13 @@ fn check_arguments(arguments: &[(usize, &str)], reads: &ReadRules) -> Result<(),
                 1 => of_platform && is_last,
                 _ => of_platform || is_last,
             };
-        let never = reads.never.iter().any(|never| is_never(never, word, name));
-        if clears || never || WRITING_ARGUMENTS.iter().any(shortens) {
+        if clears || WRITING_ARGUMENTS.iter().any(shortens) {
             return Err(Refusal::new(Rule::ArgumentWrites, at));
         }
         let remote = word.split_once(':').is_some_and(|(scheme, _)| REMOTE.contains(&scheme));
+        let is_log = !before.is_empty() && "log".starts_with(before);
         let written = (before == "file" && word.contains([':', '/', '.']))
+            || (is_log && word.starts_with('/'))
             || (["t", "to"].contains(&before) && is_on_a_disk(word));
         if remote || written || word.contains("://") || word.contains("../") {
             return Err(Refusal::new(Rule::FileOrUrl, at));
@@ -326,20 +307,6 @@ fn check_arguments(arguments: &[(usize, &str)], reads: &ReadRules) -> Result<(),
         before = word;
     }
     Ok(())
-}
-
-/// An option is taken however short it is, one of a single letter also among others, a word from three letters on.
-fn is_never(never: &str, word: &str, name: &str) -> bool {
-    let is_long = word.starts_with("--");
-    if let Some(letter) = never.strip_prefix('-').filter(|letter| letter.len() == 1) {
-        return !is_long && word.strip_prefix('-').is_some_and(|letters| letters.contains(letter));
-    }
-    if never.starts_with("--") && !is_long {
-        return false;
-    }
-    let least = if never.starts_with('-') && word.starts_with('-') { 1 } else { 3 };
-    let never = never.trim_start_matches('-');
-    never == name || (!never.contains(' ') && name.len() >= least && never.starts_with(name))
 }
 
 /// True of a path, and of a name behind that of a file system, which no time and no address begins like.

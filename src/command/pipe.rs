@@ -6,11 +6,8 @@ use super::{
     grammar::{check_pattern, words},
     refusal::{Refusal, Rule},
 };
-use crate::platform::{FilterRules, Meaning, Platform, Takes};
+use crate::platform::{FilterRules, Meaning, Platform, Takes, WRITING_FILTERS};
 
-/// Words of filters that write somewhere, for a better sentence; they are refused for not being known.
-const WRITING: [&str; 9] =
-    ["redirect", "append", "tee", "save", "file", "vsh", "bash", "email", "request"];
 /// Behind these an argument of the command is a regular expression, in brackets with bars of its own.
 const REGULAR: [&str; 4] = ["regexp", "quote-regexp", "aspath-regex", "regular-expression"];
 
@@ -164,6 +161,12 @@ pub(super) fn read(stage: &Stage<'_>, platform: &Platform, behind: bool) -> Resu
     let takes_less = |filter: &&FilterRules| {
         filter.takes == Takes::Nothing && neutral.is_some() && second.is_some()
     };
+    let counts =
+        |filter: &FilterRules| matches!(filter.takes, Takes::Nothing | Takes::OptionalPattern);
+    if neutral == Some(PipeOption::Count) && second.is_none() && !own.is_some_and(counts) {
+        // All lines, which a device with a `count` of its own for patterns would refuse to count.
+        return Ok(Read::Service { meaning: Meaning::Count, pattern: String::new() });
+    }
     if let Some(filter) = own.filter(|filter| !takes_less(filter)) {
         return read_known(stage, filter, &parts, 1, platform);
     }
@@ -178,7 +181,7 @@ pub(super) fn read(stage: &Stage<'_>, platform: &Platform, behind: bool) -> Resu
     let known: Vec<_> = filters.iter().map(|filter| filter.word.as_str()).collect();
     let known =
         if known.is_empty() { PipeOption::ALL.map(PipeOption::word).to_vec() } else { known };
-    let writes = WRITING.iter().find(|word| lower.len() >= 3 && word.starts_with(&lower));
+    let writes = WRITING_FILTERS.iter().find(|word| lower.len() >= 3 && word.starts_with(&lower));
     Err(match writes {
         Some(word) => refusal.hint(format!(
             "`| {word}` writes or sends the output somewhere; use {}",
@@ -350,7 +353,7 @@ fn check_disguised(pattern: &str, at: usize) -> Result<(), Refusal> {
         let alternative = alternative.trim_matches(' ');
         let (word, rest) = alternative.split_once(' ').unwrap_or((alternative, ""));
         let word = word.to_ascii_lowercase();
-        let writes = WRITING.iter().any(|one| word.len() >= 3 && one.starts_with(&word));
+        let writes = WRITING_FILTERS.iter().any(|one| word.len() >= 3 && one.starts_with(&word));
         let somewhere =
             rest.contains([':', '/']) || (pattern.starts_with('\'') && !rest.is_empty());
         if writes && somewhere {

@@ -37,8 +37,12 @@ pub(super) fn check_line(text: &str, platform: &Platform) -> Result<(), Refusal>
             ('|' | '"' | '\'', Some((quote, _))) if reads.shell && !behind_bar && c != quote => {
                 return Err(never(at, "a script behind the command may read it as a shell's"));
             }
-            ('-', Some(_)) if reads.shell && !behind_bar && before == ' ' => {
-                return Err(never(at, "a script behind the command may read it as an option"));
+            ('-' | '/' | '.', Some(_)) if reads.shell && !behind_bar && before == ' ' => {
+                let hint = "a script behind the command may read it as an option or a file";
+                return Err(never(at, hint));
+            }
+            (' ', Some((_, from))) if reads.shell && !behind_bar && is_of_option(text, from) => {
+                return Err(never(at, "a script behind the command may read two words"));
             }
             (_, Some((quote, from))) if c == quote => {
                 if single && n_double % 2 == 1 {
@@ -63,6 +67,13 @@ pub(super) fn check_line(text: &str, platform: &Platform) -> Result<(), Refusal>
         before = c;
     }
     Ok(())
+}
+
+/// True if the quote at `from` is the value of an option.
+fn is_of_option(text: &str, from: usize) -> bool {
+    let head = text.get(..from).unwrap_or_default();
+    let word = head.trim_end_matches(' ').rsplit(' ').next().unwrap_or_default();
+    word.starts_with('-')
 }
 
 /// Quotes stand round whole values, or round all that follows a `=` or `~`; no backslash stands before what is a letter

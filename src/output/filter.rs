@@ -1,20 +1,25 @@
 //! The service's own filters, for platforms that have none: the words of IOS on any text.
 //!
 //! Patterns are regular expressions of linear time and bounded size. Large ones take microseconds a byte all the same, so that a
-//! clock is asked at every line.
+//! clock is asked at every line, and a line is not searched that could take too long by itself.
 
 use std::{borrow::Cow, fmt::Write as _};
 
 use regex::{Regex, RegexBuilder};
 
-/// Largest compiled pattern, in bytes.
-const MOST_COMPILED_BYTES: usize = 1 << 18;
+/// Sizes that a compiled pattern may have, in bytes.
+const COMPILED_BYTES: [usize; 5] = [1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18];
+/// What one search may take, in bytes of the compiled pattern times bytes of the line, as it cannot be interrupted: a second
+/// and a half at the worst, 64 KiB for the largest of patterns, 16 MiB for a word.
+const MOST_WORK: usize = 1 << 34;
 
 /// A filter on the lines of an output.
 #[derive(Clone, Debug)]
 pub struct Filter {
     kind: Kind,
     pattern: Regex,
+    /// The longest line that is searched.
+    most_line_bytes: usize,
     text: String,
 }
 
@@ -46,18 +51,21 @@ impl Filter {
     /// # Errors
     /// The pattern cannot be compiled within bounds.
     pub fn new(kind: Kind, pattern: &str) -> Result<Self, BadPattern> {
-        let compiled = RegexBuilder::new(pattern)
-            .size_limit(MOST_COMPILED_BYTES)
-            .dfa_size_limit(MOST_COMPILED_BYTES)
-            .build()
-            .map_err(|_too_large_or_wrong| BadPattern)?;
-        Ok(Self { kind, pattern: compiled, text: pattern.to_owned() })
+        let of_size = |bytes: usize| {
+            let dfa_bytes = COMPILED_BYTES.into_iter().max().unwrap_or(bytes);
+            let mut builder = RegexBuilder::new(pattern);
+            let built = builder.size_limit(bytes).dfa_size_limit(dfa_bytes).build();
+            built.ok().map(|built| (built, MOST_WORK / bytes))
+        };
+        let (compiled, most_line_bytes) =
+            COMPILED_BYTES.into_iter().find_map(of_size).ok_or(BadPattern)?;
+        Ok(Self { kind, pattern: compiled, most_line_bytes, text: pattern.to_owned() })
     }
 
     /// The lines that are left. `is_late` is asked at every line and ends it.
     ///
     /// # Errors
-    /// [`TooSlow`]: it was late.
+    /// [`TooSlow`]: it was late, or a line too long for the pattern.
     pub fn apply<'t>(
         &self,
         output: &'t str,
@@ -65,7 +73,10 @@ impl Filter {
     ) -> Result<Cow<'t, str>, TooSlow> {
         let matches = |line: &str| {
             let line = line.trim_end_matches(['\n', '\r']);
-            if is_late() { Err(TooSlow) } else { Ok(self.pattern.is_match(line)) }
+            if line.len() > self.most_line_bytes || is_late() {
+                return Err(TooSlow);
+            }
+            Ok(self.pattern.is_match(line))
         };
         let lines = output.split_inclusive('\n');
         let mut kept = String::new();
@@ -170,6 +181,19 @@ mod tests {
             assert_eq!(filter.apply(CONFIG, &is_late), Err(TooSlow), "{kind:?}");
             assert_eq!(lines_left.get(), -1, "{kind:?}");
         }
+    }
+
+    #[test]
+    fn a_line_that_could_take_too_long_is_not_searched() {
+        let line = "ab".repeat(1 << 19);
+        for (pattern, want) in [("ba", Ok(true)), ("([ab]{1,20}[ac]{1,20}){20}q", Err(TooSlow))] {
+            let filter = Filter::new(Kind::Include, pattern).unwrap();
+            let kept = filter.apply(&line, &|| false).map(|kept| kept == line);
+            assert_eq!(kept, want, "{pattern}");
+        }
+        let short = "ab".repeat(1 << 10);
+        let slow = Filter::new(Kind::Include, "([ab]{1,20}[ac]{1,20}){20}q").unwrap();
+        assert_eq!(slow.apply(&short, &|| false).unwrap(), "");
     }
 
     proptest! {

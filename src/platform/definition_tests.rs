@@ -162,6 +162,23 @@ fn every_fault_is_reported_with_file_line_and_reason() {
 }
 
 #[test]
+fn what_is_to_be_refused_must_have_an_effect_and_no_filter_may_write() {
+    for (behind, want) in [
+        (
+            "[commands]\nverbs = []\nnever = [\"a ** b ** c\"]\n",
+            "acme_os.toml:38: what is never read is a word, `-c`",
+        ),
+        (
+            "[[filter]]\nword = \"utility Tee\"\n",
+            "acme_os.toml:37: the filter `utility Tee` writes somewhere",
+        ),
+    ] {
+        let found = fault(&format!("{SOUND}{behind}"));
+        assert!(found.starts_with(want), "{behind:?}\n gives {found}\n  not {want}");
+    }
+}
+
+#[test]
 fn a_definition_without_an_operational_prompt_is_refused() {
     let text = SOUND.replacen(
         "[[prompt.operational]]\nmode = \"privileged\"\npattern = '(?P<name>\\w+)#'\n",

@@ -4,6 +4,7 @@
 //! own on top. Pure but for reading that folder. Not here: who sends what when (`ssh`), which commands read.
 
 mod definition;
+mod never;
 mod prompt;
 mod reads;
 mod registry;
@@ -16,8 +17,9 @@ mod definition_tests;
 mod tables;
 
 pub use definition::{DefinitionError, Fault, Platform};
+pub use never::{Never, NoForm};
 pub use prompt::{Forbidden, KnownPrompts, Mode, PromptRules, Tail, is_same_name};
-pub use reads::{FilterRules, Meaning, ReadRules, Shape, Takes, Verb};
+pub use reads::{FilterRules, Meaning, ReadRules, Shape, Takes, Verb, WRITING_FILTERS};
 pub use registry::Registry;
 pub use rules::{
     Dialog, EchoForm, EnableRules, ErrorRules, LineFault, LoginRules, OutputRules, PagerHit,

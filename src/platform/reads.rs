@@ -6,7 +6,13 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+use super::never::Never;
+
+/// Words of filters that write somewhere or run something, on one CLI or another.
+pub const WRITING_FILTERS: [&str; 9] =
+    ["redirect", "append", "tee", "save", "file", "vsh", "bash", "email", "request"];
 
 /// The verbs of a platform and how its command line is read.
 #[derive(Clone, Debug, Deserialize)]
@@ -28,10 +34,9 @@ pub struct ReadRules {
     /// First arguments that are off unless the operator allows the exact command.
     #[serde(default = "heavy")]
     pub off: Vec<String>,
-    /// Arguments that write or change, besides those that do so everywhere, however shortened: a word, words in a row, an
-    /// `-option`; `a ** b` is `b` anywhere behind `a`, and `!a|b` at the end of a row any word but these.
+    /// Arguments that write or change, besides those that do so everywhere.
     #[serde(default)]
-    pub never: Vec<String>,
+    pub never: Vec<Never>,
     /// The verb alone is a command.
     #[serde(default)]
     pub bare: bool,
@@ -73,7 +78,8 @@ pub enum Shape {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FilterRules {
-    /// Its word, or two words (`utility egrep`).
+    /// Its word, or two words (`utility egrep`); none of [`WRITING_FILTERS`].
+    #[serde(deserialize_with = "word_that_reads")]
     pub word: String,
     /// The fewest letters that mean it, of two words the first; all of them if left out.
     pub least: Option<usize>,
@@ -225,6 +231,14 @@ fn shortens(whole: &str, least: Option<usize>, word: &str) -> bool {
 fn is_plain(word: &str) -> bool {
     !word.starts_with('-')
         && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}
+
+fn word_that_reads<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    if word.split_whitespace().any(|part| WRITING_FILTERS.contains(&&*part.to_ascii_lowercase())) {
+        return Err(D::Error::custom(format!("the filter `{word}` writes somewhere")));
+    }
+    Ok(word)
 }
 
 fn heavy() -> Vec<String> {

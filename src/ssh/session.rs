@@ -465,7 +465,7 @@ impl Session<'_> {
         done.failure = Some(CommandFailure {
             code: "filter_timeout",
             message: format!(
-                "filter: the output of `{}` was not filtered within {} s, and is there whole; use a simpler pattern",
+                "filter: the output of `{}` could not be filtered within {} s, and is there whole; use a simpler pattern",
                 planned.command.display(),
                 FILTERS.as_secs(),
             ),
