@@ -140,7 +140,7 @@ pub const DEVICES: &[ErrorCode] = &[
         "jump_disconnected",
         "A host on the way to the device hung up, or its connection broke.",
         "Try again. If it happens always after the same time, look at the jump host's idle limits and its log.",
-        "jump: the connection to hop 1 broke during commands; what had come is in the outputs",
+        "jump: the connection to hop 1 broke during command; what had come is in the outputs",
     ),
     of_device(
         "jump_failed",
@@ -168,15 +168,15 @@ pub const DEVICES: &[ErrorCode] = &[
     ),
     of_device(
         "late_echo",
-        "The device showed its prompt again before it echoed what was typed there, seconds later: the service took it for one that does not echo, and cannot tell its outputs apart any more. Outputs since its login may be empty.",
-        "Try again when the device or the way to it is less busy. If it happens always, report it with the platform and what the device shows at login.",
+        "The device showed its prompt again before it echoed what was typed there, seconds later: the service took it for one that does not echo, and cannot tell its outputs apart any more. Outputs since its login may be empty. Or an output holds the device's own prompt and the next command behind it, as if it were over there.",
+        "Try again when the device or the way to it is less busy. Where the sentence says so, ask for the commands one at a time: no text is taken for the next one's echo then. If it happens always, report it with the platform and what the device shows at login.",
         "session: 192.0.2.1:22 seemed not to echo what is typed and then did, seconds late: which output belongs to which command was not certain any more, and the session was ended; the device is very slow, try again when it is less busy",
     ),
     of_device(
         "no_common_algorithm",
         "The device's SSH is too old, or too new, for the algorithms that were offered.",
         "Give `\"ssh_profile\": \"legacy\"` for that device, and think about new software for it: what it offers is broken cryptography.",
-        "handshake: 192.0.2.1:22 and Showrunner have no SSH algorithm in common under the `modern` profile",
+        "handshake: 192.0.2.1:22 and Showrunner have no SSH algorithm in common under the `modern` profile; if the device is old, ask for \"ssh_profile\": \"legacy\"",
     ),
     of_device(
         "not_ssh",
@@ -194,7 +194,7 @@ pub const DEVICES: &[ErrorCode] = &[
         "prompt_timeout",
         "The login worked, and no prompt of this platform came.",
         "Check `os`: the sentence shows the last line of the screen. A prompt of a form of its own needs a definition (`SHOWRUNNER_PLATFORMS_DIR`). Where the device is only slow, raise `SHOWRUNNER_PROMPT_TIMEOUT`.",
-        "prompt: 192.0.2.1:22 showed no Cisco IOS prompt within 30 s; the last line was \"edge1 ready\"; check `os`",
+        "prompt: 192.0.2.1:22 showed no Cisco IOS prompt within 30 s; its last line was `edge1 ready`; check `os`",
     ),
     of_device(
         "queue_timeout",
@@ -212,7 +212,7 @@ pub const DEVICES: &[ErrorCode] = &[
         "resolve_failed",
         "The device's name has no address.",
         "Check the name, and the DNS servers and search domains of the service's host or container; or give the address.",
-        "resolve: edge9.example.net has no address (Name or service not known); check the name and the service's DNS",
+        "resolve: edge9.example.net has no address (name or service not known); check the name and the service's DNS",
     ),
     of_device(
         "resolve_timeout",

@@ -231,7 +231,7 @@ impl Shared {
             && let Some(way) = ssh.way_beyond(&device.host, &device.at, targets).map_err(no_way)?
         {
             targets.check_name(device.at.as_str(), device.port).map_err(|rule| {
-                SessionError::TargetRefused { addr: device.at.to_string(), rule }
+                SessionError::TargetRefused { device: target(&device.at, device.port), rule }
             })?;
             return Ok((vec![PeerAddr::Name(device.at.clone(), device.port)], way));
         }
@@ -254,6 +254,7 @@ impl Shared {
     ) -> Result<Vec<SocketAddr>, SessionError> {
         let limit = self.limits.resolve;
         let address = host.address();
+        let target = target(host, port);
         let host = host.to_string();
         let until = Deadline::after(Instant::now(), limit).or_earlier(clock.until);
         let addresses = match address {
@@ -278,7 +279,7 @@ impl Shared {
             for address in &addresses {
                 targets
                     .check(*address)
-                    .map_err(|rule| SessionError::TargetRefused { addr: host.clone(), rule })?;
+                    .map_err(|rule| SessionError::TargetRefused { device: target.clone(), rule })?;
             }
         }
         Ok(addresses)
@@ -501,6 +502,14 @@ fn cause_of_wait(waits: Waits) -> &'static str {
 }
 
 /// The resolver's word without its prefix.
+/// As the caller named it.
+fn target(host: &Host, port: u16) -> String {
+    match host.address() {
+        Some(address) => SocketAddr::new(address, port).to_string(),
+        None => format!("{host}:{port}"),
+    }
+}
+
 fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.rsplit(": ").next().unwrap_or_default().to_ascii_lowercase()

@@ -19,7 +19,7 @@ faults! {
     AnsiPrompt "ansi_prompt" "The prompt is coloured, and the title of a terminal window is set."
     AuthAcknowledge "auth_acknowledge" "Keyboard-interactive only; before the password it wants its banner to be acknowledged."
     AuthDenied "auth_denied" "No login works, whatever the password."
-    AuthPartial "auth_partial" "The password is right, and a key is wanted on top of it."
+    AuthPartial "auth_partial" "The password is right, and a key is wanted on top of it, or the other way round."
     AuthSilent "auth_silent" "Login never gets an answer."
     AuthSlow "auth_slow" "Login takes three seconds, as with a slow AAA server."
     AuthThreeSteps "auth_three_steps" "Keyboard-interactive only, with a second round that asks nothing and only informs."

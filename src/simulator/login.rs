@@ -34,6 +34,8 @@ pub(super) struct Login {
     size: (u32, u32),
     /// Rounds of questions that were answered.
     rounds: usize,
+    /// What is wanted behind the first proof, where two are.
+    wanted: Option<MethodKind>,
 }
 
 type Answer<T> = Result<T, russh::Error>;
@@ -48,6 +50,7 @@ impl Login {
             user: String::new(),
             size: (0, 0),
             rounds: 0,
+            wanted: None,
         }
     }
 
@@ -74,7 +77,8 @@ impl Login {
         }
     }
 
-    async fn verdict(&mut self, good: bool, user: &str) -> Answer<Auth> {
+    /// `other` is what may be wanted besides.
+    async fn verdict(&mut self, good: bool, user: &str, other: MethodKind) -> Answer<Auth> {
         self.shared.login_attempts.fetch_add(1, Ordering::Relaxed);
         self.gives_up_at(Fault::CloseInAuth)?;
         if self.has(Fault::AuthSlow) {
@@ -88,8 +92,9 @@ impl Login {
         if !good || self.has(Fault::AuthDenied) {
             return Ok(Auth::reject());
         }
-        if self.has(Fault::AuthPartial) {
-            let methods = Some(MethodSet::from([MethodKind::PublicKey].as_slice()));
+        if self.has(Fault::AuthPartial) && self.wanted.is_none_or(|wanted| wanted == other) {
+            self.wanted = Some(other);
+            let methods = Some(MethodSet::from([other].as_slice()));
             return Ok(Auth::Reject { proceed_with_methods: methods, partial_success: true });
         }
         self.shared.logins.fetch_add(1, Ordering::Relaxed);
@@ -118,8 +123,10 @@ impl server::Handler for Login {
 
     async fn auth_none(&mut self, user: &str) -> Answer<Auth> {
         self.shared.log_auth("none", user);
+        let wanted = self.wanted;
         let kinds: &[MethodKind] = match self.kind() {
-            AuthKind::None => return self.verdict(true, user).await,
+            _ if let Some(wanted) = &wanted => std::slice::from_ref(wanted),
+            AuthKind::None => return self.verdict(true, user, MethodKind::PublicKey).await,
             AuthKind::Both => &[MethodKind::Password, MethodKind::KeyboardInteractive],
             AuthKind::KeyboardInteractive => &[MethodKind::KeyboardInteractive],
             AuthKind::Password => &[MethodKind::Password],
@@ -132,9 +139,10 @@ impl server::Handler for Login {
     async fn auth_password(&mut self, user: &str, password: &str) -> Answer<Auth> {
         self.shared.log_auth("password", user);
         let options = &self.shared.options;
-        let offered = matches!(self.kind(), AuthKind::Password | AuthKind::Both);
+        let offered = matches!(self.kind(), AuthKind::Password | AuthKind::Both)
+            || self.wanted == Some(MethodKind::Password);
         let good = offered && user == options.username && password == options.password;
-        self.verdict(good, user).await
+        self.verdict(good, user, MethodKind::PublicKey).await
     }
 
     async fn auth_keyboard_interactive<'a>(
@@ -153,7 +161,8 @@ impl server::Handler for Login {
         self.rounds += 1;
         if self.rounds > 1 {
             // Nobody has the token, and nobody may choose a password here.
-            return self.verdict(self.has(Fault::AuthThreeSteps), user).await;
+            let good = self.has(Fault::AuthThreeSteps);
+            return self.verdict(good, user, MethodKind::PublicKey).await;
         }
         let options = &self.shared.options;
         let offered = matches!(self.kind(), AuthKind::KeyboardInteractive | AuthKind::Both);
@@ -172,7 +181,7 @@ impl server::Handler for Login {
             let prompts = ["New password: ", "Retype new password: "];
             return Ok(Self::questions("Your password has expired.", &prompts));
         }
-        self.verdict(good, user).await
+        self.verdict(good, user, MethodKind::PublicKey).await
     }
 
     async fn auth_publickey(
@@ -185,7 +194,7 @@ impl server::Handler for Login {
         let shown = key.public_key.to_openssh().unwrap_or_default();
         let same = |line: &String| line.split(' ').nth(1) == shown.split(' ').nth(1);
         let good = user == options.username && options.authorized_keys.iter().any(same);
-        self.verdict(good, user).await
+        self.verdict(good, user, MethodKind::Password).await
     }
 
     async fn auth_succeeded(&mut self, _session: &mut Session) -> Answer<()> {

@@ -224,9 +224,10 @@ impl Acquaintances {
         let known = generations.of(who);
         known.methods = None;
         known.forget_before(now, self.limits.pause);
-        // Only of keys can there be so many: passwords are not sent any more before.
         if known.refusals.len() >= MOST_REFUSALS {
-            known.refusals.remove(0);
+            // Of keys, which cannot be guessed: passwords are not sent any more before there are so many.
+            let of_keys = known.refusals.iter().position(|one| one.of == Shown::Keys);
+            known.refusals.remove(of_keys.unwrap_or_default());
         }
         known.refusals.push(Refusal { tag, at: now, of });
     }
@@ -423,6 +424,11 @@ mod tests {
         assert_eq!(known.check(&device(23, "ops"), &right, now), Ok(()));
         known.refused(&device(23, "ops"), &with_key("ops", "999"), Shown::Keys, now);
         assert!(known.check(&device(23, "ops"), &with_key("ops", "999"), now).is_err());
+        // Nor do they make the device forget guesses.
+        for n in 0..1000 {
+            known.refused(&device(22, "ops"), &with_key("ops", &n.to_string()), Shown::Keys, now);
+        }
+        assert_eq!(known.check(&device(22, "ops"), &user("ops", "6"), now).unwrap_err().refused, 4);
     }
 
     /// A key beside a password is not what is guessed at, and a user is one in letters of either case.

@@ -265,11 +265,15 @@ pub enum SessionError {
     },
     /// Its outputs cannot be told apart.
     #[error(
-        "session: {addr} seemed not to echo what is typed and then did, seconds late: which output belongs to which command was not certain any more, and the session was ended; the device is very slow, try again when it is less busy"
+        "session: {addr} {seen}: which output belongs to which command was not certain any more, and the session was ended; {hint}"
     )]
     LateEcho {
         /// The device.
         addr: PeerAddr,
+        /// What it did.
+        seen: &'static str,
+        /// What to do.
+        hint: &'static str,
     },
     /// The two sides share no algorithm.
     #[error(
@@ -390,11 +394,11 @@ pub enum SessionError {
     },
     /// The settings do not let the service go there.
     #[error(
-        "target: {addr} is not allowed ({rule}); the service's settings decide which targets are"
+        "target: {device} is not allowed ({rule}); the service's settings decide which targets are"
     )]
     TargetRefused {
-        /// The device's address.
-        addr: String,
+        /// Host and port.
+        device: String,
         /// The rule that refused it.
         rule: &'static str,
     },

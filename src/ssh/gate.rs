@@ -10,11 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::error::SessionError;
-use crate::{deadline::Deadline, device::PeerAddr};
-
-/// Host and user.
-type Door = (PeerAddr, String);
+use super::{acquaintance::Who, error::SessionError};
+use crate::deadline::Deadline;
 
 /// How often a waiting session looks whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(50);
@@ -23,7 +20,7 @@ const LOOK: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Gates {
     most: usize,
-    doors: Mutex<HashMap<Door, Logins>>,
+    doors: Mutex<HashMap<Who, Logins>>,
     changed: Condvar,
 }
 
@@ -40,7 +37,7 @@ struct Logins {
 #[derive(Debug)]
 pub struct Pass<'a> {
     gates: &'a Gates,
-    door: Door,
+    door: Who,
 }
 
 /// Why nobody was let in.
@@ -67,19 +64,17 @@ impl Gates {
     /// wait as much as those who were first, and not one after the other.
     pub fn enter(
         &self,
-        host: &PeerAddr,
-        user: &str,
+        who: &Who,
         until: Deadline,
         is_believed: impl Fn() -> bool,
         is_over: impl Fn() -> bool,
     ) -> Result<Pass<'_>, Turned> {
-        let door = (host.key(), user.to_owned());
         let mut doors = self.lock();
-        let logins = doors.entry(door.clone()).or_default();
+        let logins = doors.entry(who.clone()).or_default();
         let seen = logins.n_late;
         logins.waiting += 1;
         let turned = loop {
-            let logins = doors.entry(door.clone()).or_default();
+            let logins = doors.entry(who.clone()).or_default();
             if logins.n_late != seen
                 && let Some(error) = &logins.late
             {
@@ -95,14 +90,14 @@ impl Gates {
             let waited = self.changed.wait_timeout(doors, left.min(LOOK));
             doors = waited.unwrap_or_else(PoisonError::into_inner).0;
         };
-        leave(&mut doors, &door, |logins| logins.waiting -= 1);
+        leave(&mut doors, who, |logins| logins.waiting -= 1);
         match turned {
             Some(turned) => Err(turned),
-            None => Ok(Pass { gates: self, door }),
+            None => Ok(Pass { gates: self, door: who.clone() }),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Door, Logins>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Who, Logins>> {
         self.doors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -125,7 +120,7 @@ impl Drop for Pass<'_> {
 }
 
 /// Counts one less, and forgets a door that nobody is at.
-fn leave(doors: &mut HashMap<Door, Logins>, door: &Door, less: impl FnOnce(&mut Logins)) {
+fn leave(doors: &mut HashMap<Who, Logins>, door: &Who, less: impl FnOnce(&mut Logins)) {
     if let Some(logins) = doors.get_mut(door) {
         less(logins);
         if logins.inside == 0 && logins.waiting == 0 {
@@ -143,9 +138,14 @@ mod tests {
     };
 
     use super::*;
+    use crate::device::PeerAddr;
 
     fn host(port: u16) -> PeerAddr {
         SocketAddr::from(([192, 0, 2, 1], port)).into()
+    }
+
+    fn at(port: u16, user: &str) -> Who {
+        Who::new(None, &host(port), user)
     }
 
     fn later(limit: Duration) -> Deadline {
@@ -160,7 +160,7 @@ mod tests {
             for _ in 0..20 {
                 scope.spawn(|| {
                     let until = later(Duration::from_secs(60));
-                    let pass = gates.enter(&host(22), "u", until, || true, || false);
+                    let pass = gates.enter(&at(22, "u"), until, || true, || false);
                     assert!(pass.is_ok());
                     most.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                     thread::yield_now();
@@ -180,7 +180,7 @@ mod tests {
         let gates = Gates::new(1);
         let until = later(Duration::from_secs(60));
         let enter = |port, user: &str, until, over: bool| {
-            gates.enter(&host(port), user, until, || true, move || over)
+            gates.enter(&at(port, user), until, || true, move || over)
         };
         let first = enter(22, "u", until, false).unwrap();
         for (until, over) in [
@@ -190,8 +190,10 @@ mod tests {
         ] {
             assert_eq!(enter(22, "u", until, over).unwrap_err(), Turned::Over);
         }
-        // Another host and another user have gates of their own.
+        // Another host, another user and another way have gates of their own.
         assert!(enter(23, "u", until, true).is_ok() && enter(22, "v", until, true).is_ok());
+        let beyond = Who::new(Some(&host(9)), &host(22), "u");
+        assert!(gates.enter(&beyond, until, || true, || true).is_ok());
         drop(first);
         assert!(enter(22, "u", until, true).is_ok());
         assert!(gates.lock().is_empty());
@@ -202,11 +204,11 @@ mod tests {
         let gates = Gates::new(1);
         let error = || SessionError::ConnectTimeout { addr: host(22), limit: Duration::ZERO };
         let until = later(Duration::from_secs(60));
-        let first = gates.enter(&host(22), "u", until, || true, || false).unwrap();
+        let first = gates.enter(&at(22, "u"), until, || true, || false).unwrap();
         thread::scope(|scope| {
             let waiting: Vec<_> = (0..5)
                 .map(|_| {
-                    scope.spawn(|| gates.enter(&host(22), "u", until, || true, || false).map(drop))
+                    scope.spawn(|| gates.enter(&at(22, "u"), until, || true, || false).map(drop))
                 })
                 .collect();
             let all_wait = || gates.lock().values().any(|logins| logins.waiting == 5);
@@ -219,7 +221,7 @@ mod tests {
                 assert_eq!(one.join().unwrap(), Err(Turned::Late(error())));
             }
         });
-        assert!(gates.enter(&host(22), "u", until, || true, || false).is_ok());
+        assert!(gates.enter(&at(22, "u"), until, || true, || false).is_ok());
         assert!(gates.lock().is_empty());
     }
 }

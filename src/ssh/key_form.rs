@@ -84,8 +84,9 @@ fn look_at(behind: &str) -> Option<Look> {
 }
 
 fn bytes_of(body: &str) -> Option<zeroize::Zeroizing<Vec<u8>>> {
-    let text: zeroize::Zeroizing<String> =
-        zeroize::Zeroizing::new(body.split_ascii_whitespace().collect());
+    // It must not grow: what it leaves behind would not be wiped.
+    let mut text = zeroize::Zeroizing::new(String::with_capacity(body.len()));
+    text.extend(body.split_ascii_whitespace());
     base64::decode(&text).map(zeroize::Zeroizing::new)
 }
 

@@ -18,7 +18,9 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     net::{RecvFlags, Shutdown},
 };
-use ssh2::{BlockDirections, ErrorCode, KeyboardInteractivePrompt, MethodType, Session};
+use ssh2::{
+    BlockDirections, ErrorCode, ExtendedData, KeyboardInteractivePrompt, MethodType, Session,
+};
 
 use super::{
     acquaintance::{Methods, Paused, Shown},
@@ -52,6 +54,8 @@ const GREETING_BYTES: usize = 64;
 const PROTOCOL: i32 = -14;
 /// The peer refused to open a channel.
 const CHANNEL_FAILURE: i32 = -21;
+/// No algorithm that both the peer and a key know.
+const NO_SIGNATURE: i32 = -17;
 /// libssh2's word for a key that it cannot use.
 const KEY_UNUSABLE: i32 = -16;
 /// More than all that a peer sends without anything to be delivered: libssh2 keeps every message that it does not expect.
@@ -61,6 +65,9 @@ const WIRE_BYTES: u64 = 8;
 const FIRST_WIRE_BYTES: u64 = 64;
 /// How many delivered bytes may be single ones.
 const MOST_FIRST_BYTES: u64 = 256 << 10;
+/// What libssh2 takes at a time of a stream whose packets are sealed: where a buffer ends within one, it reads no more. Others
+/// it reads until nothing is left.
+const SEALED_READ_BYTES: u64 = 35_000;
 /// Waited for the socket before libssh2 is asked whether it has something itself.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const TERMINAL_ROWS: u32 = 1000;
@@ -199,7 +206,11 @@ impl Connection {
             let result = self.session.handshake();
             socket::hold_back(&self.path.socket, false);
             match result {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    let cipher = self.session.methods(MethodType::CryptSc);
+                    self.path.is_sealed = cipher.is_some_and(offer::is_authenticating);
+                    return Ok(());
+                }
                 Err(error) if error.code() == ErrorCode::Session(WOULD_BLOCK) => {
                     // A quick peer's version line has been taken already.
                     refuse_version_1(self.session.banner_bytes().unwrap_or_default())?;
@@ -299,7 +310,8 @@ impl Connection {
 
     /// Logs in once, by the first method that the device lists and the credentials can serve. It is not asked for its
     /// list if it is `known` from an earlier login and serves; should the device refuse, it is asked then, and only a
-    /// method that it does not list any more makes way for another.
+    /// method that it does not list any more makes way for another. So it is with a key that has a password beside it, and the
+    /// other way round: the device may want both. The list is the one that it began with.
     ///
     /// # Errors
     /// The connection broke or the device did not answer in time.
@@ -310,34 +322,54 @@ impl Connection {
         may_send: impl Fn(Shown) -> Result<(), Paused>,
         until: Deadline,
     ) -> Result<(Login, Option<Methods>), Fault> {
-        let tried = known.and_then(|known| Method::choose(credentials, known));
-        let mut rejected = None;
-        if let Some(method) = tried {
-            if let Err(paused) = may_send(method.shown()) {
-                return Ok((Login::NotSent(paused), None));
-            }
-            match self.login_by(method, credentials, until)? {
-                login @ Login::Rejected(_) => rejected = Some(login),
+        let mut refused = None;
+        if let Some(method) = known.and_then(|known| Method::choose(credentials, known)) {
+            match self.try_method(method, credentials, &may_send, until)? {
+                Login::Rejected(name) => refused = Some((method, name)),
                 login => return Ok((login, known)),
             }
         }
+        let has_both = credentials.private_key.is_some() && credentials.password.is_some();
         let user = credentials.username.as_str();
-        let offered = self.drive(until, |session| session.auth_methods(user).map(str::to_owned))?;
-        if self.session.authenticated() {
-            return Ok((Login::Done, None));
-        }
-        let listed = Methods::listed(&offered);
-        let login = match (Method::choose(credentials, listed), rejected) {
-            (None, _) => Login::NotOffered(offered),
-            (Some(method), Some(rejected)) if tried.is_some_and(|tried| tried.is(method)) => {
-                rejected
+        let mut listed = None;
+        loop {
+            let offered =
+                self.drive(until, |session| session.auth_methods(user).map(str::to_owned))?;
+            if self.session.authenticated() {
+                return Ok((Login::Done, None));
             }
-            (Some(method), _) => match may_send(method.shown()) {
-                Ok(()) => self.login_by(method, credentials, until)?,
-                Err(paused) => Login::NotSent(paused),
-            },
-        };
-        Ok((login, Some(listed)))
+            let methods = Methods::listed(&offered);
+            let is_first = listed.is_none();
+            let began_with = *listed.get_or_insert(methods);
+            let end = |login| Ok((login, Some(began_with)));
+            let Some(method) = Method::choose(credentials, methods) else {
+                return end(Login::NotOffered(offered));
+            };
+            if let Some((before, name)) = refused {
+                // Behind a list of today the same password is not tried in another way.
+                let is_same = before.is(method) || !is_first && before.shown() == method.shown();
+                if is_same {
+                    return end(Login::Rejected(name));
+                }
+            }
+            match self.try_method(method, credentials, &may_send, until)? {
+                Login::Rejected(name) if has_both && is_first => refused = Some((method, name)),
+                login => return end(login),
+            }
+        }
+    }
+
+    fn try_method(
+        &mut self,
+        method: Method<'_>,
+        credentials: &Credentials,
+        may_send: impl Fn(Shown) -> Result<(), Paused>,
+        until: Deadline,
+    ) -> Result<Login, Fault> {
+        match may_send(method.shown()) {
+            Ok(()) => self.login_by(method, credentials, until),
+            Err(paused) => Ok(Login::NotSent(paused)),
+        }
     }
 
     fn login_by(
@@ -378,6 +410,10 @@ impl Connection {
             Ok(()) | Err(Fault::Failed { code: -18 | -19, .. }) => Ok(Login::Rejected(name)),
             Err(Fault::Failed { code: -15, .. }) => Ok(Login::PasswordExpired),
             Err(Fault::Failed { code: -16 | -48 | -51, reason }) => Ok(Login::KeyUnusable(reason)),
+            Err(Fault::Failed { code: NO_SIGNATURE, .. }) => Ok(Login::KeyUnusable(
+                "the device takes no signature that it can make; an Ed25519 or ECDSA key may do"
+                    .to_owned(),
+            )),
             Err(fault) => Err(fault),
         }
     }
@@ -399,7 +435,9 @@ impl Connection {
         let mut result = self.login_with_key(user, first, until);
         for key in more {
             // Refused, or none that can be used.
-            let Err(Fault::Failed { code: -16 | -18 | -19 | -48 | -51, .. }) = result else {
+            let Err(Fault::Failed { code: -16 | NO_SIGNATURE | -18 | -19 | -48 | -51, .. }) =
+                result
+            else {
                 break;
             };
             result = self.login_with_key(user, key, until);
@@ -441,6 +479,10 @@ impl Connection {
 
     fn ask_for_terminal(&mut self, until: Deadline) -> Result<ssh2::Channel, Fault> {
         let mut channel = self.drive(until, Session::channel_session)?;
+        // Some say it on a second stream that their sessions are taken, and nobody else would make room in its window.
+        channel
+            .handle_extended_data(ExtendedData::Merge)
+            .map_err(|error| Fault::from_library(&error))?;
         let size = (terminal::COLUMNS.into(), TERMINAL_ROWS, 0, 0);
         let (mut has_terminal, mut has_shell) = (false, false);
         socket::hold_back(&self.path.socket, true);
@@ -482,8 +524,7 @@ impl Connection {
                     let tunnel = Tunnel { pump, channel, carrier: self };
                     let socket = Arc::new(socket.into());
                     let tunnel = Some(Box::new(tunnel));
-                    let path = Path { socket, tunnel, arrived: 0, delivered: 0 };
-                    return Ok((path, target.clone()));
+                    return Ok((Path::new(socket, tunnel), target.clone()));
                 }
                 // The channel was refused; what for, the library says in words only.
                 Err(Fault::Failed { code: CHANNEL_FAILURE, reason }) => {
@@ -602,8 +643,9 @@ impl Transport for Terminal {
                 Ok(0) => return Ok(Arrived::End),
                 Ok(length) => {
                     self.connection.path.delivered += length as u64;
-                    // libssh2 reads until the socket has nothing, and then gives what there is room for.
+                    // libssh2 has read what there was, and gives what there is room for.
                     self.is_emptied = length < buffer.len()
+                        && !self.connection.path.has_more()
                         && self.connection.path.tunnel.is_none()
                         && !self.channel.eof();
                     return Ok(if self.is_emptied {
@@ -677,6 +719,10 @@ pub struct Path {
     arrived: u64,
     /// Bytes that it gave of these.
     delivered: u64,
+    /// The peer's packets are sealed: libssh2 leaves some of what is there to be read.
+    is_sealed: bool,
+    /// What it leaves at the next read, at the least.
+    left: u64,
 }
 
 impl Path {
@@ -686,7 +732,11 @@ impl Path {
     /// The socket is gone.
     pub fn direct(socket: Socket) -> io::Result<Self> {
         rustix::net::sockopt::set_tcp_nodelay(&socket, true)?;
-        Ok(Self { socket, tunnel: None, arrived: 0, delivered: 0 })
+        Ok(Self::new(socket, None))
+    }
+
+    fn new(socket: Socket, tunnel: Option<Box<Tunnel>>) -> Self {
+        Self { socket, tunnel, arrived: 0, delivered: 0, is_sealed: false, left: 0 }
     }
 
     /// Waits until the socket is ready for what libssh2 wants of it.
@@ -708,8 +758,19 @@ impl Path {
 
     /// Counts what has come for libssh2. A peer that floods is waited for without being read.
     fn note_arrived(&mut self, until: Deadline) -> Result<(), Fault> {
-        self.arrived += rustix::io::ioctl_fionread(&self.socket).unwrap_or_default();
+        let there = rustix::io::ioctl_fionread(&self.socket).unwrap_or_default();
+        // What is left is there the next time too.
+        let taken = if self.is_sealed { there.min(SEALED_READ_BYTES) } else { there };
+        self.arrived += taken;
+        self.left = there - taken;
         if self.is_flooded() { Err(self.wait_unread(until)) } else { Ok(()) }
+    }
+
+    /// True if something was left in the socket, of which the next read takes its part.
+    fn has_more(&mut self) -> bool {
+        let left = self.left;
+        self.left = left.saturating_sub(SEALED_READ_BYTES);
+        left > 0
     }
 
     /// True if far more has come than belongs to what was delivered.
@@ -1014,5 +1075,32 @@ mod tests {
         assert_eq!(missing_algorithms(), [""; 0]);
         // The legacy profile has all of the modern one.
         assert!(SshProfile::Legacy.ciphers().starts_with(SshProfile::Modern.ciphers()));
+    }
+
+    #[test]
+    fn what_waits_to_be_read_is_counted_once_however_often_it_is_waited_for() {
+        let (mut peer, socket) = std::os::unix::net::UnixStream::pair().unwrap();
+        let mut path = Path::new(Arc::new(socket.try_clone().unwrap().into()), None);
+        path.is_sealed = true;
+        let until = Deadline::after(Instant::now(), Duration::from_secs(20));
+        let (mut buffer, mut total) = (vec![0; 33_056], 0_u64);
+        let many = vec![0; 140_000];
+        while total < 100 << 20 {
+            peer.write_all(&many).unwrap();
+            let mut waiting = many.len();
+            while waiting > 0 {
+                assert!(path.note_arrived(until).is_ok(), "{total} bytes are a flood");
+                loop {
+                    let taken = (&socket).read(&mut buffer).unwrap();
+                    waiting -= taken;
+                    total += taken as u64;
+                    path.delivered += taken as u64;
+                    if !path.has_more() {
+                        break;
+                    }
+                }
+            }
+        }
+        assert!(path.arrived <= 2 * total, "{} of {total}", path.arrived);
     }
 }

@@ -53,6 +53,15 @@ pub(super) fn begin(lines: &[u8], prompt: &str) -> Option<usize> {
     found
 }
 
+/// True if there is nothing in `lines` but log messages and blanks.
+pub(super) fn is_all(lines: &[u8]) -> bool {
+    lines.split(|b| *b == b'\n').all(|line| {
+        let near = line.get(..MOST_LINE_BYTES).unwrap_or(line);
+        let text = String::from_utf8_lossy(near);
+        text.trim().is_empty() || LOG_MESSAGE.is_match(&text)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

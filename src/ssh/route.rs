@@ -56,7 +56,7 @@ impl Session<'_> {
             let peer = Peer::of_leg(leg, via);
             let pass = pass(job, self.lifeline, leg, &peer.who);
             let reached = match &pass {
-                Ok(Some(pass)) => {
+                Ok(pass) => {
                     let reached = self.reach_peer(&peer, way.take(), index);
                     // Late by its own limits, and not because this device's time is over.
                     if let Err(error) = &reached
@@ -67,7 +67,6 @@ impl Session<'_> {
                     }
                     reached
                 }
-                Ok(None) => return Err(SessionError::Internal),
                 Err(Turned::Late(error)) => Err(error.clone()),
                 Err(Turned::Over) => {
                     let error = if self.lifeline.is_winding_down() {
@@ -436,6 +435,9 @@ impl Session<'_> {
                 phase: Phase::Login,
                 hint: " before it gave a terminal",
             },
+            Fault::Failed { reason, .. } if reason.contains("resource") => {
+                SessionError::SessionLimit { addr: addr.clone(), said: reason }
+            }
             Fault::Failed { reason, .. } => {
                 SessionError::ShellRefused { addr: addr.clone(), reason }
             }
@@ -449,13 +451,12 @@ fn pass<'a>(
     lifeline: &Lifeline,
     leg: &Leg,
     who: &Who,
-) -> Result<Option<Pass<'a>>, Turned> {
-    let Some(host) = leg.addresses.first() else { return Ok(None) };
-    let (until, user) = (job.clock.until, &leg.credentials.username);
+) -> Result<Pass<'a>, Turned> {
+    let until = job.clock.until;
     lifeline.expect_by(until);
     let is_over = || lifeline.was_cut().is_some() || lifeline.is_winding_down();
     let is_believed = job.acquaintances.is_believed(who, &leg.credentials);
-    job.gates.enter(host, user, until, is_believed, is_over).map(Some)
+    job.gates.enter(who, until, is_believed, is_over)
 }
 
 impl<'a> Peer<'a> {

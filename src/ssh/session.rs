@@ -169,12 +169,13 @@ pub struct SessionReport {
 /// when `lifeline` is cut.
 pub fn run(job: &SessionJob, addresses: &[PeerAddr], lifeline: &Lifeline) -> SessionReport {
     let mut report = SessionReport::default();
-    let mut session = Session { job, lifeline, report: &mut report };
+    let mut session = Session { job, lifeline, report: &mut report, types_ahead: true };
     let error = session.run(addresses).err();
     lifeline.release();
     libssh2::prepare_next();
     report.error = match lifeline.was_cut() {
-        Some(Cut::Cancelled) => Some(SessionError::Cancelled),
+        // What was over by then is whole.
+        Some(Cut::Cancelled) if error.is_some() => Some(SessionError::Cancelled),
         // A session that was asked to log out early has said so itself.
         _ => error.map(|error| job.clock.judge(error)).or(report.error),
     };
@@ -185,6 +186,8 @@ pub(super) struct Session<'a> {
     pub(super) job: &'a SessionJob,
     pub(super) lifeline: &'a Lifeline,
     pub(super) report: &'a mut SessionReport,
+    /// Lines may be typed before their prompt.
+    types_ahead: bool,
 }
 
 impl Session<'_> {
@@ -192,7 +195,7 @@ impl Session<'_> {
         if self.talk(addresses)? {
             return Ok(());
         }
-        // It will be known now as a device that takes one line at a time.
+        self.types_ahead = false;
         *self.report = SessionReport {
             warnings: vec![
                 "the device lost lines that were typed before its prompt; it was logged in to again to type them one by one"
@@ -200,7 +203,8 @@ impl Session<'_> {
             ],
             ..SessionReport::default()
         };
-        self.talk(addresses).map(drop)
+        // Nothing can be lost now.
+        if self.talk(addresses)? { Ok(()) } else { Err(SessionError::Internal) }
     }
 
     /// False if lines that were typed ahead were lost, before any command.
@@ -218,7 +222,8 @@ impl Session<'_> {
         let platform = &*self.job.device.platform;
         let mut dialogue = Dialogue::new(terminal, platform, self.job.limits.most_output_bytes);
         if let Err(error) = self.prepare(&mut dialogue, &who, &addr, until) {
-            if dialogue.typed_ahead() != TypedAhead::No {
+            let is_cancelled = self.lifeline.was_cut() == Some(Cut::Cancelled);
+            if dialogue.typed_ahead() != TypedAhead::No && !is_cancelled {
                 self.job.acquaintances.has_lost_lines(&who);
             }
             return if dialogue.typed_ahead() == TypedAhead::Lost { Ok(false) } else { Err(error) };
@@ -343,7 +348,8 @@ impl Session<'_> {
     fn typed_ahead(&self, lines: &[Line<'_>], who: &Who) -> usize {
         let job = self.job;
         let bytes: usize = lines.iter().map(|line| line.as_str().len() + 2).sum();
-        if !job.device.platform.session().reads_ahead || bytes > MOST_TYPED_AHEAD_BYTES {
+        let may = self.types_ahead && job.device.platform.session().reads_ahead;
+        if !may || bytes > MOST_TYPED_AHEAD_BYTES {
             return 0;
         }
         match job.acquaintances.reads_ahead(who) {
@@ -425,10 +431,16 @@ impl Session<'_> {
                 } else {
                     printed.text
                 };
+                if done.failure.is_some() && command.is_filtered_here() {
+                    done.filtered_by = None;
+                }
                 return (done, Ok(()));
             }
             Err(stopped) => stopped,
         };
+        if command.is_filtered_here() {
+            done.filtered_by = None;
+        }
         done.output.clone_from(&stopped.printed.text);
         done.truncated = true;
         let late = *self.why(&stopped) == Why::Late;
@@ -461,7 +473,6 @@ impl Session<'_> {
             done.whole = planned.parse.map(|_| text);
             return filtered;
         }
-        done.filtered_by = None;
         done.failure = Some(CommandFailure {
             code: "filter_timeout",
             message: format!(
@@ -590,7 +601,16 @@ impl Session<'_> {
                 SessionError::ShellPrompt { addr: addr.clone(), platform: platform() }
             }
             Why::Question => SessionError::UnexpectedQuestion { addr: addr.clone() },
-            Why::LateEcho => SessionError::LateEcho { addr: addr.clone() },
+            Why::LateEcho => SessionError::LateEcho {
+                addr: addr.clone(),
+                seen: "seemed not to echo what is typed and then did, seconds late",
+                hint: "the device is very slow, try again when it is less busy",
+            },
+            Why::EchoedAgain => SessionError::LateEcho {
+                addr: addr.clone(),
+                seen: "printed its prompt with a command behind it in two places",
+                hint: "one of them is text: the output before it may be cut, compare it with the device's own",
+            },
             Why::LoginRejected => SessionError::AuthRejected {
                 addr: addr.clone(),
                 method: "password",

@@ -5,6 +5,7 @@ use std::{net::TcpListener, time::Duration};
 use serde_json::{Value, json};
 use showrunner::simulator::{AuthKind, DeviceOptions, FakeDevice, Fault};
 
+use crate::certificates::new_key;
 use crate::support::{Service, device, entry, faulty, with};
 
 /// The same device again, at the same address and with the same key.
@@ -242,6 +243,48 @@ async fn a_terminals_own_login_is_not_answered_with_nothing_where_there_is_no_pa
     let error = result["error"].as_str().unwrap();
     assert!(error.contains("a login by password in its terminal"), "{error}");
     assert_eq!(asks.received_lines(), ["demo"]);
+}
+
+#[tokio::test]
+async fn a_device_that_wants_a_key_and_a_password_gets_both_and_no_password_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    new_key(&path, "ed25519", &[], "");
+    let key = std::fs::read_to_string(&path).unwrap();
+    let options = |auth, faults: &[Fault]| DeviceOptions {
+        auth,
+        faults: faults.to_vec(),
+        authorized_keys: vec![std::fs::read_to_string(path.with_extension("pub")).unwrap()],
+        ..DeviceOptions::default()
+    };
+    let service = Service::start();
+    let partial = [Fault::AuthPartial];
+    let first = device("cisco_ios", options(AuthKind::PublicKey, &partial)).await;
+    let both = with(entry(&first, "ios"), "private_key", key.as_str());
+    for n_asked in [2, 1] {
+        let before = first.auth_requests().len();
+        let result = service.read(both.clone(), &["show clock"]).await;
+        assert_eq!(result["success"], true, "{result}");
+        let asked = first.auth_requests().split_off(before);
+        let times = |what: &str| asked.iter().filter(|one| one.starts_with(what)).count();
+        assert_eq!((times("none"), times("password")), (n_asked, 1), "{asked:?}");
+    }
+    let other = device("cisco_ios", options(AuthKind::Password, &partial)).await;
+    let result =
+        service.read(with(both.clone(), "port", other.addr().port()), &["show clock"]).await;
+    assert_eq!(result["success"], true, "{result}");
+
+    let wrong = with(both.clone(), "password", "hunter2");
+    let result = service.read(wrong, &["show clock"]).await;
+    assert_eq!(result["error_code"], "auth_rejected", "{result}");
+    assert!(result["error"].as_str().unwrap().contains("refused the password"), "{result}");
+    // A device that takes a key and refuses this one is not shown the password.
+    let keys = DeviceOptions { authorized_keys: Vec::new(), ..options(AuthKind::PublicKey, &[]) };
+    let refuses = device("cisco_ios", keys).await;
+    let result = service.read(with(both, "port", refuses.addr().port()), &["show clock"]).await;
+    assert_eq!(result["error_code"], "auth_rejected", "{result}");
+    let asked = refuses.auth_requests();
+    assert!(!asked.iter().any(|one| one.starts_with("password")), "{asked:?}");
 }
 
 #[tokio::test]

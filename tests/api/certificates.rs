@@ -17,7 +17,7 @@ struct Signed {
     certificate: String,
 }
 
-fn new_key(path: &Path, kind: &str, extra: &[&str], passphrase: &str) {
+pub(crate) fn new_key(path: &Path, kind: &str, extra: &[&str], passphrase: &str) {
     let _ = fs::remove_file(path);
     let mut command = Command::new("ssh-keygen");
     run(command.args(["-q", "-t", kind]).args(extra).args(["-N", passphrase, "-f"]).arg(path));

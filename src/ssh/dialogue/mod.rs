@@ -115,6 +115,8 @@ pub enum Why {
     Closed,
     /// The device refused the enable password.
     EnableRejected,
+    /// The echo of the line that is read stands in its output: it began at a text that looks like it.
+    EchoedAgain,
     /// A prompt of the wrong kind stands there.
     ForbiddenPrompt(Forbidden),
     /// The step's deadline passed.
@@ -143,6 +145,8 @@ pub struct Dialogue<'p, T> {
     name: Option<Rc<str>>,
     /// The last prompt that was confirmed.
     prompt: Rc<str>,
+    /// The line that was echoed behind it; empty if none was.
+    echoed: String,
     mode: Mode,
     echo: Echo,
     /// A pager may be waiting in an output: what is typed ahead would be a key for it.
@@ -205,6 +209,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             buffer: vec![0; LEAST_READ_BYTES],
             name: None,
             prompt: Rc::default(),
+            echoed: String::new(),
             mode: Mode::Privileged,
             echo: Echo::Unknown,
             may_page: platform.pager().is_some() && platform.session().prepare.is_empty(),
@@ -347,6 +352,10 @@ impl<'p, T: Transport> Dialogue<'p, T> {
                 Some(true) => self.echo = Echo::Unknown,
                 // What came since may be the output of another line.
                 Some(false) => return Err(self.stop(&mut step, Why::LateEcho)),
+                // The end of the output before was a text that looks like it.
+                None if step.echoed_again => {
+                    return Err(self.stop(&mut step, Why::EchoedAgain));
+                }
                 None => {}
             }
             if let Some(end) = step.end {
@@ -423,7 +432,8 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         lines.reserve(length);
         let (name, most_bytes) = (name.as_deref(), *most_bytes);
         let echo_form = platform.session().echo;
-        let mut fed = Fed { step, prompts, name, echo_form, most_bytes, ahead };
+        let own_echo = (&*self.prompt, &*self.echoed);
+        let mut fed = Fed { step, prompts, name, own_echo, echo_form, most_bytes, ahead };
         terminal.feed(bytes, |line| fed.line(line));
         if length == buffer.len() {
             buffer.resize(MOST_READ_BYTES, 0);
@@ -442,7 +452,8 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         let Self { platform, prompts, ahead, name, most_bytes, .. } = self;
         let (name, most_bytes) = (name.as_deref(), *most_bytes);
         let echo_form = platform.session().echo;
-        Fed { step, prompts, name, echo_form, most_bytes, ahead }
+        let own_echo = (&*self.prompt, &*self.echoed);
+        Fed { step, prompts, name, own_echo, echo_form, most_bytes, ahead }
     }
 
     fn finish(&mut self, mut step: Step<'_>, end: End) -> Printed {
@@ -458,6 +469,11 @@ impl<'p, T: Transport> Dialogue<'p, T> {
                 step.truncated |= !keep(&mut step.lines, text.as_bytes(), self.most_bytes);
             }
             self.prompt = again(Some(&sent.prompt), prompt);
+        }
+        self.echoed.clear();
+        let is_once = self.echo == Echo::Seen && !self.platform.session().repeats_echo;
+        if let Some(next) = step.next.filter(|_| is_once) {
+            self.echoed.push_str(next.as_str().trim());
         }
         let logged = match log_lines::begin(&step.lines, &self.prompt) {
             Some(at) => step.lines.split_off(at),
@@ -514,11 +530,12 @@ impl<'p, T: Transport> Dialogue<'p, T> {
     }
 
     fn stop(&mut self, step: &mut Step<'_>, why: Why) -> Stopped {
-        let last_line =
-            if self.hidden_typed { String::new() } else { self.terminal.tail().into_owned() };
+        // It may be what was typed hidden.
+        let is_hidden = self.hidden_typed && (step.login.is_some() || step.enable.is_some());
+        let last_line = if is_hidden { String::new() } else { self.terminal.tail().into_owned() };
         let mut lines = std::mem::take(&mut step.lines);
         // What stands on the unfinished line was printed too, unless it is what the session stopped for.
-        if matches!(why, Why::Late | Why::Closed) && step.next.is_some() && !self.hidden_typed {
+        if matches!(why, Why::Late | Why::Closed) && step.next.is_some() && !is_hidden {
             let tail = self.terminal.tail();
             if self.prompts.classify(&tail) == Tail::Text {
                 lines.extend_from_slice(tail.as_bytes());

@@ -87,7 +87,9 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             && let Some(pager) = self.platform.pager()
             && let Some(hit) = pager.matches(line)
         {
-            return Some((Duration::ZERO, OnQuiet::AnswerPager { start: hit.start, key: hit.key }));
+            // A blank does no harm at a prompt that looks like a pager.
+            let quiet = if hit.key == " " { Duration::ZERO } else { QUIET_AT_A_LOGIN };
+            return Some((quiet, OnQuiet::AnswerPager { start: hit.start, key: hit.key }));
         }
         if step.next.is_none() {
             return self.logout_move(line);

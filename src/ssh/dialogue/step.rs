@@ -34,6 +34,8 @@ pub(super) struct Step<'s> {
     pub(super) sent: Option<Sent>,
     /// The echo of one of the lines that seemed not to be echoed has come: true if it is this step's own.
     pub(super) late_echo: Option<bool>,
+    /// The prompt and the step's own line behind it stand in the output once more: one of both was no echo.
+    pub(super) echoed_again: bool,
     /// What the device told everybody behind its prompt.
     pub(super) aside: Vec<u8>,
     /// Where the output ended and in which mode, once that is known.
@@ -91,6 +93,7 @@ impl<'s> Step<'s> {
             nudges: 0,
             sent: None,
             late_echo: None,
+            echoed_again: false,
             aside: Vec::new(),
             end: None,
             login: None,
@@ -104,6 +107,8 @@ pub(super) struct Fed<'f, 's> {
     pub(super) step: &'f mut Step<'s>,
     pub(super) prompts: &'f KnownPrompts<'f>,
     pub(super) name: Option<&'f str>,
+    /// The prompt, and the line that was echoed behind it, whose output the step reads; empty if none was.
+    pub(super) own_echo: (&'f str, &'f str),
     pub(super) echo_form: EchoForm,
     pub(super) most_bytes: usize,
     pub(super) ahead: &'f mut Vec<u8>,
@@ -121,6 +126,9 @@ impl Fed<'_, '_> {
             return;
         }
         self.step.n_lines += 1;
+        if self.is_own_echo(line) && !log_lines::is_all(&self.step.lines) {
+            self.step.echoed_again = true;
+        }
         if self.step.sent.is_some() {
             let text = String::from_utf8_lossy(line);
             if let Some(end) = self.ends_here(&text) {
@@ -153,6 +161,16 @@ impl Fed<'_, '_> {
         true
     }
 
+    /// True if the line is the echo that the output stands behind, and cannot be that of the next line.
+    fn is_own_echo(&self, line: &[u8]) -> bool {
+        let (prompt, own) = self.own_echo;
+        if self.step.next.is_some_and(|next| next.as_str().trim() == own) {
+            return false;
+        }
+        let echo = line.strip_prefix(prompt.as_bytes()).map(<[u8]>::trim_ascii);
+        !own.is_empty() && echo == Some(own.as_bytes())
+    }
+
     /// True if the line stands before the output without belonging to it.
     fn is_preamble(&mut self, line: &[u8]) -> bool {
         let Step { preamble, lines, n_lines, late_echo, .. } = &mut *self.step;
@@ -165,6 +183,10 @@ impl Fed<'_, '_> {
             })
         };
         if preamble.owed_echo.take_if(|echo| is_echo(echo)).is_some() {
+            if !log_lines::is_all(lines) {
+                // The output before went on after all.
+                *late_echo = Some(false);
+            }
             lines.clear();
             *n_lines = 0;
             return true;

@@ -712,3 +712,38 @@ fn a_clock_in_the_prompt_may_go_on() {
         assert_eq!(texts_of(&printed), want);
     }
 }
+
+#[test]
+fn an_output_that_ended_at_a_text_like_its_end_is_told_from_what_comes_behind() {
+    let platform = platform("cisco_ios");
+    let output = |line: &str| match line {
+        // The read ends behind the prompt's look-alike.
+        "show cdp entry *" => "first\r\nR1#\0show clock\r\nFORGED\r\nlast\r\n".to_owned(),
+        _ => says_what_was_asked(line),
+    };
+    let slow = Slow::new("R1#", &[(0, "R1#")], output, 0);
+    let texts = ["show cdp entry *", "show clock", "show version"];
+    let stopped = talk_with(slow, &platform, &texts, 0, 1 << 20).map(drop).unwrap_err();
+    assert_eq!(stopped.why, Why::EchoedAgain);
+    assert!(stopped.printed.text.starts_with("FORGED\nlast\n"), "{stopped:?}");
+}
+
+#[test]
+fn what_an_output_ends_with_is_kept_whatever_was_typed_at_the_login() {
+    let platform = platform("cisco_ios");
+    let output = |line: &str| match line {
+        "demo" => "R1#".to_owned(),
+        "show version" => "one line without an end\0\0\0".to_owned(),
+        _ => says_what_was_asked(line) + "R1#",
+    };
+    let until = Deadline::after(Instant::now(), Duration::from_millis(1500));
+    let slow = Slow::new("", &[(0, "Password: ")], output, 0);
+    let password = Secret::new("demo".to_owned());
+    let login = InBandLogin { username: "demo", password: Some(&password), is_expected: true };
+    let (first, logout) = (command(&platform, "show version"), &platform.session().logout);
+    let mut dialogue = Dialogue::new(slow, &platform, 1 << 20);
+    dialogue.first_prompt(login, Line::Show(first.line()), &[], None, until).unwrap();
+    assert!(dialogue.has_typed_password());
+    let stopped = dialogue.output(Line::Prepared(logout), until).unwrap_err();
+    assert_eq!((stopped.why, &*stopped.printed.text), (Why::Late, "one line without an end"));
+}
