@@ -66,7 +66,7 @@ impl Metrics {
             ),
             http_duration: made.histograms(
                 "http_request_duration_seconds",
-                "Time from a request's head to its answer's head.",
+                "Time from a request's head to its answer's head; of streams, to their end.",
                 &["route", "status"],
             ),
             http_in_flight: made.gauge("http_requests_in_flight", "HTTP requests being answered."),

@@ -1,6 +1,6 @@
 //! A text that must not be seen: it cannot be printed or serialised, and its memory is wiped when it goes.
 //!
-//! Not here: where secrets come from (`request`) and where they are spent (`ssh`).
+//! Not here: where secrets come from (`wire`, `secret_store`) and where they are spent (`ssh`).
 
 use std::fmt;
 

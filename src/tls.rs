@@ -16,7 +16,7 @@ use rustls::{
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
     server::{
-        ClientHello, ResolvesServerCert, WebPkiClientVerifier,
+        ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier,
         danger::{ClientCertVerified, ClientCertVerifier},
     },
     sign::CertifiedKey,
@@ -90,7 +90,13 @@ impl Tls {
             }
             None => builder.with_no_client_auth(),
         };
-        Ok(builder.with_cert_resolver(Arc::new(LiveIdentity(self.identity.clone()))))
+        let mut config = builder.with_cert_resolver(Arc::new(LiveIdentity(self.identity.clone())));
+        if self.clients.is_some() {
+            // A session that is taken up again shows no certificate, and its authority may not be trusted any more.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+        }
+        Ok(config)
     }
 }
 

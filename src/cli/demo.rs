@@ -1,6 +1,9 @@
 //! `showrunner demo`: the service and a fleet of simulated devices in one process, and a request to paste.
 
-use std::{net::IpAddr, process::ExitCode};
+use std::{
+    net::{IpAddr, SocketAddr},
+    process::ExitCode,
+};
 
 use super::finish;
 use crate::{
@@ -34,11 +37,12 @@ pub(super) fn run(
         let fleet = Fleet::spawn_demo(device_host, first_device_port).await.map_err(|error| {
             format!("the simulated devices cannot listen from port {first_device_port} on: {error}; try --first-device-port")
         })?;
-        let host = settings.host;
+        let (host, has_tls) = (settings.host, settings.tls_cert_file.is_some());
         let first_example_port = fleet.devices().first().map_or(first_device_port, |one| one.addr.port());
         let start = Start { settings, sources, metrics, levels, first_example_port };
         let app = Application::build(start).map_err(|error| error.to_string())?;
-        greet(&fleet, &format!("http://{host}:{}", app.port()));
+        let scheme = if has_tls { "https" } else { "http" };
+        greet(&fleet, &format!("{scheme}://{}", SocketAddr::new(host, app.port())));
         app.run_until_stopped().await.map_err(|error| error.to_string())
     });
     drop(log);

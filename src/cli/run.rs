@@ -285,7 +285,7 @@ async fn carry_out(plan: Plan, settings: &Settings, form: Form) -> Result<Done, 
     let n_devices = plan.devices.len();
     let mut lines = Lines::new(&plan, request_id);
     let admitted = executor.admit(plan).map_err(|full| full.to_string())?;
-    let mut results = admitted.results(Granularity::Device);
+    let mut results = admitted.results(Granularity::Device, |_| {});
     let mut answer = Answer::new(form);
     let mut written = Ok(());
     let progress = Progress::new(n_devices);

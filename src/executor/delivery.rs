@@ -62,10 +62,14 @@ pub struct Results {
     driver: AbortHandle,
 }
 
+/// Sees each result when it is there, whether it is ever taken or not; on the session's thread or the request's task.
+type Came = Arc<dyn Fn(&Delivered) + Send + Sync>;
+
 /// Where sessions hand their results in.
 #[derive(Clone)]
 pub(super) struct Outlet {
     granularity: Granularity,
+    came: Came,
     mailbox: Arc<Mailbox>,
     balance: Balance,
 }
@@ -93,14 +97,23 @@ struct Balance {
 }
 
 impl Admitted {
-    /// Runs all devices on a task of their own; results come in the order in which they are done.
+    /// Runs all devices on a task of their own; results come in the order in which they are done. `came` sees each of them
+    /// when it is there, whether it is ever taken or not.
     #[must_use]
-    pub fn results(self, granularity: Granularity) -> Results {
+    pub fn results(
+        self,
+        granularity: Granularity,
+        came: impl Fn(&Delivered) + Send + Sync + 'static,
+    ) -> Results {
         let Self { shared, throttle, request, devices } = self;
         let mailbox = Arc::<Mailbox>::default();
         let balance = Balance { allowance: Arc::clone(&request.allowance), throttle };
-        let outlet =
-            Outlet { granularity, mailbox: Arc::clone(&mailbox), balance: balance.clone() };
+        let outlet = Outlet {
+            granularity,
+            came: Arc::new(came),
+            mailbox: Arc::clone(&mailbox),
+            balance: balance.clone(),
+        };
         let closing = Closing(Arc::clone(&mailbox));
         let all = async move {
             let latest = request.until;
@@ -160,6 +173,7 @@ impl Outlet {
     }
 
     fn deliver(&self, delivered: Delivered) {
+        (self.came)(&delivered);
         self.mailbox.put(delivered);
         self.balance.settle();
     }

@@ -116,13 +116,21 @@ impl Shared {
     ) -> Result<SessionReport, SessionError> {
         self.wait(turn).await?;
         let clock = self.clock(turn);
-        let started = Instant::now();
-        let found = self.find(&plan, &clock).await;
-        timing.resolve = Some(started.elapsed());
-        let (addresses, hops) = found?;
-        let jump = self.resolve_jump(&plan, hops, &clock).await?;
-        let Device { host, port, login, .. } = &plan.device;
-        let credentials = self.credentials(login, host, *port, &addresses, &clock).await?;
+        let found = async {
+            let started = Instant::now();
+            let found = self.find(&plan, &clock).await;
+            timing.resolve = Some(started.elapsed());
+            let (addresses, hops) = found?;
+            let jump = self.resolve_jump(&plan, hops, &clock).await?;
+            let Device { host, port, login, .. } = &plan.device;
+            let credentials = self.credentials(login, host, *port, &addresses, &clock).await?;
+            Ok((addresses, jump, credentials))
+        };
+        let (addresses, jump, credentials) = tokio::select! {
+            biased;
+            found = found => found?,
+            () = self.stopping.winding_down() => return Err(SessionError::Cancelled),
+        };
         let first = PeerAddr::of_device(&addresses).ok_or(SessionError::Internal)?;
         let DevicePlan { device, commands, profile, host_key, connect_timeout, .. } = *plan;
         let records = Arc::new(Records {
@@ -132,6 +140,7 @@ impl Shared {
             platform: Arc::clone(&device.platform),
             commands: Arc::clone(&commands),
             allowance: Arc::clone(&turn.request.allowance),
+            until: clock.until,
             finish: turn.request.finish,
         });
         let sink = sink.map(|sink| Arc::clone(&records).before(sink));
@@ -448,6 +457,8 @@ struct Records {
     platform: Arc<Platform>,
     commands: Arc<[PlannedCommand]>,
     allowance: Arc<Allowance>,
+    /// When all of the device must be over.
+    until: Deadline,
     finish: Option<Finish>,
 }
 
@@ -461,7 +472,7 @@ impl Records {
     fn read(&self, index: usize, outcome: &mut CommandOutcome) {
         if let Some(planned) = self.commands.get(index) {
             let os = || Os::new(&self.os, Some(&self.platform));
-            self.reader.read(os, planned, outcome, &self.allowance);
+            self.reader.read(os, planned, outcome, &self.allowance, self.until);
         }
         self.metrics.command(self.platform.name(), outcome);
         if let Some(finish) = self.finish.filter(|_| outcome.written.is_none()) {
@@ -501,7 +512,6 @@ fn cause_of_wait(waits: Waits) -> &'static str {
     }
 }
 
-/// The resolver's word without its prefix.
 /// As the caller named it.
 fn target(host: &Host, port: u16) -> String {
     match host.address() {
@@ -510,6 +520,7 @@ fn target(host: &Host, port: u16) -> String {
     }
 }
 
+/// The resolver's word without its prefix.
 fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.rsplit(": ").next().unwrap_or_default().to_ascii_lowercase()

@@ -82,6 +82,8 @@ struct Line {
     ready: VecDeque<Ticket>,
     tickets: usize,
     running: usize,
+    /// Of those that are ready: how many were handed their device's place.
+    handed: usize,
     had_turn: bool,
     listed: bool,
     held: bool,
@@ -164,6 +166,7 @@ impl<D: Clone + Eq + Hash> Queue<D> {
             let Some(ticket) = self.first_ready(turn.request) else { continue };
             self.run(ticket);
             self.last = Some(turn);
+            self.put_down(turn.request);
             self.list(turn.request);
             return Some(ticket);
         }
@@ -222,6 +225,9 @@ impl<D: Clone + Eq + Hash> Queue<D> {
         let Some(entry) = self.tickets.remove(&ticket) else { return };
         // A waiting ticket may have been handed its device's place.
         if let Some(device) = entry.device.filter(|_| entry.holds_device) {
+            if let Some(line) = self.requests.get_mut(&entry.request) {
+                line.handed -= 1;
+            }
             self.release(&device);
         }
         if let Some(line) = self.requests.get_mut(&entry.request) {
@@ -236,9 +242,18 @@ impl<D: Clone + Eq + Hash> Queue<D> {
     pub(super) fn hold(&mut self, request: RequestNumber, held: bool) {
         let Some(line) = self.requests.get_mut(&request) else { return };
         line.held = held;
-        let waiting: Vec<_> = line.ready.iter().copied().filter(|_| held).collect();
-        for ticket in waiting {
-            // What it was handed must not lie idle.
+        self.put_down(request);
+        self.list(request);
+    }
+
+    /// Gives back the places that a request was handed, if it may not use them now: they must not lie idle.
+    fn put_down(&mut self, request: RequestNumber) {
+        let Some(line) = self.requests.get_mut(&request) else { return };
+        if line.handed == 0 || line.may_run(&self.bounds) {
+            return;
+        }
+        line.handed = 0;
+        for ticket in line.ready.clone() {
             let handed = self.tickets.get_mut(&ticket).filter(|entry| entry.holds_device);
             let device = handed.and_then(|entry| {
                 entry.holds_device = false;
@@ -248,7 +263,6 @@ impl<D: Clone + Eq + Hash> Queue<D> {
                 self.release(&device);
             }
         }
-        self.list(request);
     }
 
     /// True while a request gets no turns.
@@ -323,6 +337,7 @@ impl<D: Clone + Eq + Hash> Queue<D> {
     fn run(&mut self, ticket: Ticket) {
         let Some(entry) = self.tickets.get_mut(&ticket) else { return };
         entry.running = true;
+        let was_handed = entry.holds_device;
         if let Some(device) = entry.device.as_ref().filter(|_| !entry.holds_device) {
             self.devices.entry(device.clone()).or_default().in_use += 1;
             entry.holds_device = true;
@@ -331,6 +346,7 @@ impl<D: Clone + Eq + Hash> Queue<D> {
         if let Some(line) = self.requests.get_mut(&entry.request) {
             line.running += 1;
             line.had_turn = true;
+            line.handed -= usize::from(was_handed);
         }
     }
 
@@ -341,14 +357,17 @@ impl<D: Clone + Eq + Hash> Queue<D> {
         let mut back_in_line = Vec::new();
         let mut handed_on = false;
         while let Some((request, mut tickets)) = at.parked.pop_front() {
-            let line = self.requests.get(&request);
-            if line.is_some_and(|line| !line.may_run(&self.bounds)) {
+            let mut line = self.requests.get_mut(&request);
+            if line.as_ref().is_some_and(|line| !line.may_run(&self.bounds)) {
                 back_in_line.extend(tickets);
                 continue;
             }
             while let Some(ticket) = tickets.pop_front() {
                 let Some(entry) = self.tickets.get_mut(&ticket) else { continue };
                 entry.holds_device = true;
+                if let Some(line) = &mut line {
+                    line.handed += 1;
+                }
                 handed_on = true;
                 back_in_line.push(ticket);
                 break;

@@ -80,6 +80,29 @@ fn a_busy_device_keeps_nobody_else_waiting_and_is_handed_on_in_turn() {
 }
 
 #[test]
+fn a_request_that_is_full_holds_no_device_that_another_could_read() {
+    let mut queue = Queue::new(QueueBounds { running_per_request: 1, ..bounds(3) });
+    let one = |queue: &mut Queue<u32>, device| enter(queue, device..device + 1).1[0];
+    let (first, second) = (one(&mut queue, 1), one(&mut queue, 2));
+    assert_eq!(admit_all(&mut queue), [first, second]);
+    let (_, both) = enter(&mut queue, 1..3);
+    assert_eq!(admit_all(&mut queue), []);
+    let (other, last) = (one(&mut queue, 3), one(&mut queue, 4));
+    assert_eq!(admit_all(&mut queue), [other]);
+    queue.leave(first);
+    assert_eq!(admit_all(&mut queue), [last]);
+    // Both were handed their devices now, and one may run.
+    queue.leave(second);
+    assert_eq!(admit_all(&mut queue), [both[1]]);
+    let late = one(&mut queue, 1);
+    queue.leave(other);
+    assert_eq!(admit_all(&mut queue), [late]);
+    queue.leave(late);
+    queue.leave(both[1]);
+    assert_eq!(admit_all(&mut queue), [both[0]]);
+}
+
+#[test]
 fn a_name_that_turns_out_to_be_a_busy_device_gives_its_permit_back() {
     let mut queue = Queue::new(bounds(2));
     let (_, tickets) = queue.enter([Some(1), None, None].into_iter()).unwrap();

@@ -17,6 +17,7 @@ use crate::{
     catalog::{self, Catalog, Os, Parser, Reading, Records},
     command::{self, FilteredBy},
     config_tree,
+    deadline::Deadline,
     outcome::CommandOutcome,
     plan::{Parse, PlannedCommand},
 };
@@ -99,14 +100,15 @@ impl Reader {
         self.outputs.run(job).await
     }
 
-    /// Reads what was asked for out of a finished command's output, if the request may hold the records. Takes its
-    /// time: not for async code.
+    /// Reads what was asked for out of a finished command's output, if the request may hold the records and it is not
+    /// `until` yet. Takes its time: not for async code.
     pub(super) fn read(
         &self,
         os: impl FnOnce() -> Os,
         planned: &PlannedCommand,
         outcome: &mut CommandOutcome,
         allowance: &Allowance,
+        until: Deadline,
     ) {
         let whole = outcome.whole.take();
         allowance.give_back(whole.as_ref().map_or(0, String::len));
@@ -116,6 +118,10 @@ impl Reader {
         let reading = if outcome.truncated {
             Reading::refused(
                 "Parser not run: the output is cut off; the limits are SHOWRUNNER_MAX_OUTPUT_BYTES and SHOWRUNNER_MAX_REQUEST_OUTPUT_BYTES",
+            )
+        } else if until.left(started).is_none() {
+            Reading::refused(
+                "Parser not run: the time was over; the limits are SHOWRUNNER_DEVICE_TOTAL_TIMEOUT and SHOWRUNNER_REQUEST_TOTAL_TIMEOUT",
             )
         } else if planned.command.is_filtered_here() && whole.is_none() {
             Reading::refused(

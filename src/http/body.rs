@@ -1,6 +1,6 @@
 //! Reads a request's body: whole, within its size, within its time, and within what all bodies may hold at once.
 
-use std::{sync::Arc, time::Duration};
+use std::{sync::Arc, thread::available_parallelism, time::Duration};
 
 use actix_web::{
     HttpRequest,
@@ -12,24 +12,38 @@ use futures_util::StreamExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{App, error::ApiError};
-use crate::wire::json::{Json, TWICE};
+use crate::{
+    executor::Pool,
+    wire::json::{Json, TWICE},
+};
 
-/// The bytes that bodies may hold while they are on their way, all together.
-#[derive(Clone, Debug)]
-pub struct BodyBudget(Arc<Semaphore>);
+/// The bytes that bodies may hold until they have been read, all together, and the threads that read large ones.
+#[derive(Clone)]
+pub struct BodyBudget {
+    bytes: Arc<Semaphore>,
+    /// Theirs alone: no output that somebody has parsed keeps them waiting.
+    readers: Pool,
+}
 
 impl BodyBudget {
     /// So many bytes.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))))
+        let threads = available_parallelism().map_or(2, usize::from);
+        let bytes = Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS)));
+        Self { bytes, readers: Pool::new(threads) }
     }
 
     /// Room for so many bytes more; `None` if there is none.
-    fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.0).try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()
+    fn take(&self, bytes: usize) -> Option<Room> {
+        let permits = u32::try_from(bytes).ok()?;
+        Arc::clone(&self.bytes).try_acquire_many_owned(permits).ok().map(Room)
     }
 }
+
+/// What a body takes of the budget; given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Room(OwnedSemaphorePermit);
 
 /// Bytes from which on a body is read on a thread for that: on the worker's own, everybody else would wait for it.
 const LARGE: usize = 16 * 1024;
@@ -38,10 +52,9 @@ const LARGE: usize = 16 * 1024;
 const MOST_SMALL_CHUNKS: usize = 10_000;
 const FEW_BYTES: usize = 64;
 
-/// A body that has arrived, and the room that it takes until it has been read.
+/// A body that has arrived.
 struct Body {
     bytes: Vec<u8>,
-    _held: Option<OwnedSemaphorePermit>,
 }
 
 impl Body {
@@ -53,13 +66,14 @@ impl Body {
     }
 }
 
-/// What `reading` makes of the body, if that is JSON and is said to be.
+/// What `reading` makes of the body, if that is JSON and is said to be; and the room that it takes, for as long as most of it is
+/// held on to.
 pub(super) async fn read<T: Send + 'static>(
     request: &HttpRequest,
     body: web::Payload,
     app: &App,
     reading: impl FnOnce(Json<'_>) -> T + Send + 'static,
-) -> Result<T, ApiError> {
+) -> Result<(T, Option<Room>), ApiError> {
     if !is_said_to_be_json(request.headers()) {
         return Err(ApiError::ContentType);
     }
@@ -67,11 +81,14 @@ pub(super) async fn read<T: Send + 'static>(
     let seconds = app.settings.body_timeout;
     let whole = collect(body, app.settings.max_body_bytes, &app.body_budget);
     let whole = timeout(Duration::from_secs(seconds), whole).await;
-    let body = whole.map_err(|_late| ApiError::BodyTimeout { seconds })??;
-    if body.bytes.len() > LARGE {
-        return app.reader.run(move |_, _| body.read(reading)).await.ok_or(ApiError::Internal)?;
-    }
-    body.read(reading)
+    let (body, room) = whole.map_err(|_late| ApiError::BodyTimeout { seconds })??;
+    let read = if body.bytes.len() > LARGE {
+        let readers = &app.body_budget.readers;
+        readers.run(move || body.read(reading)).await.ok_or(ApiError::Internal)?
+    } else {
+        body.read(reading)
+    };
+    Ok((read?, room))
 }
 
 /// A body without a media type is taken for JSON, as pyats-ro-api took it: many scripts send none. Not of a page, whose browser
@@ -98,8 +115,8 @@ async fn collect(
     mut body: web::Payload,
     limit: usize,
     budget: &BodyBudget,
-) -> Result<Body, ApiError> {
-    let (mut bytes, mut held) = (Vec::new(), None::<OwnedSemaphorePermit>);
+) -> Result<(Body, Option<Room>), ApiError> {
+    let (mut bytes, mut held) = (Vec::new(), None::<Room>);
     let mut n_chunks = 0;
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|_broken| ApiError::Incomplete)?;
@@ -113,12 +130,12 @@ async fn collect(
         let more = budget.take(chunk.len()).ok_or(ApiError::Busy)?;
         // One for all of them: chunks of a byte each would take more memory than the body.
         match &mut held {
-            Some(held) => held.merge(more),
+            Some(held) => held.0.merge(more.0),
             None => held = Some(more),
         }
         bytes.extend_from_slice(&chunk);
     }
-    Ok(Body { bytes, _held: held })
+    Ok((Body { bytes }, held))
 }
 
 /// What is wrong and where, without a word of the body.

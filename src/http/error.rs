@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use super::request_id;
 use crate::{
     audit::Unkept,
+    codes,
     executor::Full,
     settings::rate::Rate,
     wire::{
@@ -229,21 +230,9 @@ impl InvalidBody<'_> {
 
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
-        match self {
-            Self::BodyTimeout { .. } => StatusCode::REQUEST_TIMEOUT,
-            Self::BrokenJson { .. } | Self::Incomplete | Self::SmallChunks => {
-                StatusCode::BAD_REQUEST
-            }
-            Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::ForeignPage => StatusCode::FORBIDDEN,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::AuditUnavailable | Self::Busy | Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::KeyMissing | Self::KeyUnknown => StatusCode::UNAUTHORIZED,
-            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NoSuchCode | Self::NotFound => StatusCode::NOT_FOUND,
-            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        }
+        let known = codes::REQUESTS.iter().find(|known| known.code == self.code());
+        let status = known.and_then(|known| StatusCode::from_u16(known.status?).ok());
+        status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {

@@ -110,7 +110,7 @@ impl App {
             };
             request::plan(body, &rules)
         };
-        let plan = body::read(request, body, self, plan).await?;
+        let (plan, _room) = body::read(request, body, self, plan).await?;
         plan.map_err(|faults| self.invalid(faults))
     }
 }

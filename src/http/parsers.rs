@@ -62,13 +62,17 @@ pub(super) async fn parse(
     app.refresh_templates().await;
     let known = app.clone();
     let read = move |body: wire::json::Json<'_>| ParseJob::read(body, |os| known.knows(os));
-    let job = body::read(&request, payload, &app, read).await?;
+    // Its text is most of the body, and waits for a thread.
+    let (job, room) = body::read(&request, payload, &app, read).await?;
     let job = job.map_err(|faults| app.invalid(faults))?;
     let (os, explain) = (app.os(&job.os), job.explain);
     let started = Instant::now();
-    let reading = app.reader.run(move |catalog, is_late| match &job.template {
-        Some(template) => catalog.read_with(template, &job.output, explain, is_late),
-        None => Ok(read_line(catalog, &os, &job.command, &job.output, explain, is_late)),
+    let reading = app.reader.run(move |catalog, is_late| {
+        let _room = room;
+        match &job.template {
+            Some(template) => catalog.read_with(template, &job.output, explain, is_late),
+            None => Ok(read_line(catalog, &os, &job.command, &job.output, explain, is_late)),
+        }
     });
     let reading = reading.await.ok_or(ApiError::Internal)?;
     let reading = reading.map_err(|reason| ApiError::Invalid(parse::broken_template(&reason)))?;

@@ -2,7 +2,11 @@
 //!
 //! Chosen by the `Accept` header; everything that refuses a request is answered before the first line is sent.
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -20,7 +24,7 @@ use tracing::Instrument as _;
 use super::{App, authorize::Caller, client::Client, error::ApiError, request_id};
 use crate::{
     audit::Trail,
-    executor::{Granularity, Results},
+    executor::{Delivered, Granularity, Results},
     plan::Plan,
     traces::DevicesInPieces,
     wire::stream::{Lines, StreamLine},
@@ -64,9 +68,22 @@ pub(super) async fn execute(
 struct Answer {
     framing: Framing,
     heartbeat: Duration,
-    under_way: Option<(Lines, Trail)>,
+    under_way: Option<Lines>,
     results: Results,
+    witness: Arc<Mutex<Witness>>,
+}
+
+/// What is written down of results when they come: a reader who is slow, or has gone, has no part in it.
+struct Witness {
+    trail: Trail,
     traces: DevicesInPieces,
+}
+
+impl Witness {
+    fn note(&mut self, delivered: &Delivered) {
+        self.trail.note(delivered);
+        self.traces.note(delivered);
+    }
 }
 
 impl Answer {
@@ -80,10 +97,18 @@ impl Answer {
         let mut trail = app.audit.begin(client.asker(), &plan).await?;
         let lines = Lines::new(&plan, request_id::current());
         let admitted = app.executor.admit(plan).inspect_err(|_full| trail.finish());
-        let results = admitted.map_err(ApiError::Full)?.results(granularity);
-        let heartbeat = Duration::from_secs(app.settings.stream_heartbeat);
+        let admitted = admitted.map_err(ApiError::Full)?;
         let traces = app.traces.devices_in_pieces(request_id::request().trace.clone());
-        Ok(Self { framing, heartbeat, under_way: Some((lines, trail)), results, traces })
+        let witness = Arc::new(Mutex::new(Witness { trail, traces }));
+        // It goes with the answer: what sessions come to behind that has been given up.
+        let seen_by = Arc::downgrade(&witness);
+        let results = admitted.results(granularity, move |delivered| {
+            if let Some(witness) = seen_by.upgrade() {
+                witness.lock().unwrap_or_else(PoisonError::into_inner).note(delivered);
+            }
+        });
+        let heartbeat = Duration::from_secs(app.settings.stream_heartbeat);
+        Ok(Self { framing, heartbeat, under_way: Some(lines), results, witness })
     }
 
     fn into_response(self) -> HttpResponse {
@@ -96,21 +121,17 @@ impl Answer {
     }
 
     async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
-        let (lines, trail) = self.under_way.as_mut()?;
+        let lines = self.under_way.as_mut()?;
         let waited = match self.framing {
             Framing::NdJson => Ok(self.results.next().await),
             Framing::Events => timeout(self.heartbeat, self.results.next()).await,
         };
         let piece = match waited {
             Err(_quiet) => Bytes::from_static(b": still running\n\n"),
-            Ok(Some(delivered)) => {
-                trail.note(&delivered);
-                self.traces.note(&delivered);
-                self.framing.frame(&lines.line(delivered))
-            }
+            Ok(Some(delivered)) => self.framing.frame(&lines.line(delivered)),
             Ok(None) => {
-                let (lines, mut trail) = self.under_way.take().filter(|(l, _)| l.is_complete())?;
-                trail.finish();
+                let lines = self.under_way.take().filter(Lines::is_complete)?;
+                self.witness.lock().unwrap_or_else(PoisonError::into_inner).trail.finish();
                 self.framing.frame(&lines.summary())
             }
         };

@@ -1,7 +1,7 @@
 //! What a platform is: its prompts, pagers, refusals and the lines a session may send.
 //!
 //! Platforms are data: one TOML file each in `definitions/`, embedded in the program, and a folder of the user's
-//! own on top. Pure but for reading that folder. Not here: who sends what when (`ssh`), which commands read.
+//! own on top. Pure but for reading that folder. Not here: who sends what when (`ssh`), the gate (`command`).
 
 mod definition;
 mod never;

@@ -43,12 +43,20 @@ const SWEEP: Duration = Duration::from_secs(30);
 pub enum StartError {
     /// The address cannot be listened on.
     #[error(
-        "cannot listen on {addr}: {source}; is another service there? `--port`, or SHOWRUNNER_PORT, takes another port"
+        "cannot listen on {addr}: {source}; is another service there? {setting} takes another port"
     )]
     Listen {
         /// Host and port.
         addr: String,
+        /// Where the port is said.
+        setting: &'static str,
         /// The system's word for it.
+        source: std::io::Error,
+    },
+    /// What listens cannot be served.
+    #[error("cannot serve what listens: {source}")]
+    Serve {
+        /// The system's word for it, or TLS's.
         source: std::io::Error,
     },
     /// A platform definition is broken.
@@ -143,7 +151,8 @@ impl Application {
         remark(&ssh);
         // No request is taken before somebody listens for the signal to end it well.
         let signals = Signals::listen()?;
-        let (listener, port) = server::listen(settings.host, settings.port)?;
+        let (listener, port) =
+            server::listen(settings.host, settings.port, "`--port`, or SHOWRUNNER_PORT,")?;
         warn_of_openness(&settings, &access, tls.is_some());
         let reader = Reader::new(catalog);
         let app = Data::new(App {

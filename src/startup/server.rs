@@ -19,10 +19,14 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How often a silent caller is asked whether he is still there.
 const PROBE: Duration = Duration::from_secs(10);
 
-/// Binds an address; with port 0 the system chooses one.
-pub(super) fn listen(host: IpAddr, port: u16) -> Result<(TcpListener, u16), StartError> {
+/// Binds an address that `setting` has the port of; with port 0 the system chooses one.
+pub(super) fn listen(
+    host: IpAddr,
+    port: u16,
+    setting: &'static str,
+) -> Result<(TcpListener, u16), StartError> {
     let addr = SocketAddr::new(host, port);
-    let failed = |source| StartError::Listen { addr: addr.to_string(), source };
+    let failed = |source| StartError::Listen { addr: addr.to_string(), setting, source };
     let listener = TcpListener::bind(addr).map_err(failed)?;
     let port = listener.local_addr().map_err(failed)?.port();
     Ok((listener, port))
@@ -79,7 +83,7 @@ pub(super) fn service(
         0 => server,
         workers => server.workers(workers),
     };
-    let failed = |source| StartError::Listen { addr: "its port".to_owned(), source };
+    let failed = |source| StartError::Serve { source };
     let write = Duration::from_secs(settings.write_timeout);
     give_up_on_the_silent(&listener, write).map_err(|error| failed(error.into()))?;
     let server = match tls {
@@ -95,14 +99,14 @@ pub(super) fn service(
 /// Health and metrics on a port of their own: one worker, nothing else to reach.
 pub(super) fn monitoring(app: Data<App>, port: u16) -> Result<Server, StartError> {
     let host = app.settings.metrics_host.unwrap_or(app.settings.host);
-    let (listener, port) = listen(host, port)?;
+    let (listener, port) = listen(host, port, "SHOWRUNNER_METRICS_PORT")?;
     let server = HttpServer::new(move || {
         Actix::new()
             .app_data(app.clone())
             .configure(|service| http::configure_monitoring(service, true))
             .wrap(middleware::from_fn(http::monitoring_middleware))
     });
-    let failed = |source| StartError::Listen { addr: format!("port {port}"), source };
+    let failed = |source| StartError::Serve { source };
     let server = server.workers(1).disable_signals().listen(listener).map_err(failed)?.run();
     tracing::info!(metrics.port = port, "listening for monitoring");
     Ok(server)

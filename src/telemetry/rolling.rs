@@ -37,6 +37,8 @@ impl RollingFile {
     pub fn open(path: &Path, rotation: Rotation, retention: usize) -> io::Result<Self> {
         let file = open(path)?;
         let metadata = file.metadata()?;
+        // Pipes and devices have neither a size nor a successor.
+        let rotation = if metadata.is_file() { rotation } else { Rotation::Off };
         let begun = if metadata.len() == 0 { SystemTime::now() } else { metadata.modified()? };
         Ok(Self {
             path: path.to_owned(),

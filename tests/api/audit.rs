@@ -216,3 +216,32 @@ async fn an_answer_sent_in_pieces_leaves_the_same_trail() {
         assert_eq!(line["commands"], json!({"ok": 1, "cli_error": 1}), "{line}");
     }
 }
+
+#[tokio::test]
+async fn devices_are_in_the_trail_of_a_stream_when_they_are_done_and_not_when_they_are_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("audit.log");
+    let service = Service::start_with(&[("SHOWRUNNER_AUDIT_FILE", file.to_str().unwrap())]);
+    let mut devices = Vec::new();
+    for _ in 0..6 {
+        devices.push(faulty("cisco_ios", &[]).await);
+    }
+    let entries: Vec<_> = devices.iter().map(|device| entry(device, "ios")).collect();
+    // More than the sockets hold of an answer that nobody reads.
+    let body = json!({"devices": entries, "commands": ["show simulator bytes 8000000"]});
+    let request = service
+        .client
+        .post(format!("{}/api/v1/execute", service.url))
+        .header("Accept", "application/x-ndjson");
+    let unread = request.json(&body).send().await.unwrap();
+    let mut n_done = 0;
+    for _ in 0..1000 {
+        n_done = lines(&file).iter().filter(|line| line["event"] == "device").count();
+        if n_done == devices.len() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(n_done, devices.len(), "{:?}", lines(&file));
+    drop(unread);
+}

@@ -148,4 +148,21 @@ async fn with_an_authority_only_its_clients_get_a_connection() {
     // The health check of a container has no certificate: being asked for one is an answer.
     let port = url.rsplit(':').next().unwrap();
     assert!(health_check(port, &[("SHOWRUNNER_TLS_CERT_FILE", &paths[0])]));
+    // Whoever was let in once is not let in by that when his authority is trusted no more.
+    let before = trusting(&server, Some(&issue(&clients)));
+    let again = async || before.get(format!("{url}/health")).send().await;
+    assert!(again().await.is_ok() && again().await.is_ok());
+    fs::write(files.path("ca.pem"), others.pem()).unwrap();
+    service.signal(Signal::HUP);
+    let now = issue(&others);
+    let mut is_read = false;
+    for _ in 0..500 {
+        is_read = health(Some(&now)).await.is_ok();
+        if is_read {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(is_read);
+    assert!(again().await.is_err());
 }
