@@ -30,9 +30,6 @@ pub(super) enum Conflict {
         "{PREFIX}AUTH is api_key, but no {PREFIX}API_KEYS_FILE names the keys; `showrunner new-key` makes one"
     )]
     NoKeys,
-    /// Two writers that would rename each other's file.
-    #[error("{PREFIX}LOG_FILE and {PREFIX}AUDIT_FILE are one file; give each its own")]
-    OneFile,
     /// Two listeners, one port.
     #[error("{PREFIX}METRICS_PORT is {port}, but {PREFIX}PORT is too; give each its own")]
     OnePort {
@@ -77,7 +74,6 @@ impl Conflict {
             Self::HalfTls => &["tls_cert_file", "tls_key_file", "tls_client_ca_file"],
             Self::LoginsWithoutFile => &["ssh_config_logins", "ssh_config"],
             Self::NoAuditFile => &["audit_required", "audit_file"],
-            Self::OneFile => &["log_file", "audit_file"],
             Self::OnePort { .. } => &["port", "host", "metrics_port", "metrics_host"],
             Self::Open { .. } => &["host", "auth", "api_keys_file"],
             Self::QueueTooShort { .. } => {
@@ -103,9 +99,6 @@ impl Settings {
         }
         if self.audit_required && self.audit_file.is_none() {
             found.push(Conflict::NoAuditFile);
-        }
-        if self.log_file.is_some() && self.log_file == self.audit_file {
-            found.push(Conflict::OneFile);
         }
         if self.ssh_config_logins && self.ssh_config.is_none() {
             found.push(Conflict::LoginsWithoutFile);

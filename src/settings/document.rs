@@ -35,7 +35,7 @@ pub fn markdown() -> String {
     text
 }
 
-/// `.env.example`: every variable with its default; those without one are commented out.
+/// `.env.example`: every variable with its default, commented out: a copy changes nothing, in this version and the next.
 #[must_use]
 pub fn env_example() -> String {
     let mut text = String::from(ENV_HEAD);
@@ -46,8 +46,7 @@ pub fn env_example() -> String {
                 let _ = writeln!(text, "# {line}");
             }
             let value = row.default.as_ref().map(plain).unwrap_or_default();
-            let comment = if value.is_empty() { "#" } else { "" };
-            let _ = writeln!(text, "{comment}{}={value}", variable(row.name));
+            let _ = writeln!(text, "#{}={value}", variable(row.name));
         }
     }
     text
@@ -91,8 +90,9 @@ No setting holds a secret: keys and certificates are files that a setting names.
 ";
 
 const ENV_HEAD: &str = "\
-# Every setting with its default, made from the table in src/settings/table.rs. The program reads a file `.env` in its working
-# directory; SHOWRUNNER_* variables of its environment win over it. docs/configuration.md has more.
+# Every setting with its default, made from the table in src/settings/table.rs; take the `#` before those that you change away. The
+# program reads a file `.env` in its working directory; SHOWRUNNER_* variables of its environment win over it.
+# docs/configuration.md has more.
 ";
 
 fn sections() -> Vec<(&'static str, Vec<Row>)> {

@@ -152,13 +152,9 @@ fn what_does_not_go_together_is_listed_with_the_rest_but_not_blamed_for_it() {
     for want in ["SHOWRUNNER_PORT", "SHOWRUNNER_AUDIT_FILE", "SHOWRUNNER_TLS_KEY_FILE", "`soon`"] {
         assert!(message.contains(want), "{want}: {message}");
     }
-    for (pairs, want) in [
-        ([("SHOWRUNNER_LOG_FILE", "one"), ("SHOWRUNNER_AUDIT_FILE", "one")], "are one file"),
-        ([("SHOWRUNNER_PORT", "9000"), ("SHOWRUNNER_METRICS_PORT", "9000")], "give each its own"),
-    ] {
-        let message = load(&pairs).unwrap_err();
-        assert!(message.contains(want), "{message}");
-    }
+    let one_port = [("SHOWRUNNER_PORT", "9000"), ("SHOWRUNNER_METRICS_PORT", "9000")];
+    let message = load(&one_port).unwrap_err();
+    assert!(message.contains("give each its own"), "{message}");
     let beside = [
         ("SHOWRUNNER_PORT", "9000"),
         ("SHOWRUNNER_METRICS_PORT", "9000"),

@@ -147,6 +147,7 @@ impl Application {
         raise_descriptor_limit();
         keep_memory_private();
         check_algorithms();
+        named::check_written(&settings)?;
         let Named { registry, access, ssh, tls, catalog } = Named::read(&settings)?;
         remark(&ssh);
         // No request is taken before somebody listens for the signal to end it well.
