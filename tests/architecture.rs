@@ -40,7 +40,7 @@ const LAYERS: [&[&str]; 7] = [
     ],
 ];
 /// Rooms of one layer that may use each other, user first.
-const BESIDE: [(&str, &str); 35] = [
+const BESIDE: [(&str, &str); 36] = [
     ("access", "settings"),
     ("audit", "settings"),
     ("certificate", "host_key"),
@@ -59,6 +59,7 @@ const BESIDE: [(&str, &str); 35] = [
     ("plan", "ssh_policy"),
     ("ssh_policy", "jump"),
     ("target", "host_key"),
+    ("catalog", "command"),
     ("outcome", "catalog"),
     ("http", "access"),
     ("http", "audit"),

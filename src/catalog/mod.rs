@@ -31,6 +31,7 @@ pub use self::{
     shelf::Match,
 };
 use crate::{
+    command::only_pages,
     config_tree,
     platform::Platform,
     textfsm::{Limits, Template},
@@ -277,10 +278,8 @@ impl Catalog {
         is_late: &dyn Fn() -> bool,
     ) -> Reading {
         let command = line.split('|').next().unwrap_or(line).trim();
-        let only_pages = line.get(command.len()..).is_some_and(|filters| {
-            filters.split('|').all(|filter| ["", "no-more", "nomore"].contains(&filter.trim()))
-        });
-        self.read(os, line, only_pages.then_some(command), output, explain, is_late)
+        let is_whole = line.get(command.len()..).is_some_and(only_pages);
+        self.read(os, line, is_whole.then_some(command), output, explain, is_late)
     }
 
     /// Reads an output with a template that a request brought along.

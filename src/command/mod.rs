@@ -17,9 +17,10 @@ pub use self::{
     policy::{CommandPolicy, PolicyError},
     refusal::{Refusal, Rule},
 };
+pub use crate::output::filter::FilterKind;
 use crate::{
-    output::filter::{Filter, Kind, TooSlow},
-    platform::{Meaning, Platform},
+    output::filter::{Filter, TooSlow},
+    platform::Platform,
 };
 
 /// Longest line that is sent, in bytes.
@@ -45,7 +46,7 @@ pub struct CommandInput<'a> {
     /// The command line, inline filters included.
     pub text: &'a str,
     /// A filter in the words of every platform.
-    pub pipe_option: Option<PipeOption>,
+    pub pipe_option: Option<FilterKind>,
     /// What it filters for.
     pub pipe_value: Option<&'a str>,
     /// Where filters are to be applied.
@@ -60,47 +61,6 @@ pub enum FilterWhere {
     Device,
     /// By the service, on the whole output.
     Service,
-}
-
-/// A filter in the words of every platform.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum PipeOption {
-    /// Lines that match.
-    Include,
-    /// Lines that do not match.
-    Exclude,
-    /// From the first line that matches.
-    Begin,
-    /// Sections whose first line matches.
-    Section,
-    /// How many lines match.
-    Count,
-}
-
-impl PipeOption {
-    const ALL: [Self; 5] = [Self::Include, Self::Exclude, Self::Begin, Self::Section, Self::Count];
-
-    /// As requests spell it.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Include => "include",
-            Self::Exclude => "exclude",
-            Self::Begin => "begin",
-            Self::Section => "section",
-            Self::Count => "count",
-        }
-    }
-
-    fn meaning(self) -> Meaning {
-        match self {
-            Self::Include => Meaning::Include,
-            Self::Exclude => Meaning::Exclude,
-            Self::Begin => Meaning::Begin,
-            Self::Section => Meaning::Section,
-            Self::Count => Meaning::Count,
-        }
-    }
 }
 
 /// Where a filter is applied.
@@ -161,9 +121,7 @@ impl CheckedCommand {
     /// True if it has no filter of any kind, not even one that only changes the form; `no-more` is none.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.display.strip_prefix(&self.base).is_some_and(|filters| {
-            filters.split('|').all(|filter| ["", "no-more", "nomore"].contains(&filter.trim()))
-        })
+        self.display.strip_prefix(&self.base).is_some_and(only_pages)
     }
 
     /// True if the service has filters of its own to apply.
@@ -223,6 +181,12 @@ pub fn check(
     plan.finish(base, text, display)
 }
 
+/// True if what stands behind a command switches its pager off and filters nothing.
+#[must_use]
+pub fn only_pages(filters: &str) -> bool {
+    filters.split('|').all(|filter| ["", "no-more", "nomore"].contains(&filter.trim()))
+}
+
 /// A command and its filter stages, parted as the gate does it; whole, if the gate would not. For lines that may not have passed it.
 #[must_use]
 pub fn stages(line: &str) -> Vec<&str> {
@@ -251,7 +215,7 @@ impl Filtering {
         behind: bool,
     ) -> Result<(), Refusal> {
         match pipe::read(stage, platform, behind)? {
-            pipe::Read::Device { drops, meaning } => {
+            pipe::Read::Device { drops, here } => {
                 if self.may_send(platform) && !(self.here && drops) {
                     self.device.push(stage.text.to_owned());
                     self.drops_on_device |= drops;
@@ -259,19 +223,15 @@ impl Filtering {
                 }
                 // What comes behind a filter of the service has to happen here too.
                 self.translated = true;
-                match (drops, meaning) {
+                match (drops, here) {
                     (false, _) => Ok(()),
-                    (true, Some((meaning, pattern))) => {
-                        self.add_service(meaning, &pattern, stage.at)
-                    }
+                    (true, Some((kind, pattern))) => self.add_service(kind, &pattern, stage.at),
                     (true, None) => Err(Refusal::new(Rule::FilterOrder, stage.at)
                         .hint("put the device's own filters before the others")),
                 }
             }
-            pipe::Read::Service { meaning, pattern } => {
-                self.add_service(meaning, &pattern, stage.at)
-            }
-            pipe::Read::Neutral { option, value } => self.add_neutral(platform, option, &value),
+            pipe::Read::Service { kind, pattern } => self.add_service(kind, &pattern, stage.at),
+            pipe::Read::Neutral { kind, value } => self.add_neutral(platform, kind, &value),
             pipe::Read::Nothing => {
                 self.translated = true;
                 Ok(())
@@ -283,20 +243,20 @@ impl Filtering {
     fn add_neutral(
         &mut self,
         platform: &Platform,
-        option: PipeOption,
+        kind: FilterKind,
         value: &str,
     ) -> Result<(), Refusal> {
         grammar::check_pattern(value, 0)?;
         self.translated = true;
         if self.may_send(platform)
             && !self.here
-            && let Some(stage) = pipe::in_words_of(platform, option.meaning(), value)
+            && let Some(stage) = pipe::in_words_of(platform, kind, value)
         {
             self.device.push(stage);
             self.drops_on_device = true;
             return Ok(());
         }
-        self.add_service(option.meaning(), value, 0)
+        self.add_service(kind, value, 0)
     }
 
     /// True if the device may get another stage.
@@ -304,16 +264,8 @@ impl Filtering {
         self.service.is_empty() && (self.device.is_empty() || platform.reads().chains)
     }
 
-    fn add_service(&mut self, meaning: Meaning, pattern: &str, at: usize) -> Result<(), Refusal> {
+    fn add_service(&mut self, kind: FilterKind, pattern: &str, at: usize) -> Result<(), Refusal> {
         self.translated = true;
-        let kind = match meaning {
-            Meaning::Begin => Kind::Begin,
-            Meaning::Count => Kind::Count,
-            Meaning::Exclude => Kind::Exclude,
-            Meaning::Include => Kind::Include,
-            Meaning::Section => Kind::Section,
-            Meaning::Other => return Err(Refusal::new(Rule::FilterOrder, at)),
-        };
         let filter = Filter::new(kind, pattern).map_err(|_bad| Refusal::new(Rule::Pattern, at))?;
         self.service.push(filter);
         Ok(())

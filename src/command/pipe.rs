@@ -2,7 +2,7 @@
 //! exactly the arguments it takes; neutral words are put into the device's own or left to the service.
 
 use super::{
-    PipeOption,
+    FilterKind,
     grammar::{check_pattern, words},
     refusal::{Refusal, Rule},
 };
@@ -24,12 +24,12 @@ pub(super) struct Stage<'t> {
 
 /// What a stage is.
 pub(super) enum Read {
-    /// One of the device's own; what it does, if the service could do it too.
-    Device { drops: bool, meaning: Option<(Meaning, String)> },
+    /// One of the device's own; with what the service could do in its place.
+    Device { drops: bool, here: Option<(FilterKind, String)> },
     /// One of the device's own whose pattern the device might take for two stages.
-    Service { meaning: Meaning, pattern: String },
+    Service { kind: FilterKind, pattern: String },
     /// A word of every platform that this device does not have.
-    Neutral { option: PipeOption, value: String },
+    Neutral { kind: FilterKind, value: String },
     /// One of the platform's that changes nothing in what is read here and is not sent.
     Nothing,
 }
@@ -145,12 +145,12 @@ pub(super) fn read(stage: &Stage<'_>, platform: &Platform, behind: bool) -> Resu
         return read_known(stage, filter, &parts, 2, platform);
     }
     // A shortened word means the first filter it fits, as on the device: definitions list them in that order.
-    let neutral = PipeOption::ALL.into_iter().find(|option| {
+    let neutral = FilterKind::ALL.into_iter().find(|option| {
         let is_other =
             |filter: &FilterRules| filter.word.starts_with(&lower) && filter.word != option.word();
         // However short, the device gets all of the word, or nothing. Sections and counts begin like filters that write.
         let least = match option {
-            PipeOption::Section | PipeOption::Count => 3,
+            FilterKind::Section | FilterKind::Count => 3,
             _ => 1,
         };
         let is_meant = lower.len() >= 3 || !filters.iter().any(is_other);
@@ -163,24 +163,24 @@ pub(super) fn read(stage: &Stage<'_>, platform: &Platform, behind: bool) -> Resu
     };
     let counts =
         |filter: &FilterRules| matches!(filter.takes, Takes::Nothing | Takes::OptionalPattern);
-    if neutral == Some(PipeOption::Count) && second.is_none() && !own.is_some_and(counts) {
+    if neutral == Some(FilterKind::Count) && second.is_none() && !own.is_some_and(counts) {
         // All lines, which a device with a `count` of its own for patterns would refuse to count.
-        return Ok(Read::Service { meaning: Meaning::Count, pattern: String::new() });
+        return Ok(Read::Service { kind: FilterKind::Count, pattern: String::new() });
     }
     if let Some(filter) = own.filter(|filter| !takes_less(filter)) {
         return read_known(stage, filter, &parts, 1, platform);
     }
-    if let Some(option) = neutral {
+    if let Some(kind) = neutral {
         let value = stage.text.get(first.len()..).unwrap_or_default().trim_matches(' ');
         let value = unquoted(value, platform);
         check_pattern(&value, stage.at + first.len())?;
-        return Ok(Read::Neutral { option, value });
+        return Ok(Read::Neutral { kind, value });
     }
     let shown: String = first.chars().take(32).collect();
     let refusal = Refusal::new(Rule::Filter, stage.at);
     let known: Vec<_> = filters.iter().map(|filter| filter.word.as_str()).collect();
     let known =
-        if known.is_empty() { PipeOption::ALL.map(PipeOption::word).to_vec() } else { known };
+        if known.is_empty() { FilterKind::ALL.map(FilterKind::word).to_vec() } else { known };
     let writes = WRITING_FILTERS.iter().find(|word| lower.len() >= 3 && word.starts_with(&lower));
     Err(match writes {
         Some(word) => refusal.hint(format!(
@@ -213,25 +213,23 @@ fn read_known(
     };
     let drops = filter.meaning.is_some();
     let known = |pattern: &str| {
-        let meaning = filter.meaning.filter(|meaning| *meaning != Meaning::Other)?;
+        let kind = filter.meaning.and_then(kind_of)?;
         let value = unquoted(pattern, platform);
         match filter.takes {
-            Takes::Pattern | Takes::OptionalPattern => Some((meaning, value)),
-            takes => in_the_services_words(meaning, takes, &arguments, value),
+            Takes::Pattern | Takes::OptionalPattern => Some((kind, value)),
+            takes => in_the_services_words(kind, takes, &arguments, value),
         }
     };
     let pattern = match filter.takes {
         Takes::Nothing if arguments.is_empty() => {
             let is_sent = !filter.by_service;
-            return Ok(if is_sent { Read::Device { drops, meaning: None } } else { Read::Nothing });
+            return Ok(if is_sent { Read::Device { drops, here: None } } else { Read::Nothing });
         }
         Takes::Nothing => return wrong("it takes nothing"),
         Takes::Number => {
             return match arguments.as_slice() {
-                [count] if number(count) => Ok(Read::Device { drops, meaning: None }),
-                ["-n" | "count", count] if number(count) => {
-                    Ok(Read::Device { drops, meaning: None })
-                }
+                [count] if number(count) => Ok(Read::Device { drops, here: None }),
+                ["-n" | "count", count] if number(count) => Ok(Read::Device { drops, here: None }),
                 _ => wrong("it takes a number"),
             };
         }
@@ -245,10 +243,10 @@ fn read_known(
             if arguments.is_empty() || !arguments.iter().all(fits) {
                 return wrong(&format!("it takes {}", filter.choices.join(", ")));
             }
-            return Ok(Read::Device { drops, meaning: None });
+            return Ok(Read::Device { drops, here: None });
         }
         Takes::OptionalPattern if rest.is_empty() => {
-            return Ok(Read::Device { drops, meaning: None });
+            return Ok(Read::Device { drops, here: None });
         }
         Takes::Pattern | Takes::OptionalPattern => rest,
         Takes::Grep | Takes::Operand => match operand(&arguments, filter, reads.shell, number) {
@@ -273,12 +271,12 @@ fn read_known(
     let is_split = !is_kept && (reads.quotes && pattern.contains('|') || is_like_stages(pattern));
     if is_split || filter.by_service {
         return match known(pattern) {
-            Some((meaning, pattern)) => Ok(Read::Service { meaning, pattern }),
+            Some((kind, pattern)) => Ok(Read::Service { kind, pattern }),
             None if is_split => wrong("put a value with bars into double quotes"),
             None => wrong("it takes one value and no options here"),
         };
     }
-    Ok(Read::Device { drops, meaning: known(pattern) })
+    Ok(Read::Device { drops, here: known(pattern) })
 }
 
 /// True if what stands behind a bar of the pattern reads like a filter and what it takes.
@@ -286,19 +284,31 @@ fn is_like_stages(pattern: &str) -> bool {
     pattern.split('|').skip(1).any(|alternative| alternative.trim_matches(' ').contains(' '))
 }
 
+/// What the service does where a definition says this.
+fn kind_of(meaning: Meaning) -> Option<FilterKind> {
+    match meaning {
+        Meaning::Begin => Some(FilterKind::Begin),
+        Meaning::Count => Some(FilterKind::Count),
+        Meaning::Exclude => Some(FilterKind::Exclude),
+        Meaning::Include => Some(FilterKind::Include),
+        Meaning::Section => Some(FilterKind::Section),
+        Meaning::Other => None,
+    }
+}
+
 /// A filter with its options as one of the service, which knows no others than these.
 fn in_the_services_words(
-    meaning: Meaning,
+    kind: FilterKind,
     takes: Takes,
     arguments: &[&str],
     value: String,
-) -> Option<(Meaning, String)> {
+) -> Option<(FilterKind, String)> {
     let (_, options) = arguments.split_last()?;
-    match (options, meaning) {
-        ([], _) => Some((meaning, value)),
+    match (options, kind) {
+        ([], _) => Some((kind, value)),
         _ if takes != Takes::Grep => None,
-        (["-i" | "ignore-case"], _) => Some((meaning, format!("(?i){value}"))),
-        (["-v" | "invert-match"], Meaning::Include) => Some((Meaning::Exclude, value)),
+        (["-i" | "ignore-case"], _) => Some((kind, format!("(?i){value}"))),
+        (["-v" | "invert-match"], FilterKind::Include) => Some((FilterKind::Exclude, value)),
         _ => None,
     }
 }
@@ -364,9 +374,9 @@ fn check_disguised(pattern: &str, at: usize) -> Result<(), Refusal> {
 }
 
 /// A neutral filter in the device's own words, if it has them and they can hold the value.
-pub(super) fn in_words_of(platform: &Platform, meaning: Meaning, value: &str) -> Option<String> {
+pub(super) fn in_words_of(platform: &Platform, kind: FilterKind, value: &str) -> Option<String> {
     let filter = platform.filters().iter().find(|filter| {
-        filter.meaning == Some(meaning)
+        filter.meaning.and_then(kind_of) == Some(kind)
             && !filter.by_service
             && matches!(
                 filter.takes,

@@ -25,7 +25,7 @@ fn gate(os: &str, text: &str) -> Result<CheckedCommand, Refusal> {
 fn with_option(
     os: &str,
     text: &str,
-    option: PipeOption,
+    option: FilterKind,
     value: &str,
 ) -> Result<CheckedCommand, Refusal> {
     let input = CommandInput {
@@ -59,8 +59,8 @@ fn the_longest_value_is_as_long_in_the_quotes_that_it_is_put_into() {
 
 #[test]
 fn a_neutral_filter_is_put_into_the_devices_words_or_left_to_the_service() {
+    use FilterKind::{Begin, Count, Exclude, Include, Section};
     use FilteredBy::{Device, Service};
-    use PipeOption::{Begin, Count, Exclude, Include, Section};
     let cases = [
         ("ios", Include, "Gi0/1", "show x | include Gi0/1", Device),
         ("ios", Section, "router bgp", "show x | section router bgp", Device),
@@ -107,7 +107,7 @@ fn a_neutral_filter_is_put_into_the_devices_words_or_left_to_the_service() {
 
 #[test]
 fn a_pattern_that_the_device_would_read_in_another_way_is_the_services() {
-    use PipeOption::{Begin, Exclude, Include};
+    use FilterKind::{Begin, Exclude, Include};
     let cases = [
         ("nokia_sros", Include, "Up", "show x | match Up"),
         ("nokia_sros", Include, "Oper State", "show x | match \"Oper State\""),
@@ -263,7 +263,7 @@ fn a_bar_in_single_quotes_reaches_no_device_that_may_not_know_them() {
         assert_eq!((refusal.rule(), refusal.position()), (rule, position), "{os} {text}");
     }
     // With a backslash at its end a value would keep the quotes round it from ending.
-    assert!(with_option("nxos", "show x", PipeOption::Include, "a |vsh \\").is_err());
+    assert!(with_option("nxos", "show x", FilterKind::Include, "a |vsh \\").is_err());
 }
 
 #[test]
@@ -334,7 +334,7 @@ fn inline_neutral_words_work_on_every_platform_that_shows() {
         if platform.reads().shape != crate::platform::Shape::VerbFirst {
             continue;
         }
-        for option in PipeOption::ALL {
+        for option in FilterKind::ALL {
             let text = format!("show x | {} abc", option.word());
             let checked = gate(platform.name(), &text);
             assert!(checked.is_ok(), "{} {text}: {checked:?}", platform.name());
@@ -370,7 +370,7 @@ fn a_device_that_filters_once_gets_the_first_filter_and_the_service_has_the_rest
         assert!(!line.contains("una"), "{os} {line}");
         assert_eq!(checked.apply_service_filters(output, &|| false).unwrap(), "a up\n", "{os}");
     }
-    let behind = with_option("ios", "show x | section a", PipeOption::Include, "b").unwrap();
+    let behind = with_option("ios", "show x | section a", FilterKind::Include, "b").unwrap();
     assert_eq!(behind.line().as_str(), "show x | section a");
     let huawei = gate("huawei", "display x | include up | no-more").unwrap();
     assert_eq!(huawei.line().as_str(), "display x | include up");
@@ -391,7 +391,7 @@ fn a_pattern_that_reads_like_a_filter_behind_a_bar_reaches_no_device() {
         assert_eq!(checked.line().as_str(), "show run", "{os} {text}");
         assert_eq!(checked.filtered_by(), Some(FilteredBy::Service));
     }
-    let neutral = with_option("ios", "show run", PipeOption::Include, "a|save x").unwrap();
+    let neutral = with_option("ios", "show run", FilterKind::Include, "a|save x").unwrap();
     assert_eq!(neutral.line().as_str(), "show run");
     let words = gate("ios", "show run | include line protocol|errors").unwrap();
     assert_eq!(words.line().as_str(), "show run | include line protocol|errors");
@@ -560,14 +560,14 @@ proptest! {
     #[test]
     fn no_text_and_no_value_makes_it_panic(os in platforms(), text in any::<String>(), value in any::<String>()) {
         let _ = gate(os, &text);
-        for option in PipeOption::ALL {
+        for option in FilterKind::ALL {
             let _ = with_option(os, "show x", option, &value);
         }
     }
 
     #[test]
     fn a_filter_value_never_becomes_a_stage_of_its_own(os in platforms(), value in "[ -~]{1,40}") {
-        for option in PipeOption::ALL {
+        for option in FilterKind::ALL {
             if let Ok(checked) = with_option(os, "show x", option, &value) {
                 let platform = registry().find(os).unwrap();
                 let (base, stages) = pipe::split(checked.line().as_str(), platform.reads().quotes).unwrap();

@@ -16,26 +16,44 @@ const MOST_WORK: usize = 1 << 34;
 /// A filter on the lines of an output.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    kind: Kind,
+    kind: FilterKind,
     pattern: Regex,
     /// The longest line that is searched.
     most_line_bytes: usize,
     text: String,
 }
 
-/// What a filter does with the lines that match.
+/// What a filter does with the lines that match, in the words of every platform.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Kind {
-    /// Keeps from the first one on.
-    Begin,
-    /// Counts them.
-    Count,
-    /// Drops them.
-    Exclude,
+pub enum FilterKind {
     /// Keeps them.
     Include,
+    /// Drops them.
+    Exclude,
+    /// Keeps from the first one on.
+    Begin,
     /// Keeps them and the lines indented under them.
     Section,
+    /// Counts them.
+    Count,
+}
+
+impl FilterKind {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Include, Self::Exclude, Self::Begin, Self::Section, Self::Count];
+
+    /// As requests spell it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Include => "include",
+            Self::Exclude => "exclude",
+            Self::Begin => "begin",
+            Self::Section => "section",
+            Self::Count => "count",
+        }
+    }
 }
 
 /// The pattern is no regular expression, or too large a one.
@@ -50,7 +68,7 @@ pub struct TooSlow;
 impl Filter {
     /// # Errors
     /// The pattern cannot be compiled within bounds.
-    pub fn new(kind: Kind, pattern: &str) -> Result<Self, BadPattern> {
+    pub fn new(kind: FilterKind, pattern: &str) -> Result<Self, BadPattern> {
         let of_size = |bytes: usize| {
             let dfa_bytes = COMPILED_BYTES.into_iter().max().unwrap_or(bytes);
             let mut builder = RegexBuilder::new(pattern);
@@ -81,7 +99,7 @@ impl Filter {
         let lines = output.split_inclusive('\n');
         let mut kept = String::new();
         match self.kind {
-            Kind::Begin => {
+            FilterKind::Begin => {
                 let mut at = 0;
                 for line in lines {
                     if matches(line)? {
@@ -91,7 +109,7 @@ impl Filter {
                 }
                 return Ok(Cow::Borrowed(output.get(at..).unwrap_or_default()));
             }
-            Kind::Count => {
+            FilterKind::Count => {
                 let mut count = 0;
                 for line in lines {
                     count += usize::from(matches(line)?);
@@ -99,14 +117,14 @@ impl Filter {
                 // Writing to a string does not fail.
                 let _ = writeln!(kept, "Number of lines which match regexp = {count}");
             }
-            Kind::Exclude | Kind::Include => {
+            FilterKind::Exclude | FilterKind::Include => {
                 for line in lines {
-                    if matches(line)? == (self.kind == Kind::Include) {
+                    if matches(line)? == (self.kind == FilterKind::Include) {
                         kept.push_str(line);
                     }
                 }
             }
-            Kind::Section => {
+            FilterKind::Section => {
                 let mut under: Option<usize> = None;
                 for line in lines {
                     let indent = line.len() - line.trim_start_matches(' ').len();
@@ -145,17 +163,21 @@ mod tests {
     #[test]
     fn filters_mean_what_they_mean_on_ios() {
         let cases = [
-            (Kind::Include, "192", " ip address 192.0.2.1\n neighbor 192.0.2.2\n"),
+            (FilterKind::Include, "192", " ip address 192.0.2.1\n neighbor 192.0.2.2\n"),
             (
-                Kind::Begin,
+                FilterKind::Begin,
                 "^router",
                 "router bgp 64496\n neighbor 192.0.2.2\n  description x\nend\n",
             ),
-            (Kind::Section, "^router", "router bgp 64496\n neighbor 192.0.2.2\n  description x\n"),
-            (Kind::Section, "neighbor", " neighbor 192.0.2.2\n  description x\n"),
-            (Kind::Count, "^(interface|router)", "Number of lines which match regexp = 2\n"),
-            (Kind::Exclude, "^[ !]|interface|router|host", "end\n"),
-            (Kind::Include, "nothing", ""),
+            (
+                FilterKind::Section,
+                "^router",
+                "router bgp 64496\n neighbor 192.0.2.2\n  description x\n",
+            ),
+            (FilterKind::Section, "neighbor", " neighbor 192.0.2.2\n  description x\n"),
+            (FilterKind::Count, "^(interface|router)", "Number of lines which match regexp = 2\n"),
+            (FilterKind::Exclude, "^[ !]|interface|router|host", "end\n"),
+            (FilterKind::Include, "nothing", ""),
         ];
         for (kind, pattern, want) in cases {
             assert_eq!(
@@ -168,13 +190,19 @@ mod tests {
 
     #[test]
     fn a_pattern_that_would_grow_without_bounds_is_refused() {
-        assert_eq!(Filter::new(Kind::Include, "((a{1000}){1000}){1000}"), Err(BadPattern));
-        assert_eq!(Filter::new(Kind::Include, "(a"), Err(BadPattern));
+        assert_eq!(Filter::new(FilterKind::Include, "((a{1000}){1000}){1000}"), Err(BadPattern));
+        assert_eq!(Filter::new(FilterKind::Include, "(a"), Err(BadPattern));
     }
 
     #[test]
     fn a_filter_ends_when_it_is_late() {
-        for kind in [Kind::Begin, Kind::Count, Kind::Exclude, Kind::Include, Kind::Section] {
+        for kind in [
+            FilterKind::Begin,
+            FilterKind::Count,
+            FilterKind::Exclude,
+            FilterKind::Include,
+            FilterKind::Section,
+        ] {
             let lines_left = std::cell::Cell::new(3);
             let is_late = || lines_left.replace(lines_left.get() - 1) == 0;
             let filter = Filter::new(kind, "nothing").unwrap();
@@ -187,20 +215,20 @@ mod tests {
     fn a_line_that_could_take_too_long_is_not_searched() {
         let line = "ab".repeat(1 << 19);
         for (pattern, want) in [("ba", Ok(true)), ("([ab]{1,20}[ac]{1,20}){20}q", Err(TooSlow))] {
-            let filter = Filter::new(Kind::Include, pattern).unwrap();
+            let filter = Filter::new(FilterKind::Include, pattern).unwrap();
             let kept = filter.apply(&line, &|| false).map(|kept| kept == line);
             assert_eq!(kept, want, "{pattern}");
         }
         let short = "ab".repeat(1 << 10);
-        let slow = Filter::new(Kind::Include, "([ab]{1,20}[ac]{1,20}){20}q").unwrap();
+        let slow = Filter::new(FilterKind::Include, "([ab]{1,20}[ac]{1,20}){20}q").unwrap();
         assert_eq!(slow.apply(&short, &|| false).unwrap(), "");
     }
 
     proptest! {
         #[test]
         fn include_and_exclude_part_the_lines(text in "([ab ]{0,5}\n){0,20}", pattern in "[ab]{1,2}") {
-            let include = Filter::new(Kind::Include, &pattern).unwrap();
-            let exclude = Filter::new(Kind::Exclude, &pattern).unwrap();
+            let include = Filter::new(FilterKind::Include, &pattern).unwrap();
+            let exclude = Filter::new(FilterKind::Exclude, &pattern).unwrap();
             let kept = include.apply(&text, &|| false).unwrap().lines().count() + exclude.apply(&text, &|| false).unwrap().lines().count();
             prop_assert_eq!(kept, text.lines().count());
         }

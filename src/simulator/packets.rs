@@ -22,6 +22,7 @@ use super::{
     raw::{MSG_IGNORE, Offer, VERSION, kexinit, packet, string},
     server::Shared,
 };
+use crate::host_key::fields::Fields;
 
 const MSG_SERVICE_ACCEPT: u8 = 6;
 const MSG_NEWKEYS: u8 = 21;
@@ -150,19 +151,6 @@ impl<'b> Login<'b> {
             password,
             new_password: fields.string().filter(|_| *changes == 1),
         })
-    }
-}
-
-/// The strings of a message, one after the other.
-struct Fields<'b>(&'b [u8]);
-
-impl<'b> Fields<'b> {
-    fn string(&mut self) -> Option<&'b [u8]> {
-        let (length, rest) = self.0.split_first_chunk::<4>()?;
-        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-        let (text, rest) = rest.split_at_checked(length)?;
-        self.0 = rest;
-        Some(text)
     }
 }
 

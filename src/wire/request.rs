@@ -14,7 +14,7 @@ use super::{
     login,
 };
 use crate::{
-    command::{CheckedCommand, CommandInput, CommandPolicy, FilterWhere, PipeOption, Rule, check},
+    command::{CheckedCommand, CommandInput, CommandPolicy, FilterKind, FilterWhere, Rule, check},
     config_tree::is_configuration,
     credential::Asking,
     device::{Device, Host},
@@ -245,7 +245,7 @@ struct CommandDraft {
     /// The command's own place: itself if it is a plain string, its `command` field otherwise.
     text_place: Place,
     text: String,
-    pipe_option: Option<PipeOption>,
+    pipe_option: Option<FilterKind>,
     pipe_value: Option<String>,
     timeout: Option<Duration>,
 }
@@ -539,11 +539,11 @@ fn read_command(
     let mut object = Object::read(value, place, faults)?;
     let command = object.required("command", faults).and_then(|found| text(found, faults));
     let words = [
-        ("include", PipeOption::Include),
-        ("exclude", PipeOption::Exclude),
-        ("begin", PipeOption::Begin),
-        ("section", PipeOption::Section),
-        ("count", PipeOption::Count),
+        ("include", FilterKind::Include),
+        ("exclude", FilterKind::Exclude),
+        ("begin", FilterKind::Begin),
+        ("section", FilterKind::Section),
+        ("count", FilterKind::Count),
     ];
     let option = object.optional("pipe_option").map(|found| word(found, &words, faults));
     let pattern = object.optional("pipe_value").map(|found| text(found, faults));
