@@ -169,7 +169,7 @@ pub const DEVICES: &[ErrorCode] = &[
     of_device(
         "late_echo",
         "The device showed its prompt again before it echoed what was typed there, seconds later: the service took it for one that does not echo, and cannot tell its outputs apart any more. Outputs since its login may be empty. Or an output holds the device's own prompt and the next command behind it, as if it were over there.",
-        "Try again when the device or the way to it is less busy. Where the sentence says so, ask for the commands one at a time: no text is taken for the next one's echo then. If it happens always, report it with the platform and what the device shows at login.",
+        "Try again when the device or the way to it is less busy. Where the sentence says that a command stands in two places, ask for the one before it alone. If it happens always, report it with the platform and what the device shows at login.",
         "session: 192.0.2.1:22 seemed not to echo what is typed and then did, seconds late: which output belongs to which command was not certain any more, and the session was ended; the device is very slow, try again when it is less busy",
     ),
     of_device(
