@@ -78,6 +78,29 @@ fn a_control_character_at_any_place_of_any_allowed_command_refuses_it() {
 }
 
 #[test]
+fn no_platform_passes_what_starts_a_shell_or_makes_a_function_should_the_device_be_one() {
+    let gate = Gate::new();
+    for platform in gate.registry.iter() {
+        let (os, reads) = (platform.name(), platform.reads());
+        for verb in reads.verbs.iter().map(|verb| &verb.word) {
+            for text in ["-c reboot", "-s", "/x", "./x", "x.sh", "\"/x\"", "'-c' reboot"] {
+                assert!(!gate.allows(os, &format!("sh {text}")), "{os} sh {text}");
+            }
+            for text in ["() (reboot)", "( ) ( reboot )", "() reboot"] {
+                assert!(!gate.allows(os, &format!("{verb} {text}")), "{os} {verb} {text}");
+            }
+        }
+        // `sh` is one of the CLI's own words there.
+        let is_alias = ["vyos", "ubiquiti_edgerouter"].contains(&os);
+        assert_eq!(
+            gate.allows(os, "sh version"),
+            !reads.shell && reads.verbs.iter().any(|verb| verb.is("sh")) || is_alias,
+            "{os}"
+        );
+    }
+}
+
+#[test]
 fn no_beginning_of_a_writing_filter_passes_in_any_case_on_any_platform() {
     let gate = Gate::new();
     let writing = [
@@ -304,9 +327,9 @@ fn second_opinion(os: &str, command: &str) -> bool {
                 && !is(r".*[ /](comment|reoptimize)( print.*|)", line)
                 && !is("/?system ssh .*", line);
         }
-        "linux" => return is("ip address show|ip route show|ip (-br )?a(ddr)?|ip -s link|bridge fdb show|arp -a|uname -a|df -h|date|hostnamectl", line),
-        "alcatel_aos" => ("sho?w?", vec!["grep [^ |-]+".to_owned()], true),
-        "dell_sonic" => ("sho?w?", vec![format!("grep {grep}"), "(except|find|begin) [^ |-]+|begin -delete|no-more".to_owned()], true),
+        "linux" => return is("(?-i)(?:ip address show|ip route show|ip (-br )?a(ddr)?|ip -s link|bridge fdb show|arp -a|uname -a|df -h|date|hostnamectl)", line),
+        "alcatel_aos" => ("show?", vec!["grep [^ |-]+".to_owned()], true),
+        "dell_sonic" => ("show?", vec![format!("grep {grep}"), "(except|find|begin) [^ |-]+|begin -delete|no-more".to_owned()], true),
         "ubiquiti_edgerouter" => ("sho?w?", vec![], true),
         _ => return false,
     };
@@ -318,6 +341,10 @@ fn second_opinion(os: &str, command: &str) -> bool {
         return false;
     }
     let Some(unquoted) = without_quotes(line) else { return false };
+    // To a shell that is taken for the CLI: another one, a function.
+    if is(r"sh +(-|\S*[./]).*|\S+ +\(.*", &unquoted) {
+        return false;
+    }
     let mut masked = line.to_owned();
     if quotes {
         masked = Regex::new(r#""[^"]*"|'[^']*'"#).unwrap().replace_all(&masked, "Q").into_owned();
@@ -336,7 +363,7 @@ fn second_opinion(os: &str, command: &str) -> bool {
     if is(r".*\.\./.*", base) {
         return false;
     }
-    let fetches = r".* (file \S*[:/.]\S*|\S*://\S*|(tftp|ftp|scp|sftp|https?):\S*)( .*)?";
+    let fetches = r"\S+ +(f|fi|fil) \S*[:/.].*|.* (file \S*[:/.]\S*|\S*://\S*|(tftp|ftp|scp|sftp|https?):\S*)( .*)?";
     let heavy = match os {
         "huawei_vrp" | "hp_comware" => r"\S+ +(te|tec\S*|di|dia|diag\S*)( .*)?",
         _ => r"\S+ +(te|tec|tech\S*)( .*)?",
@@ -378,7 +405,9 @@ fn more_than_reads(os: &str, unquoted: &str) -> &'static str {
         "cisco_asa" => r"\S+ +mem\S* +w\S* +(d|pr)\S*( .*)?",
         "dell_sonic" => r".* (-\w*c\w*|--pcap)( .*)?",
         "fortinet" => r"(.* )?get +(tes|test)( .*)?",
-        "vyos" | "ubiquiti_edgerouter" => r".* ho\w* lo\w* .*|.* int\w* .* (c\w*|id\w*|scan)",
+        "vyos" | "ubiquiti_edgerouter" => {
+            r"\S+ +f(i|il|ile)?( .*)?|.* ho\w* lo\w* .*|.* int\w* .* (c\w*|id\w*|scan)"
+        }
         "juniper_junos" => {
             r"\S+ +(hos|host)( .*)?|\S+ +sys\w* +sch.*|.* output-d\w* .*|\S+ +log +/.*"
         }
@@ -404,7 +433,7 @@ fn hides_a_bar(line: &str) -> bool {
 fn hides_from_a_script(line: &str) -> bool {
     let quoted = Regex::new(r#""[^"]*"|'[^']*'"#).unwrap();
     let bar = Regex::new(r#"^(?:"[^"]*"|'[^']*'|[^"'|])*"#).unwrap().find(line).unwrap().end();
-    let of_option = Regex::new(r#" -[^ "']*[ =]?("[^"]* [^"]*"|'[^']* [^']*')"#).unwrap();
+    let of_option = Regex::new(r#" ["']?-[^ "']*["']?[ =]?("[^"]* [^"]*"|'[^']* [^']*')"#).unwrap();
     if of_option.is_match(&line[..bar]) {
         return true;
     }

@@ -122,8 +122,8 @@ fn instead_of(found: char) -> Option<&'static str> {
     }
 }
 
-/// Printable ASCII, not too long, nothing that means more than a letter.
-pub(super) fn check_bytes(text: &str, reads: &ReadRules) -> Result<(), Refusal> {
+/// Printable ASCII, not too long, nothing that means more than a letter on any device.
+pub(super) fn check_bytes(text: &str) -> Result<(), Refusal> {
     if text.is_empty() {
         return Err(Refusal::new(Rule::Empty, 0));
     }
@@ -134,7 +134,7 @@ pub(super) fn check_bytes(text: &str, reads: &ReadRules) -> Result<(), Refusal> 
         if !(' '..='~').contains(&found) {
             return Err(Refusal::new(Rule::PrintableAscii, at).hint(instead_of_unprintable(found)));
         }
-        if NEVER.contains(&found) || (reads.shell && NEVER_IN_A_SHELL.contains(&found)) {
+        if NEVER.contains(&found) {
             let refusal = Refusal::new(Rule::ForbiddenCharacter, at);
             return Err(match instead_of(found) {
                 Some(hint) => refusal.hint(hint),
@@ -151,6 +151,14 @@ pub(super) fn check_bytes(text: &str, reads: &ReadRules) -> Result<(), Refusal> 
         }
     }
     Ok(())
+}
+
+/// Nothing in what is sent that a shell would act on.
+pub(super) fn check_for_shell(sent: &str, reads: &ReadRules) -> Result<(), Refusal> {
+    match sent.find(NEVER_IN_A_SHELL).filter(|_at| reads.shell) {
+        Some(at) => Err(Refusal::new(Rule::ForbiddenCharacter, at)),
+        None => Ok(()),
+    }
 }
 
 /// A pattern of a filter; `at` is where it stands.
@@ -172,7 +180,10 @@ pub(super) fn check_base(base: &str, reads: &ReadRules) -> Result<(), Refusal> {
         return Err(Refusal::new(Rule::Empty, 0));
     }
     let plain: Vec<&str> = words.iter().map(|(_, word)| *word).collect();
-    if reads.listed.iter().any(|listed| listed.split(' ').eq(plain.iter().copied())) {
+    // To a shell `-S` is another option than `-s`.
+    let typed: Cow<'_, str> = if reads.shell { base.into() } else { (&*lower).into() };
+    let typed = typed.split(' ').filter(|word| !word.is_empty());
+    if reads.listed.iter().any(|listed| listed.split(' ').eq(typed.clone())) {
         return Ok(());
     }
     quotes::check_words(base)?;
@@ -184,6 +195,7 @@ pub(super) fn check_base(base: &str, reads: &ReadRules) -> Result<(), Refusal> {
     if arguments.is_empty() && !reads.bare && reads.shape == Shape::VerbFirst {
         return Err(Refusal::new(Rule::ReadVerb, base.len()).hint("say what to show"));
     }
+    check_if_a_shell(&words, arguments)?;
     let verb = words.len() - arguments.len();
     let as_read: Vec<(usize, Cow<'_, str>)> =
         words.iter().map(|(at, word)| (*at, quotes::taken_out(word))).collect();
@@ -200,6 +212,22 @@ pub(super) fn check_base(base: &str, reads: &ReadRules) -> Result<(), Refusal> {
         Some(at) => Err(Refusal::new(Rule::ForbiddenCharacter, at)),
         None => Ok(()),
     }
+}
+
+/// What a shell would make of it, should the device be one by mistake: `sh` with an option or a file starts another, and
+/// brackets behind the first word make a function of it. No CLI has either.
+fn check_if_a_shell(words: &[(usize, &str)], arguments: &[(usize, &str)]) -> Result<(), Refusal> {
+    let Some((at, first)) = arguments.first().copied() else { return Ok(()) };
+    let verb = words.len().checked_sub(arguments.len() + 1).and_then(|verb| words.get(verb));
+    let first = first.trim_start_matches(['"', '\'']);
+    if first.starts_with('(') {
+        return Err(Refusal::new(Rule::ForbiddenCharacter, at).hint("a shell acts on it"));
+    }
+    let starts = first.starts_with('-') || first.contains(['/', '.']);
+    if starts && verb.is_some_and(|(_, verb)| *verb == "sh") {
+        return Err(Refusal::new(Rule::ReadVerb, 0).hint("write `show`: a shell runs it"));
+    }
+    Ok(())
 }
 
 /// How many words the verb is the last of.
@@ -298,7 +326,8 @@ fn check_arguments(arguments: &[(usize, &str)], reads: &ReadRules) -> Result<(),
         }
         let remote = word.split_once(':').is_some_and(|(scheme, _)| REMOTE.contains(&scheme));
         let is_log = !before.is_empty() && "log".starts_with(before);
-        let written = (before == "file" && word.contains([':', '/', '.']))
+        let is_file = before == "file" || (index == 1 && "file".starts_with(before));
+        let written = (is_file && word.contains([':', '/', '.']))
             || (is_log && word.starts_with('/'))
             || (["t", "to"].contains(&before) && is_on_a_disk(word));
         if remote || written || word.contains("://") || word.contains("../") {

@@ -158,7 +158,11 @@ pub fn check(
 ) -> Result<CheckedCommand, Refusal> {
     let reads = platform.reads();
     let text = input.text.trim_matches(' ');
-    grammar::check_bytes(text, reads)?;
+    grammar::check_bytes(text)?;
+    // A device without filters of its own gets none.
+    let gets_filters = !platform.filters().is_empty();
+    let sent = text.split('|').next().filter(|_base| !gets_filters).unwrap_or(text);
+    grammar::check_for_shell(sent, reads)?;
     quotes::check_line(text, platform)?;
     let (base, stages) = pipe::split(text, reads.quotes)?;
     policy.check(platform, base)?;
@@ -174,7 +178,10 @@ pub fn check(
     if let Some((option, value)) = input.pipe_option.zip(input.pipe_value) {
         let value = value.trim_matches(' ');
         let refused = |refusal: Refusal| refusal.of_pipe_value();
-        grammar::check_bytes(value, reads).map_err(refused)?;
+        grammar::check_bytes(value).map_err(refused)?;
+        if gets_filters {
+            grammar::check_for_shell(value, reads).map_err(refused)?;
+        }
         plan.add_neutral(platform, option, value).map_err(refused)?;
         display = format!("{text} | {} {value}", option.word());
     }

@@ -212,6 +212,8 @@ fn read_known(
         !text.is_empty() && text.len() <= 7 && text.bytes().all(|b| b.is_ascii_digit())
     };
     let drops = filter.meaning.is_some();
+    let is_count = filter.meaning == Some(Meaning::Count);
+    let all_lines = || is_count.then(|| (FilterKind::Count, String::new()));
     let known = |pattern: &str| {
         let kind = filter.meaning.and_then(kind_of)?;
         let value = unquoted(pattern, platform);
@@ -223,7 +225,11 @@ fn read_known(
     let pattern = match filter.takes {
         Takes::Nothing if arguments.is_empty() => {
             let is_sent = !filter.by_service;
-            return Ok(if is_sent { Read::Device { drops, here: None } } else { Read::Nothing });
+            return Ok(if is_sent {
+                Read::Device { drops, here: all_lines() }
+            } else {
+                Read::Nothing
+            });
         }
         Takes::Nothing => return wrong("it takes nothing"),
         Takes::Number => {
@@ -246,7 +252,7 @@ fn read_known(
             return Ok(Read::Device { drops, here: None });
         }
         Takes::OptionalPattern if rest.is_empty() => {
-            return Ok(Read::Device { drops, here: None });
+            return Ok(Read::Device { drops, here: all_lines() });
         }
         Takes::Pattern | Takes::OptionalPattern => rest,
         Takes::Grep | Takes::Operand => match operand(&arguments, filter, reads.shell, number) {

@@ -8,7 +8,7 @@ use super::{
     grammar, pipe,
     refusal::{Refusal, Rule},
 };
-use crate::platform::{Platform, ReadRules, Registry, Shape};
+use crate::platform::{Platform, Registry, Shape};
 
 /// What a CLI may leave out of the words that it reads.
 const QUOTING: [char; 3] = ['"', '\'', '\\'];
@@ -128,7 +128,7 @@ impl Entry {
             return Err(fault("a `*` stands for anything only at the end".to_owned()));
         }
         // What the gate never lets through fits no command.
-        grammar::check_bytes(text, &ReadRules::default()).map_err(|no| fault(no.to_string()))?;
+        grammar::check_bytes(text).map_err(|no| fault(no.to_string()))?;
         Ok(Self { platform, words: words(text), behind })
     }
 

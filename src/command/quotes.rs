@@ -73,7 +73,7 @@ pub(super) fn check_line(text: &str, platform: &Platform) -> Result<(), Refusal>
 fn is_of_option(text: &str, from: usize) -> bool {
     let head = text.get(..from).unwrap_or_default();
     let word = head.trim_end_matches(' ').rsplit(' ').next().unwrap_or_default();
-    word.starts_with('-')
+    word.trim_start_matches(QUOTES).starts_with('-')
 }
 
 /// Quotes stand round whole values, or round all that follows a `=` or `~`; no backslash stands before what is a letter

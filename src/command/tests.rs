@@ -360,6 +360,33 @@ fn a_filter_behind_one_of_the_service_is_the_services_too() {
 }
 
 #[test]
+fn a_count_behind_a_filter_of_the_service_counts_what_that_left() {
+    for (os, text) in [
+        ("junos", "show x | match a|b | count"),
+        ("nxos", "show x | include a|b | count"),
+        ("sros", "show x | include a | count"),
+        ("vyos", "show x | grep a | count"),
+        ("aoscx", "show x | include a|b | count"),
+        ("viptela", "show x | include a|save x | count"),
+    ] {
+        assert!(gate(os, text).is_ok(), "{os} {text}");
+        let input = CommandInput {
+            text,
+            pipe_option: None,
+            pipe_value: None,
+            filter_where: FilterWhere::Service,
+        };
+        let platform = registry().find(os).unwrap();
+        let checked = check(platform, &CommandPolicy::default(), &input).unwrap();
+        assert_eq!(checked.line().as_str(), "show x", "{os} {text}");
+        let counted = checked.apply_service_filters("a\nc\na x\n", &|| false).unwrap();
+        assert_eq!(counted, "Number of lines which match regexp = 2\n", "{os} {text}");
+    }
+    let on_device = gate("viptela", "show x | count").unwrap();
+    assert_eq!(on_device.line().as_str(), "show x | count");
+}
+
+#[test]
 fn a_device_that_filters_once_gets_the_first_filter_and_the_service_has_the_rest() {
     let output = "a up\nb up una\n";
     for os in ["ios", "iosxe", "asa", "comware", "generic", "ruckus_fastiron"] {

@@ -77,9 +77,13 @@ pub(super) async fn read<T: Send + 'static>(
     if !is_said_to_be_json(request.headers()) {
         return Err(ApiError::ContentType);
     }
+    let limit = app.settings.max_body_bytes;
+    if said_length(request.headers()).is_some_and(|said| said > limit) {
+        return Err(ApiError::TooLarge { limit });
+    }
     // Whoever drips his body holds memory: he gets a fixed time, not one a byte.
     let seconds = app.settings.body_timeout;
-    let whole = collect(body, app.settings.max_body_bytes, &app.body_budget);
+    let whole = collect(body, limit, &app.body_budget);
     let whole = timeout(Duration::from_secs(seconds), whole).await;
     let (body, room) = whole.map_err(|_late| ApiError::BodyTimeout { seconds })??;
     let read = if body.bytes.len() > LARGE {
@@ -89,6 +93,11 @@ pub(super) async fn read<T: Send + 'static>(
         body.read(reading)
     };
     Ok((read?, room))
+}
+
+/// How long the body is said to be, in bytes.
+fn said_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// A body without a media type is taken for JSON, as pyats-ro-api took it: many scripts send none. Not of a page, whose browser

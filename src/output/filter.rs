@@ -1,11 +1,12 @@
 //! The service's own filters, for platforms that have none: the words of IOS on any text.
 //!
-//! Patterns are regular expressions of linear time and bounded size. Large ones take microseconds a byte all the same, so that a
+//! Patterns are regular expressions of linear time and bounded size; one that is too large with the letters of all languages is
+//! taken with those of ASCII (`\w{1,20}`). Large ones take microseconds a byte all the same, so that a
 //! clock is asked at every line, and a line is not searched that could take too long by itself.
 
 use std::{borrow::Cow, fmt::Write as _};
 
-use regex::{Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 
 /// Sizes that a compiled pattern may have, in bytes.
 const COMPILED_BYTES: [usize; 5] = [1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18];
@@ -69,14 +70,16 @@ impl Filter {
     /// # Errors
     /// The pattern cannot be compiled within bounds.
     pub fn new(kind: FilterKind, pattern: &str) -> Result<Self, BadPattern> {
-        let of_size = |bytes: usize| {
+        let of_size = |bytes: usize, unicode: bool| {
             let dfa_bytes = COMPILED_BYTES.into_iter().max().unwrap_or(bytes);
             let mut builder = RegexBuilder::new(pattern);
-            let built = builder.size_limit(bytes).dfa_size_limit(dfa_bytes).build();
-            built.ok().map(|built| (built, MOST_WORK / bytes))
+            builder.unicode(unicode).size_limit(bytes).dfa_size_limit(dfa_bytes);
+            builder.build().ok().map(|built| (built, MOST_WORK / bytes))
         };
+        let smallest =
+            |unicode| COMPILED_BYTES.into_iter().find_map(|bytes| of_size(bytes, unicode));
         let (compiled, most_line_bytes) =
-            COMPILED_BYTES.into_iter().find_map(of_size).ok_or(BadPattern)?;
+            smallest(true).or_else(|| smallest(false)).ok_or(BadPattern)?;
         Ok(Self { kind, pattern: compiled, most_line_bytes, text: pattern.to_owned() })
     }
 
@@ -94,7 +97,7 @@ impl Filter {
             if line.len() > self.most_line_bytes || is_late() {
                 return Err(TooSlow);
             }
-            Ok(self.pattern.is_match(line))
+            Ok(self.pattern.is_match(line.as_bytes()))
         };
         let lines = output.split_inclusive('\n');
         let mut kept = String::new();
@@ -192,6 +195,14 @@ mod tests {
     fn a_pattern_that_would_grow_without_bounds_is_refused() {
         assert_eq!(Filter::new(FilterKind::Include, "((a{1000}){1000}){1000}"), Err(BadPattern));
         assert_eq!(Filter::new(FilterKind::Include, "(a"), Err(BadPattern));
+    }
+
+    #[test]
+    fn a_pattern_that_is_too_large_with_all_letters_is_taken_with_those_of_ascii() {
+        let filter = Filter::new(FilterKind::Include, r"^\w{1,40}-\w{1,40}$").unwrap();
+        assert_eq!(filter.apply("sw-é1\nsw-1\né\n", &|| false).unwrap(), "sw-1\n");
+        let small = Filter::new(FilterKind::Include, r"^\w-\w$").unwrap();
+        assert_eq!(small.apply("s-é\n", &|| false).unwrap(), "s-é\n");
     }
 
     #[test]

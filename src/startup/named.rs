@@ -1,6 +1,9 @@
 //! What the settings name: definitions, keys, lists, certificates and templates, read; all that is wrong with it at once.
 
-use std::path::{Path, PathBuf};
+use std::{
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
 
 use super::StartError;
 use crate::{
@@ -11,6 +14,9 @@ use crate::{
     ssh_policy::SshPolicy,
     tls::Tls,
 };
+
+/// Links that are followed one after another.
+const MOST_LINKS: usize = 40;
 
 /// Everything, read.
 pub(super) struct Named {
@@ -100,18 +106,9 @@ pub fn templates(settings: &Settings) -> Result<Catalog, StartError> {
 /// Whether the files that the service would write have a folder to be in.
 pub(super) fn check_written(settings: &Settings) -> Result<(), StartError> {
     let mut faults = Faults::default();
-    // One place has many spellings.
-    let place = |file: &Option<PathBuf>| {
-        let file = file.as_deref()?;
-        if let Ok(there) = file.canonicalize() {
-            return Some(there);
-        }
-        let folder = file.parent().filter(|folder| *folder != Path::new(""));
-        let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
-        Some(folder.join(file.file_name()?))
-    };
-    let places = (place(&settings.log_file), place(&settings.audit_file));
-    if places.0.is_some() && places.0 == places.1 {
+    if let (Some(log), Some(audit)) = (&settings.log_file, &settings.audit_file)
+        && is_one_file(log, audit)
+    {
         faults.0.push(StartError::OneFile);
     }
     for (name, file) in [("log_file", &settings.log_file), ("audit_file", &settings.audit_file)] {
@@ -128,6 +125,27 @@ pub(super) fn check_written(settings: &Settings) -> Result<(), StartError> {
     if faults.0.is_empty() { Ok(()) } else { Err(faults.into()) }
 }
 
+/// True if two spellings, links among them, are one file, which need not be there yet.
+fn is_one_file(one: &Path, other: &Path) -> bool {
+    if let (Ok(one), Ok(other)) = (one.metadata(), other.metadata()) {
+        return (one.dev(), one.ino()) == (other.dev(), other.ino());
+    }
+    place(one).is_some_and(|place_of_one| Some(place_of_one) == place(other))
+}
+
+/// Where a file that is opened by this path is or would be.
+fn place(file: &Path) -> Option<PathBuf> {
+    let mut file = file.to_owned();
+    for _link in 0..MOST_LINKS {
+        let folder = file.parent().filter(|folder| *folder != Path::new(""));
+        let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
+        file = folder.join(file.file_name()?);
+        let Ok(target) = file.read_link() else { return Some(file) };
+        file = folder.join(target);
+    }
+    None
+}
+
 /// What was wrong so far.
 #[derive(Default)]
 pub(super) struct Faults(Vec<StartError>);
@@ -142,5 +160,37 @@ impl Faults {
 impl From<Faults> for StartError {
     fn from(Faults(faults): Faults) -> Self {
         Self::Several(faults)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::*;
+
+    #[test]
+    fn one_file_is_known_by_all_its_names_before_it_is_there_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir(path("sub")).unwrap();
+        symlink("new", path("link")).unwrap();
+        symlink("../link", path("sub/link")).unwrap();
+        symlink("loop", path("loop")).unwrap();
+        fs::write(path("old"), "").unwrap();
+        fs::hard_link(path("old"), path("hard")).unwrap();
+        for (one, other, want) in [
+            ("new", "new", true),
+            ("new", "sub/../new", true),
+            ("new", "link", true),
+            ("link", "sub/link", true),
+            ("new", "sub/new", false),
+            ("new", "old", false),
+            ("old", "hard", true),
+            ("old", "sub/link", false),
+            ("loop", "loop", false),
+        ] {
+            assert_eq!(is_one_file(&path(one), &path(other)), want, "{one} {other}");
+        }
     }
 }

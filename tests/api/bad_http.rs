@@ -44,7 +44,7 @@ fn what_is_not_proper_is_refused_with_a_status() {
     let deep = "[".repeat(100_000);
     let two_mib = [b"\"", "x".repeat(2 * 1024 * 1024 - 2).as_bytes(), b"\""].concat();
     let twice = br#"{"devices": [], "commands": [], "devices": []}"#;
-    let cases: [(&str, Vec<u8>, &str); 14] = [
+    let cases: [(&str, Vec<u8>, &str); 15] = [
         ("two lengths", post("Content-Length: 2\r\nContent-Length: 3\r\n", b"{}"), "400"),
         (
             "length and chunks",
@@ -66,6 +66,7 @@ fn what_is_not_proper_is_refused_with_a_status() {
         ("invalid UTF-8", sized(b"{\"devices\": \"\xff\xfe\"}"), "400"),
         ("half a surrogate", sized(br#"{"devices": "\ud800"}"#), "400"),
         ("2 MiB of text", sized(&two_mib), "422"),
+        ("a length beyond, and no byte yet", post("Content-Length: 2097153\r\n", b""), "413"),
         ("one byte more", sized(&[&two_mib[..], b" "].concat()), "413"),
     ];
     for (name, bytes, want) in cases {
