@@ -4,16 +4,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::host_key::{base64, fields::Fields};
+use crate::host_key::{
+    base64,
+    fields::{CERTIFICATE, CertificateFields, fields_of_key},
+};
 
-/// The types that are taken, and how many fields their keys have.
-const KINDS: [(&str, usize); 5] = [
-    ("ssh-ed25519-cert-v01@openssh.com", 1),
-    ("ecdsa-sha2-nistp256-cert-v01@openssh.com", 2),
-    ("ecdsa-sha2-nistp384-cert-v01@openssh.com", 2),
-    ("ecdsa-sha2-nistp521-cert-v01@openssh.com", 2),
-    ("ssh-rsa-cert-v01@openssh.com", 2),
-];
 /// More than any certificate has.
 const MOST_BYTES: usize = 64 * 1024;
 /// The type of users' certificates.
@@ -62,8 +57,8 @@ impl Certificate {
         }
         let mut words = text.split_ascii_whitespace();
         let (kind, body) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let known = KINDS.iter().find(|(known, _)| *known == kind);
-        let Some((_, n_fields)) = known else {
+        let of_key = kind.strip_suffix(CERTIFICATE).filter(|kind| fields_of_key(kind).is_some());
+        let Some(of_key) = of_key else {
             return Err(match kind {
                 kind if kind.starts_with("sk-") => CertificateError::Hardware,
                 kind if kind.starts_with("ssh-") || kind.starts_with("ecdsa-") => {
@@ -77,8 +72,21 @@ impl Certificate {
             });
         };
         let bytes = base64::decode(body).ok_or(CertificateError::Format)?;
-        let line = format!("{kind} {body}");
-        read(&bytes, kind, *n_fields, line).ok_or(CertificateError::Format)?
+        let says = CertificateFields::read(&bytes).ok_or(CertificateError::Format)?;
+        if says.kind != of_key {
+            return Err(CertificateError::Format);
+        }
+        if says.of != OF_USER {
+            return Err(CertificateError::OfHost);
+        }
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(Self {
+            line: format!("{kind} {body}"),
+            key_id: text(says.id),
+            principals: says.principals.iter().map(|name| text(name)).collect(),
+            valid_after: says.valid_after,
+            valid_before: says.valid_before,
+        })
     }
 
     /// Type and body, as the file has them.
@@ -124,43 +132,6 @@ impl Certificate {
     }
 }
 
-/// The fields behind the type; `None` if one is missing.
-fn read(
-    bytes: &[u8],
-    kind: &str,
-    n_fields: usize,
-    line: String,
-) -> Option<Result<Certificate, CertificateError>> {
-    let mut fields = Fields(bytes);
-    if fields.string()? != kind.as_bytes() {
-        return None;
-    }
-    let _nonce = fields.string()?;
-    for _ in 0..n_fields {
-        fields.string()?;
-    }
-    let _serial = fields.long()?;
-    let of = fields.int()?;
-    let key_id = String::from_utf8_lossy(fields.string()?).into_owned();
-    let mut names = Fields(fields.string()?);
-    let mut principals = Vec::new();
-    while !names.0.is_empty() {
-        principals.push(String::from_utf8_lossy(names.string()?).into_owned());
-    }
-    let (valid_after, valid_before) = (fields.long()?, fields.long()?);
-    // Critical options, extensions, what is reserved, the authority's key, its signature.
-    for _ in 0..5 {
-        fields.string()?;
-    }
-    if !fields.0.is_empty() {
-        return None;
-    }
-    if of != OF_USER {
-        return Some(Err(CertificateError::OfHost));
-    }
-    Some(Ok(Certificate { line, key_id, principals, valid_after, valid_before }))
-}
-
 /// A word of whoever signed, short and harmless to a terminal.
 fn printable(text: &str) -> String {
     let short: String = text.chars().take(64).flat_map(char::escape_debug).collect();
@@ -191,13 +162,15 @@ mod tests {
 
     use super::*;
 
+    const KIND: &str = "ssh-ed25519-cert-v01@openssh.com";
+
     fn string(bytes: &[u8]) -> Vec<u8> {
         let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
         [&length, bytes].concat()
     }
 
     fn certificate(of: u32, principals: &[&str], after: u64, before: u64) -> String {
-        let kind = KINDS[0].0;
+        let kind = KIND;
         let names: Vec<u8> = principals.iter().flat_map(|name| string(name.as_bytes())).collect();
         let fields = [
             string(kind.as_bytes()),
@@ -253,7 +226,7 @@ mod tests {
             ("sk-ssh-ed25519-cert-v01@openssh.com AAAA".to_owned(), CertificateError::Hardware),
             ("ssh-dss-cert-v01@openssh.com AAAA".to_owned(), CertificateError::Format),
             (body.to_owned(), CertificateError::Format),
-            (format!("{} {body}", KINDS[4].0), CertificateError::Format),
+            (format!("{} {body}", "ssh-rsa-cert-v01@openssh.com"), CertificateError::Format),
             (kind.to_owned(), CertificateError::Format),
             (format!("{good}AAAA"), CertificateError::Format),
             (String::new(), CertificateError::Format),
@@ -268,7 +241,7 @@ mod tests {
         fn no_bytes_and_no_cut_panic(at in 0_usize..400, bytes: Vec<u8>) {
             let good = certificate(1, &["a", "b"], 0, 5);
             let _ = Certificate::parse(good.get(..at).unwrap_or(&good));
-            let _ = Certificate::parse(&format!("{} {}", KINDS[0].0, base64::encode(&bytes)));
+            let _ = Certificate::parse(&format!("{} {}", KIND, base64::encode(&bytes)));
         }
     }
 }

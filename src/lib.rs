@@ -17,6 +17,7 @@ pub mod deadline;
 pub mod device;
 pub mod executor;
 pub mod host_key;
+pub mod host_pattern;
 pub mod http;
 pub mod jump;
 pub mod live;

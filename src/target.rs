@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ipnet::{IpNet, Ipv4Net};
 
-use crate::host_key::covers;
+use crate::host_pattern::HostPattern;
 
 /// Bits before an IPv4 address in the clothes of IPv6.
 const MAPPED_BITS: u8 = 96;
@@ -48,10 +48,8 @@ pub fn network(text: &str) -> Option<IpNet> {
 /// True if the name is one of these, where a `!` before a pattern takes out what it covers.
 #[must_use]
 pub fn is_named(patterns: &[String], name: &str) -> bool {
-    let name = plain(name);
-    let is_hit = |pattern: &&String| covers(&plain(pattern.trim_start_matches('!')), &name);
-    let mut hits = patterns.iter().filter(is_hit).peekable();
-    hits.peek().is_some() && hits.all(|pattern| !pattern.starts_with('!'))
+    let patterns: Vec<_> = patterns.iter().map(|text| HostPattern::new(&plain(text))).collect();
+    HostPattern::names(&patterns, &plain(name))
 }
 
 /// True of the names that always mean this machine.

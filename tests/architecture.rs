@@ -13,6 +13,7 @@ const LAYERS: [&[&str]; 7] = [
         "deadline",
         "profile",
         "host_key",
+        "host_pattern",
         "output",
         "platform",
         "textfsm",
@@ -40,7 +41,7 @@ const LAYERS: [&[&str]; 7] = [
     ],
 ];
 /// Rooms of one layer that may use each other, user first.
-const BESIDE: [(&str, &str); 36] = [
+const BESIDE: [(&str, &str); 37] = [
     ("access", "settings"),
     ("audit", "settings"),
     ("certificate", "host_key"),
@@ -55,10 +56,11 @@ const BESIDE: [(&str, &str); 36] = [
     ("cli", "wire"),
     ("device", "credential"),
     ("host_key", "profile"),
+    ("host_key", "host_pattern"),
     ("plan", "jump"),
     ("plan", "ssh_policy"),
     ("ssh_policy", "jump"),
-    ("target", "host_key"),
+    ("target", "host_pattern"),
     ("catalog", "command"),
     ("outcome", "catalog"),
     ("http", "access"),

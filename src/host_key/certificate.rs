@@ -10,10 +10,11 @@ use ring::signature::{
     RSA_PKCS1_2048_8192_SHA512, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
 };
 
-use super::{PublicKey, fields::Fields};
+use super::{
+    PublicKey,
+    fields::{CERTIFICATE, CertificateFields, Fields},
+};
 
-/// Behind the type of a certificate's key.
-const SUFFIX: &str = "-cert-v01@openssh.com";
 /// A certificate for a host, not for a user.
 const OF_HOST: u32 = 2;
 
@@ -24,57 +25,23 @@ pub(super) struct Certificate<'a> {
     pub key: PublicKey,
     /// The key of the authority.
     pub authority: PublicKey,
-    kind: u32,
-    principals: Vec<&'a [u8]>,
-    valid_after: u64,
-    valid_before: u64,
-    has_critical_options: bool,
-    signed: &'a [u8],
-    signature: &'a [u8],
+    says: CertificateFields<'a>,
 }
 
 /// The algorithm under which a server shows a certificate for what it shows under `algorithm` without.
 pub(super) fn certified(algorithm: &str) -> String {
-    format!("{algorithm}{SUFFIX}")
+    format!("{algorithm}{CERTIFICATE}")
 }
 
 impl<'a> Certificate<'a> {
     /// Reads the bytes that a server showed; `None` if they are no certificate.
     pub(super) fn read(shown: &'a PublicKey) -> Option<Self> {
-        let kind = shown.kind.strip_suffix(SUFFIX)?;
-        let mut rest = Fields(&shown.blob);
-        let (_kind, _nonce) = (rest.string()?, rest.string()?);
-        let before_key = rest.0;
-        for _field in 0..fields(kind)? {
-            rest.string()?;
-        }
-        let key = before_key.get(..before_key.len() - rest.0.len())?;
-        let (_serial, of) = (rest.long()?, rest.int()?);
-        let (_id, mut names) = (rest.string()?, Fields(rest.string()?));
-        let mut principals = Vec::new();
-        while !names.0.is_empty() {
-            principals.push(names.string()?);
-        }
-        let (valid_after, valid_before) = (rest.long()?, rest.long()?);
-        let (critical, _extensions, _reserved) = (rest.string()?, rest.string()?, rest.string()?);
-        let authority = PublicKey::from_wire(rest.string()?)?;
-        let signed = shown.blob.get(..shown.blob.len() - rest.0.len())?;
-        let signature = rest.string()?;
-        let mut blob = u32::try_from(kind.len()).ok()?.to_be_bytes().to_vec();
-        blob.extend_from_slice(kind.as_bytes());
-        blob.extend_from_slice(key);
-        rest.0.is_empty().then_some(())?;
-        Some(Self {
-            key: PublicKey::from_wire(&blob)?,
-            authority,
-            kind: of,
-            principals,
-            valid_after,
-            valid_before,
-            has_critical_options: !critical.is_empty(),
-            signed,
-            signature,
-        })
+        let says = CertificateFields::read(&shown.blob)?;
+        let mut blob = u32::try_from(says.kind.len()).ok()?.to_be_bytes().to_vec();
+        blob.extend_from_slice(says.kind.as_bytes());
+        blob.extend_from_slice(says.key);
+        let key = PublicKey::from_wire(&blob)?;
+        Some(Self { key, authority: PublicKey::from_wire(says.authority)?, says })
     }
 
     /// Whether the authority says at `now` that the key is that of `host`.
@@ -83,37 +50,26 @@ impl<'a> Certificate<'a> {
     /// What speaks against it.
     pub(super) fn vouches(&self, host: &str, now: SystemTime) -> Result<(), &'static str> {
         let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        if self.kind != OF_HOST {
+        if self.says.of != OF_HOST {
             return Err("it is one for users");
         }
         // One without names would be good for every host.
-        if !self.principals.iter().any(|name| name.eq_ignore_ascii_case(host.as_bytes())) {
+        if !self.says.principals.iter().any(|name| name.eq_ignore_ascii_case(host.as_bytes())) {
             return Err("it is for other host names");
         }
-        if now < self.valid_after || now >= self.valid_before {
+        if now < self.says.valid_after || now >= self.says.valid_before {
             return Err("it is not valid at this time");
         }
-        if self.has_critical_options {
+        if !self.says.critical_options.is_empty() {
             return Err("it has critical options, which are not known");
         }
-        if verify(&self.authority, self.signed, self.signature) == Some(true) {
+        if verify(&self.authority, self.says.signed, self.says.signature) == Some(true) {
             Ok(())
         } else {
             Err(
                 "the authority's signature is wrong or of a kind that is not taken (ssh-ed25519, ECDSA up to nistp384 and RSA with SHA-2 are)",
             )
         }
-    }
-}
-
-/// Fields of a public key of this type.
-fn fields(kind: &str) -> Option<usize> {
-    match kind {
-        "ssh-ed25519" => Some(1),
-        "ssh-rsa" | "ecdsa-sha2-nistp256" | "ecdsa-sha2-nistp384" | "ecdsa-sha2-nistp521" => {
-            Some(2)
-        }
-        _ => None,
     }
 }
 
@@ -238,7 +194,7 @@ mod tests {
     #[test]
     fn no_bit_of_a_certificate_can_be_changed() {
         let good = made(CertType::Host, &["r1"], |_| {});
-        let signed = Certificate::read(&good).unwrap().signed.len();
+        let signed = Certificate::read(&good).unwrap().says.signed.len();
         for at in 0..good.blob.len() {
             for bit in 0..8 {
                 let mut changed = good.blob.clone();

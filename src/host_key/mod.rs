@@ -12,7 +12,7 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::SystemTime};
 
 use sha2::{Digest as _, Sha256};
 
-pub use self::known_hosts::{Known, KnownHosts, KnownHostsError, covers, covers_as_written};
+pub use self::known_hosts::{Known, KnownHosts, KnownHostsError};
 use self::{
     certificate::{Certificate, certified},
     fields::Fields,

@@ -12,7 +12,8 @@ use std::{
 
 use super::SshFileError;
 use crate::{
-    host_key::{KnownHosts, covers_as_written},
+    host_key::KnownHosts,
+    host_pattern::covers_as_written,
     secret::Secret,
     ssh_config::{FilePath, SshConfig},
     ssh_policy::Configured,

@@ -3,8 +3,9 @@
 use super::{
     FilePath,
     reader::{Condition, Spot, SshConfig, Step},
-    value::{Criterion, Hop, Pattern, Value},
+    value::{Criterion, Hop, Value},
 };
+use crate::host_pattern::HostPattern;
 
 /// The values of one host. What is not there was not said.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -196,7 +197,7 @@ impl JumpHost {
 impl Condition {
     fn holds(&self, host: &str, host_name: Option<&str>) -> bool {
         match self {
-            Self::Host(patterns) => is_covered(patterns, host),
+            Self::Host(patterns) => HostPattern::names(patterns, host),
             Self::Match(criteria) => {
                 criteria.iter().all(|criterion| criterion.holds(host, host_name))
             }
@@ -207,13 +208,8 @@ impl Condition {
 impl Criterion {
     fn holds(&self, host: &str, host_name: Option<&str>) -> bool {
         let of = host_name.filter(|_| !self.is_original).unwrap_or(host);
-        is_covered(&self.patterns, &of.to_ascii_lowercase()) != self.negated
+        HostPattern::names(&self.patterns, of) != self.negated
     }
-}
-
-fn is_covered(patterns: &[Pattern], host: &str) -> bool {
-    let mut hits = patterns.iter().filter(|pattern| pattern.covers(host)).peekable();
-    hits.peek().is_some() && hits.all(|pattern| !pattern.negated)
 }
 
 fn of_command(at: Option<&Spot>) -> Proxy {

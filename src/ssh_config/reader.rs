@@ -9,10 +9,10 @@ use std::{
 use super::{
     keywords::is_passed_over,
     paths::FilePath,
-    value::{Criterion, Pattern, Value, criteria, one, shown, some},
+    value::{Criterion, Value, criteria, one, pattern, shown, some},
     words::Words,
 };
-use crate::host_key::covers;
+use crate::host_pattern::{HostPattern, covers};
 
 /// Files that include each other, at the most; OpenSSH's own bound is 16.
 const MOST_DEPTH: usize = 8;
@@ -73,7 +73,7 @@ pub(super) enum Step {
 /// Whom a section is for.
 #[derive(Clone, Debug)]
 pub(super) enum Condition {
-    Host(Vec<Pattern>),
+    Host(Vec<HostPattern>),
     /// All of them hold; none for everybody.
     Match(Vec<Criterion>),
 }
@@ -171,7 +171,7 @@ impl SshConfig {
     ) -> Result<(), String> {
         let step = match words.keyword.as_str() {
             "host" => Step::Section(Condition::Host(
-                some(words)?.into_iter().map(Pattern::parse).collect::<Result<_, _>>()?,
+                some(words)?.iter().map(|text| pattern(text)).collect::<Result<_, _>>()?,
             )),
             "match" => Step::Section(Condition::Match(criteria(some(words)?)?)),
             "ignoreunknown" => {

@@ -1,20 +1,18 @@
 //! What stands behind the keywords: patterns, hosts on the way, lists of algorithms, times.
 
 use super::{paths::FilePath, reader::Spot, words::Words};
-use crate::{device::Host, host_key::covers, profile::SshProfile};
-
-#[derive(Clone, Debug)]
-pub(super) struct Pattern {
-    pub negated: bool,
-    pub text: String,
-}
+use crate::{
+    device::Host,
+    host_pattern::{HostPattern, covers},
+    profile::SshProfile,
+};
 
 #[derive(Clone, Debug)]
 pub(super) struct Criterion {
     pub negated: bool,
     /// Of the host as it was asked for; otherwise of its `HostName`.
     pub is_original: bool,
-    pub patterns: Vec<Pattern>,
+    pub patterns: Vec<HostPattern>,
 }
 
 #[derive(Clone, Debug)]
@@ -93,23 +91,11 @@ impl Value {
     }
 }
 
-impl Pattern {
-    pub(super) fn parse(text: String) -> Result<Self, String> {
-        let (negated, text) = match text.strip_prefix('!') {
-            Some(rest) => (true, rest.to_owned()),
-            None => (false, text),
-        };
-        if text.is_empty() {
-            Err("an empty pattern".to_owned())
-        } else {
-            Ok(Self { negated, text })
-        }
-    }
-
-    /// In letters of either case: names of hosts have none, and whoever asks for `R1` must not get round a section for `r1`.
-    pub(super) fn covers(&self, host: &str) -> bool {
-        covers(&self.text, host)
-    }
+/// A pattern, for letters of either case: names of hosts have none, and whoever asks for `R1` must not get round a section
+/// for `r1`.
+pub(super) fn pattern(text: &str) -> Result<HostPattern, String> {
+    let pattern = HostPattern::new(text);
+    if pattern.is_empty() { Err("an empty pattern".to_owned()) } else { Ok(pattern) }
 }
 
 impl Hop {
@@ -173,8 +159,7 @@ pub(super) fn criteria(words: Vec<String>) -> Result<Vec<Criterion>, String> {
         };
         let list = inside.filter(|list| !list.is_empty()).map(str::to_owned);
         let list = list.or_else(|| words.next()).ok_or("a pattern is missing")?;
-        let patterns = list.split(',').map(|text| Pattern::parse(text.to_ascii_lowercase()));
-        let patterns = patterns.collect::<Result<_, _>>()?;
+        let patterns = list.split(',').map(pattern).collect::<Result<_, _>>()?;
         criteria.push(Criterion { negated, is_original, patterns });
     }
     Ok(criteria)
