@@ -113,10 +113,28 @@ impl Terminal {
         }
     }
 
+    /// Takes the whole lines of `bytes`, up to the last line end, if they are plain text with CR LF behind each, as in most
+    /// outputs; otherwise none. To feed them would come to the same and take longer. On a line that is begun there are none.
+    pub fn plain_lines<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        let end = memchr::memrchr(b'\n', bytes).map_or(0, |last| last + 1);
+        let lines = bytes.get(..end).unwrap_or_default();
+        if !self.is_blank() || !are_plain(lines) {
+            return &[];
+        }
+        self.is_asked = false;
+        lines
+    }
+
+    /// True if nothing stands on the line, and nothing is known of it.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        let is_empty = self.line.is_empty() && self.cursor == 0 && self.pager.is_none();
+        is_empty && matches!(self.escape, Escape::None)
+    }
+
     /// Most lines: plain text from the first cell to the line end, and what comes behind it.
     fn whole_line<'b>(&self, bytes: &'b [u8]) -> Option<(&'b [u8], &'b [u8])> {
-        let is_blank = self.line.is_empty() && self.cursor == 0 && self.pager.is_none();
-        if !is_blank || !matches!(self.escape, Escape::None) {
+        if !self.is_blank() {
             return None;
         }
         let (line, after) = bytes.split_at_checked(memchr::memchr(b'\n', bytes)?)?;
@@ -455,6 +473,18 @@ fn has_control(bytes: &[u8]) -> bool {
     bytes.iter().fold(false, |any, byte| any | is_control(*byte))
 }
 
+/// True if the only control characters are line ends of CR LF, and nothing stands behind the last.
+fn are_plain(lines: &[u8]) -> bool {
+    let is_end = |byte: u8| byte == b'\r' || byte == b'\n';
+    let behind = lines.get(1..).unwrap_or_default();
+    let odd = lines.iter().zip(behind).fold(0, |odd, (byte, next)| {
+        let is_torn = (*byte == b'\r') != (*next == b'\n');
+        odd | u8::from(is_torn) | u8::from(is_control(*next) && !is_end(*next))
+    });
+    let begins_well = lines.first().is_some_and(|first| !is_control(*first) || *first == b'\r');
+    odd == 0 && begins_well && lines.ends_with(b"\r\n")
+}
+
 fn is_control(byte: u8) -> bool {
     byte < 0x20 || byte == 0x7f
 }
@@ -650,6 +680,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn plain_lines_are_what_feeding_them_would_give(parts in proptest::collection::vec("[a-zé]{0,20}|\r\n|\n|\r|\t|\x1b\\[K|\x08", 0..40), begun: bool) {
+            let bytes = parts.concat();
+            let mut terminal = Terminal::new(1 << 20);
+            terminal.feed(if begun { b"x" } else { b"" }, |_| {});
+            let plain = terminal.plain_lines(bytes.as_bytes());
+            let (lines, tail) = screen(plain);
+            let plain = std::str::from_utf8(plain).unwrap();
+            prop_assert!(plain.is_empty() || !begun && bytes[plain.len()..].find('\n').is_none());
+            prop_assert_eq!(lines, plain.split_terminator("\r\n").map(str::to_owned).collect::<Vec<_>>());
+            prop_assert_eq!(tail, "");
+        }
+
         #[test]
         fn any_split_of_the_bytes_gives_the_same_screen(
             bytes in prop::collection::vec(

@@ -143,7 +143,7 @@ impl<T: Transport> Dialogue<'_, T> {
             // A message to all who are logged in stands between prompt and echo.
             let output = behind.split_off(echo);
             let echo_line = output.iter().position(|b| *b == b'\n').map_or(output.len(), |n| n + 1);
-            self.ahead = output.get(echo_line..).unwrap_or_default().to_vec();
+            self.rooms.ahead = output.get(echo_line..).unwrap_or_default().to_vec();
             step.aside = behind.split_off(sent.prompt.len().min(behind.len()));
             step.end = Some(End { at: sent.at, mode });
             return;
@@ -158,7 +158,7 @@ impl<T: Transport> Dialogue<'_, T> {
         if behind.first() == Some(&b'\n') {
             behind.remove(0);
         }
-        self.ahead = behind;
+        self.rooms.ahead = behind;
         if self.echo == Echo::Unknown {
             self.echo = Echo::Missing;
         }

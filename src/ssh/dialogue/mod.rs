@@ -14,6 +14,7 @@
 
 mod act;
 mod quiet;
+mod rooms;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use std::{collections::VecDeque, rc::Rc, time::Instant};
 
 use self::{
     quiet::OnQuiet,
+    rooms::{MOST_ROOM_BYTES, Rooms},
     step::{End, Fed, Preamble, Sent, Step, keep},
 };
 use super::{
@@ -36,15 +38,8 @@ use crate::{
     secret::Secret,
 };
 
-const MOST_READ_BYTES: usize = 32 * 1024;
-/// A session of short outputs needs no more, and need not fill the rest with zeros.
-const LEAST_READ_BYTES: usize = 4 * 1024;
-/// Most prompts, banners and short outputs.
-const USUAL_BYTES: usize = 1024;
 /// What a terminal says of a cursor that stands in its first cell.
 const CURSOR: &[u8] = b"\x1b[1;1R";
-/// The room of larger outputs is not kept for the next one.
-const MOST_ROOM_BYTES: usize = 32 * 1024;
 
 /// A line that may be written to a device: nothing else can.
 #[derive(Clone, Copy, Debug)]
@@ -140,7 +135,7 @@ pub struct Dialogue<'p, T> {
     prompts: KnownPrompts<'p>,
     terminal: Terminal,
     most_bytes: usize,
-    buffer: Vec<u8>,
+    rooms: Rooms,
     /// What stays the same in this device's prompts.
     name: Option<Rc<str>>,
     /// The last prompt that was confirmed.
@@ -151,10 +146,6 @@ pub struct Dialogue<'p, T> {
     echo: Echo,
     /// A pager may be waiting in an output: what is typed ahead would be a key for it.
     may_page: bool,
-    /// Where the next step's lines gather; empty.
-    room: Vec<u8>,
-    /// Lines that came behind the end of the last step.
-    ahead: Vec<u8>,
     /// Lines that were typed behind the next one, in the order of the steps that they are for.
     ahead_of_echo: VecDeque<String>,
     typed_ahead: TypedAhead,
@@ -206,15 +197,13 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             prompts: KnownPrompts::new(platform.prompts()),
             terminal: Terminal::new(most_bytes),
             most_bytes,
-            buffer: vec![0; LEAST_READ_BYTES],
+            rooms: Rooms::new(),
             name: None,
             prompt: Rc::default(),
             echoed: String::new(),
             mode: Mode::Privileged,
             echo: Echo::Unknown,
             may_page: platform.pager().is_some() && platform.session().prepare.is_empty(),
-            room: Vec::with_capacity(USUAL_BYTES),
-            ahead: Vec::new(),
             ahead_of_echo: VecDeque::new(),
             typed_ahead: TypedAhead::No,
             preamble: Preamble::default(),
@@ -282,15 +271,17 @@ impl<'p, T: Transport> Dialogue<'p, T> {
     /// Takes the room of a text that is not needed any more, for the next one.
     pub fn reuse(&mut self, text: String) {
         if text.capacity() <= MOST_ROOM_BYTES {
-            self.room = text.into_bytes();
-            self.room.clear();
+            self.rooms.lines = text.into_bytes();
+            self.rooms.lines.clear();
         }
     }
 
     /// Waits until the device has hung up after its logout line, answering what it asks on the way out.
     pub fn farewell(&mut self, until: Deadline) {
         if self.wire != Wire::Closed {
+            let lines = std::mem::take(&mut self.rooms.lines);
             let _ = self.run(Step::new(None), until);
+            self.rooms.lines = lines;
         }
     }
 
@@ -331,9 +322,9 @@ impl<'p, T: Transport> Dialogue<'p, T> {
 
     fn run(&mut self, mut step: Step<'_>, until: Deadline) -> Result<Printed, Stopped> {
         step.preamble = std::mem::take(&mut self.preamble);
-        step.lines = std::mem::take(&mut self.room);
+        step.lines = std::mem::take(&mut self.rooms.lines);
         self.take_typed_ahead(&mut step);
-        let mut ahead = std::mem::take(&mut self.ahead);
+        let mut ahead = std::mem::take(&mut self.rooms.ahead);
         let mut fed = self.fed(&mut step);
         let mut from = 0;
         while let Some(rest) = ahead.get(from..)
@@ -343,9 +334,9 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             fed.line(ahead.get(from..from + length).unwrap_or_default());
             from += length + 1;
         }
-        if self.ahead.is_empty() && ahead.capacity() <= MOST_ROOM_BYTES {
+        if self.rooms.ahead.is_empty() && ahead.capacity() <= MOST_ROOM_BYTES {
             ahead.clear();
-            self.ahead = ahead;
+            self.rooms.ahead = ahead;
         }
         loop {
             match step.late_echo.take() {
@@ -379,7 +370,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             let arrived = if has_looked {
                 Ok(Arrived::Nothing)
             } else {
-                self.transport.read(&mut self.buffer, wait)
+                self.transport.read(&mut self.rooms.read, wait)
             };
             self.wire = match arrived {
                 Ok(Arrived::All(_)) => Wire::Emptied,
@@ -425,8 +416,9 @@ impl<'p, T: Transport> Dialogue<'p, T> {
 
     /// Feeds `length` bytes of the buffer to the terminal and its lines to the step.
     fn take_in(&mut self, step: &mut Step<'_>, length: usize) {
-        let Self { terminal, platform, prompts, buffer, ahead, name, most_bytes, .. } = self;
-        let Some(bytes) = buffer.get(..length) else { return };
+        let Self { terminal, platform, prompts, rooms, name, most_bytes, .. } = self;
+        let Rooms { read, ahead, .. } = rooms;
+        let Some(bytes) = read.get(..length) else { return };
         // Behind a line that was sent comes what that line prints.
         let lines = if step.sent.is_some() { &mut *ahead } else { &mut step.lines };
         lines.reserve(length);
@@ -434,9 +426,22 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         let echo_form = platform.session().echo;
         let own_echo = (&*self.prompt, &*self.echoed);
         let mut fed = Fed { step, prompts, name, own_echo, echo_form, most_bytes, ahead };
-        terminal.feed(bytes, |line| fed.line(line));
-        if length == buffer.len() {
-            buffer.resize(MOST_READ_BYTES, 0);
+        let mut rest = bytes;
+        // Line by line up to where nothing is looked for any more, and then all that are plain at once.
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            if fed.takes_lines(rest.len()) && terminal.is_blank() {
+                let lines = terminal.plain_lines(rest);
+                fed.plain_lines(lines);
+                rest = rest.get(lines.len()..).unwrap_or_default();
+                break;
+            }
+            let (line, behind) = rest.split_at_checked(end + 1).unwrap_or((rest, &[]));
+            terminal.feed(line, |line| fed.line(line));
+            rest = behind;
+        }
+        terminal.feed(rest, |line| fed.line(line));
+        if length == rooms.read.len() {
+            rooms.read_more();
         }
     }
 
@@ -449,7 +454,8 @@ impl<'p, T: Transport> Dialogue<'p, T> {
     }
 
     fn fed<'f, 's>(&'f mut self, step: &'f mut Step<'s>) -> Fed<'f, 's> {
-        let Self { platform, prompts, ahead, name, most_bytes, .. } = self;
+        let Self { platform, prompts, rooms, name, most_bytes, .. } = self;
+        let ahead = &mut rooms.ahead;
         let (name, most_bytes) = (name.as_deref(), *most_bytes);
         let echo_form = platform.session().echo;
         let own_echo = (&*self.prompt, &*self.echoed);

@@ -126,9 +126,7 @@ impl Fed<'_, '_> {
             return;
         }
         self.step.n_lines += 1;
-        if self.is_own_echo(line) && !log_lines::is_all(&self.step.lines) {
-            self.step.echoed_again = true;
-        }
+        self.note_own_echo(line);
         if self.step.sent.is_some() {
             let text = String::from_utf8_lossy(line);
             if let Some(end) = self.ends_here(&text) {
@@ -141,16 +139,47 @@ impl Fed<'_, '_> {
         }
     }
 
+    /// True in the middle of an output: nothing is looked for in the next so many bytes but the step's own echo.
+    fn is_within(&self, n_bytes: usize) -> bool {
+        let Step { lines, preamble, sent, end, n_lines, truncated, .. } = &*self.step;
+        let looks = sent.is_some() || end.is_some() || preamble.owed_echo.is_some();
+        let room = self.most_bytes.saturating_sub(lines.len());
+        !looks && *n_lines > 0 && !*truncated && n_bytes < room
+    }
+
+    /// True if so many bytes of whole lines may be taken by [`Fed::plain_lines`].
+    pub(super) fn takes_lines(&self, n_bytes: usize) -> bool {
+        self.step.end.is_some() || self.is_within(n_bytes)
+    }
+
+    /// Takes plain lines that end in CR LF, as [`Fed::line`] would one by one.
+    pub(super) fn plain_lines(&mut self, bytes: &[u8]) {
+        let is_over = self.step.end.is_some();
+        let looks_for = self.own_echo.0.as_bytes().first().copied().filter(|_| !is_over);
+        let mut from = 0;
+        for at in memchr::memchr_iter(b'\r', bytes) {
+            let line = bytes.get(from..at).unwrap_or_default();
+            if looks_for.is_some() && line.first().copied() == looks_for {
+                self.note_own_echo(line);
+            }
+            let kept = if is_over { &mut *self.ahead } else { &mut self.step.lines };
+            kept.extend_from_slice(line);
+            kept.push(b'\n');
+            self.step.n_lines += usize::from(!is_over);
+            from = at + 2;
+        }
+    }
+
     /// Takes the lines of `ahead` from byte `from` on as they are, if nothing is to be looked for in them: they are in
     /// the middle of an output.
     pub(super) fn take_all(&mut self, ahead: &mut Vec<u8>, from: usize) -> bool {
-        let Step { lines, preamble, sent, end, n_lines, truncated, .. } = &mut *self.step;
-        let looks = sent.is_some() || end.is_some() || preamble.owed_echo.is_some();
         let rest = ahead.get(from..).unwrap_or_default();
-        let room = self.most_bytes.saturating_sub(lines.len());
-        if looks || *n_lines == 0 || *truncated || rest.len() >= room {
+        let (_, own) = self.own_echo;
+        let has_echo = || !own.is_empty() && memchr::memmem::find(rest, own.as_bytes()).is_some();
+        if !self.is_within(rest.len()) || has_echo() {
             return false;
         }
+        let Step { lines, n_lines, .. } = &mut *self.step;
         *n_lines += memchr::memchr_iter(b'\n', rest).count();
         if lines.len() == from {
             // Those before were all taken too.
@@ -159,6 +188,13 @@ impl Fed<'_, '_> {
             lines.extend_from_slice(rest);
         }
         true
+    }
+
+    /// Behind the echo that the output stands behind, and more than log messages, there is none: one of both was output.
+    fn note_own_echo(&mut self, line: &[u8]) {
+        if self.is_own_echo(line) && !log_lines::is_all(&self.step.lines) {
+            self.step.echoed_again = true;
+        }
     }
 
     /// True if the line is the echo that the output stands behind, and cannot be that of the next line.
