@@ -168,8 +168,8 @@ pub const DEVICES: &[ErrorCode] = &[
     ),
     of_device(
         "late_echo",
-        "The device showed its prompt again before it echoed what was typed there, seconds later: the service took it for one that does not echo, and cannot tell its outputs apart any more. Outputs since its login may be empty. Or an output holds the device's own prompt and the next command behind it, as if it were over there.",
-        "Try again when the device or the way to it is less busy. Where the sentence says that a command stands in two places, ask for the one before it alone. If it happens always, report it with the platform and what the device shows at login.",
+        "The device showed its prompt again before it echoed what was typed there, seconds later: the service took it for one that does not echo, and cannot tell its outputs apart any more. Outputs since its login may be empty.",
+        "Try again when the device or the way to it is less busy. If it happens always, report it with the platform and what the device shows at login.",
         "session: 192.0.2.1:22 seemed not to echo what is typed and then did, seconds late: which output belongs to which command was not certain any more, and the session was ended; the device is very slow, try again when it is less busy",
     ),
     of_device(
@@ -283,6 +283,12 @@ pub const COMMANDS: &[ErrorCode] = &[
         "The session had ended before the command's turn came.",
         "See the error of the device or of the command before it.",
         "command: not sent, because the session ended before its turn",
+    ),
+    of_device(
+        "uncertain_output",
+        "The output holds the device's own prompt with this command behind it, which is the sign of its beginning. Either that is text (a neighbour's description, a shown file), and all is right; or the output of the command before holds such a text, was taken to end there, and has its rest at the front of this one.",
+        "Compare the outputs of this command and of the one before with the device's own, or ask for each in a request of its own. Find out who wrote the text: nothing prints it by chance. All other commands of the session are certain.",
+        "command: 192.0.2.1:22 printed its prompt with `show clock` behind it in two places, and one of them is text: if it is the first, what stands before the second belongs to the command before; compare both with the device's own",
     ),
 ];
 

@@ -140,7 +140,7 @@ impl Shared {
             platform: Arc::clone(&device.platform),
             commands: Arc::clone(&commands),
             allowance: Arc::clone(&turn.request.allowance),
-            until: clock.until,
+            until: turn.request.until,
             finish: turn.request.finish,
         });
         let sink = sink.map(|sink| Arc::clone(&records).before(sink));
@@ -457,7 +457,7 @@ struct Records {
     platform: Arc<Platform>,
     commands: Arc<[PlannedCommand]>,
     allowance: Arc<Allowance>,
-    /// When all of the device must be over.
+    /// When the request must be over: what a device said in its time is read behind it too.
     until: Deadline,
     finish: Option<Finish>,
 }

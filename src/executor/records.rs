@@ -121,7 +121,7 @@ impl Reader {
             )
         } else if until.left(started).is_none() {
             Reading::refused(
-                "Parser not run: the time was over; the limits are SHOWRUNNER_DEVICE_TOTAL_TIMEOUT and SHOWRUNNER_REQUEST_TOTAL_TIMEOUT",
+                "Parser not run: the time was over; the limit is SHOWRUNNER_REQUEST_TOTAL_TIMEOUT",
             )
         } else if planned.command.is_filtered_here() && whole.is_none() {
             Reading::refused(

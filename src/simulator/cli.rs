@@ -47,6 +47,8 @@ pub(crate) struct Cli {
     ahead: Vec<u8>,
     /// Lines entered so far.
     entered: usize,
+    /// The command whose output is printed.
+    asked: String,
     /// Outputs shown so far.
     outputs: usize,
     left_a_level: bool,
@@ -97,6 +99,7 @@ impl Cli {
             printing: None,
             ahead: Vec::new(),
             entered: 0,
+            asked: String::new(),
             outputs: 0,
             left_a_level: false,
             shown: Vec::new(),

@@ -50,6 +50,7 @@ faults! {
     EchoAtOnce "echo_at_once" "What is typed while a command prints is echoed into its output, and again at the prompt."
     EchoTwice "echo_twice" "Every line is echoed twice."
     EndlessOutput "endless_output" "Every command prints without end."
+    FakeEcho "fake_echo" "The device's own prompt stands with the command behind it as a line within every output."
     FakePrompt "fake_prompt" "The device's own prompt stands as a line in the middle of every output."
     FakePromptPause "fake_prompt_pause" "The same, and the device pauses behind it before the line ends."
     FloodBeforeBanner "flood_before_banner" "Data without end instead of an SSH version line."

@@ -196,6 +196,7 @@ async fn faults_of_a_command_show_what_they_say() {
         (Fault::ConfigPrompt, SHORT, CLOCK, "edge1(config)#"),
         (Fault::ConfirmQuestion, SHORT, CLOCK, "[confirm]"),
         (Fault::EchoTwice, SHORT, "show clock\r\nshow clock\r\n", "edge1#"),
+        (Fault::FakeEcho, "show ip arp", "edge1#show ip arp\r\n", "edge1#"),
         (Fault::FakePrompt, "show ip arp", "edge1#\r\n", "edge1#"),
         (Fault::FakePromptPause, "show ip arp", "edge1#\r\n", "edge1#"),
         (Fault::FrozenCommand, SHORT, CLOCK, "\r\n"),

@@ -140,6 +140,7 @@ impl Fault {
             | Self::WrappedEcho => (Read, Limit::None),
             Self::HugeOutput => (Cut, Command),
             Self::CommandAuthorization => (Refused("cli_error"), Limit::None),
+            Self::FakeEcho => (Refused("uncertain_output"), Limit::None),
             Self::EndlessOutput | Self::FrozenCommand | Self::RequestFlood => {
                 (Late("command_timeout"), Command)
             }

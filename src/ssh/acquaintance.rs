@@ -197,15 +197,14 @@ impl Acquaintances {
         let tags =
             Shown::of(credentials).map(|shown| shown.and_then(|of| self.tag(credentials, of)));
         move || {
-            let [keys, password] = &tags;
             self.lock().find(who).is_some_and(|known| {
-                // Keys go first, to whoever takes them.
-                let takes_keys = known.methods.is_none_or(|methods| methods.public_key);
-                let tag = keys.as_ref().filter(|_| takes_keys).or(password.as_ref());
-                tag.is_some_and(|tag| {
-                    known.let_in.as_ref().is_some_and(|let_in| let_in.as_ref() == tag.as_ref())
-                        && !known.refusals.iter().any(|refusal| refusal.is_of(tag))
-                })
+                // Who wants both is shown the password last.
+                let mut tags = tags.iter().flatten();
+                let let_in = known.let_in.as_ref().map(AsRef::<[u8]>::as_ref);
+                let is_let_in = |tag: &Tag| let_in == Some(tag.as_ref());
+                let is_refused =
+                    |tag: &Tag| known.refusals.iter().any(|refusal| refusal.is_of(tag));
+                tags.clone().any(is_let_in) && !tags.any(is_refused)
             })
         }
     }

@@ -265,15 +265,11 @@ pub enum SessionError {
     },
     /// Its outputs cannot be told apart.
     #[error(
-        "session: {addr} {seen}: which output belongs to which command was not certain any more, and the session was ended; {hint}"
+        "session: {addr} seemed not to echo what is typed and then did, seconds late: which output belongs to which command was not certain any more, and the session was ended; the device is very slow, try again when it is less busy"
     )]
     LateEcho {
         /// The device.
         addr: PeerAddr,
-        /// What it did.
-        seen: &'static str,
-        /// What to do.
-        hint: &'static str,
     },
     /// The two sides share no algorithm.
     #[error(

@@ -423,7 +423,14 @@ impl Session<'_> {
         let stopped = match outcome {
             Ok(printed) => {
                 done.truncated = printed.truncated;
-                done.failure = self.refusal(command, &printed.text);
+                let uncertain = printed.echoed_again.then(|| CommandFailure {
+                    code: "uncertain_output",
+                    message: format!(
+                        "command: {addr} printed its prompt with `{}` behind it in two places, and one of them is text: if it is the first, what stands before the second belongs to the command before; compare both with the device's own",
+                        command.display()
+                    ),
+                });
+                done.failure = uncertain.or_else(|| self.refusal(command, &printed.text));
                 done.output = if done.failure.is_some() {
                     printed.text
                 } else if command.is_filtered_here() {
@@ -601,16 +608,7 @@ impl Session<'_> {
                 SessionError::ShellPrompt { addr: addr.clone(), platform: platform() }
             }
             Why::Question => SessionError::UnexpectedQuestion { addr: addr.clone() },
-            Why::LateEcho => SessionError::LateEcho {
-                addr: addr.clone(),
-                seen: "seemed not to echo what is typed and then did, seconds late",
-                hint: "the device is very slow, try again when it is less busy",
-            },
-            Why::EchoedAgain => SessionError::LateEcho {
-                addr: addr.clone(),
-                seen: "printed its prompt with a command behind it in two places",
-                hint: "one of them is text: the output before it may be cut, compare it with the device's own",
-            },
+            Why::LateEcho => SessionError::LateEcho { addr: addr.clone() },
             Why::LoginRejected => SessionError::AuthRejected {
                 addr: addr.clone(),
                 method: "password",

@@ -261,13 +261,29 @@ async fn a_device_that_wants_a_key_and_a_password_gets_both_and_no_password_twic
     let partial = [Fault::AuthPartial];
     let first = device("cisco_ios", options(AuthKind::PublicKey, &partial)).await;
     let both = with(entry(&first, "ios"), "private_key", key.as_str());
-    for n_asked in [2, 1] {
+    for n_asked in [2, 1, 2, 1, 2] {
         let before = first.auth_requests().len();
         let result = service.read(both.clone(), &["show clock"]).await;
         assert_eq!(result["success"], true, "{result}");
         let asked = first.auth_requests().split_off(before);
         let times = |what: &str| asked.iter().filter(|one| one.starts_with(what)).count();
         assert_eq!((times("none"), times("password")), (n_asked, 1), "{asked:?}");
+        assert!(asked.last().unwrap().starts_with("password"), "{asked:?}");
+    }
+    // Whatever is known of the device by then.
+    for n_before in 1..4 {
+        let service = Service::start();
+        for _ in 0..n_before {
+            let result = service.read(both.clone(), &["show clock"]).await;
+            assert_eq!(result["success"], true, "{result}");
+        }
+        let before = first.auth_requests().len();
+        let wrong = with(both.clone(), "password", "hunter2");
+        let result = service.read(wrong, &["show clock"]).await;
+        assert_eq!(result["error_code"], "auth_rejected", "{result}");
+        let asked = first.auth_requests().split_off(before);
+        let n_passwords = asked.iter().filter(|one| one.starts_with("password")).count();
+        assert_eq!(n_passwords, 1, "{asked:?}");
     }
     let other = device("cisco_ios", options(AuthKind::Password, &partial)).await;
     let result =

@@ -46,6 +46,26 @@ fn start_with(folder: &Path) -> Service {
 }
 
 #[tokio::test]
+async fn an_output_that_was_complete_is_read_though_the_devices_time_ended_behind_it() {
+    let folder = own_templates(&[("cisco_ios_show_ip_interface_brief.textfsm", BRIEF)]);
+    let service = Service::start_with(&[
+        ("SHOWRUNNER_TEMPLATES_DIR", folder.path().to_str().unwrap()),
+        ("SHOWRUNNER_DEVICE_TOTAL_TIMEOUT", "1"),
+    ]);
+    let device = faulty("cisco_ios", &[]).await;
+    let body = json!({
+        "devices": [entry(&device, "ios")], "output_format": "parsed", "timeout": 60,
+        "commands": ["show ip interface brief", "show simulator bytes 20000000000"],
+    });
+    let (_, answer) = service.execute(&body).await;
+    let result = &answer["results"][0];
+    assert_eq!(result["error_code"], "device_timeout", "{:.2000}", answer.to_string());
+    let first = &result["commands"][0];
+    assert_eq!((&first["success"], &first["parse_error"]), (&json!(true), &Value::Null), "{first}");
+    assert!(first["parsed"].as_array().is_some_and(|records| !records.is_empty()), "{first}");
+}
+
+#[tokio::test]
 async fn an_own_template_reads_records_and_the_raw_text_is_still_there() {
     let folder = own_templates(&[
         ("cisco_ios_show_ip_interface_brief.textfsm", BRIEF),

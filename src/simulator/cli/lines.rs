@@ -100,6 +100,7 @@ impl Cli {
     }
 
     fn command(&mut self, line: &str) {
+        line.clone_into(&mut self.asked);
         if let Some(text) = self.persona.json.get(line) {
             let page = self.page();
             return self.print(Source::Text(Arc::from(text.as_str())), page);

@@ -43,6 +43,10 @@ impl Cli {
                 last.pause = Pause::AfterEnd;
             }
         }
+        if self.has(Fault::FakeEcho) {
+            let echo = format!("{}{}", self.prompt(), self.asked);
+            pieces.insert(middle.max(1).min(pieces.len()), Piece::from(echo.as_str()));
+        }
         if self.has(Fault::FakePrompt) || self.has(Fault::FakePromptPause) {
             let mut prompt = Piece::from(self.prompt().as_str());
             if self.has(Fault::FakePromptPause) {

@@ -90,6 +90,9 @@ pub struct Printed {
     pub truncated: bool,
     /// Log messages that came behind the prompt; they are not in the text.
     pub logged: String,
+    /// The prompt with this step's own line behind it stands in the text: that may be the true echo, and the text before it
+    /// what the step before had still to print.
+    pub echoed_again: bool,
 }
 
 /// How a step ended that did not end at a prompt.
@@ -110,8 +113,6 @@ pub enum Why {
     Closed,
     /// The device refused the enable password.
     EnableRejected,
-    /// The echo of the line that is read stands in its output: it began at a text that looks like it.
-    EchoedAgain,
     /// A prompt of the wrong kind stands there.
     ForbiddenPrompt(Forbidden),
     /// The step's deadline passed.
@@ -343,10 +344,6 @@ impl<'p, T: Transport> Dialogue<'p, T> {
                 Some(true) => self.echo = Echo::Unknown,
                 // What came since may be the output of another line.
                 Some(false) => return Err(self.stop(&mut step, Why::LateEcho)),
-                // The end of the output before was a text that looks like it.
-                None if step.echoed_again => {
-                    return Err(self.stop(&mut step, Why::EchoedAgain));
-                }
                 None => {}
             }
             if let Some(end) = step.end {
@@ -492,14 +489,15 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             .filter(|_| self.platform.session().repeats_echo)
             .map(|next| (next.as_str().to_owned(), 2));
         let logged = String::from_utf8_lossy(&logged).into_owned();
-        Printed { logged, ..self.printed(step.lines, step.truncated) }
+        let echoed_again = step.echoed_again;
+        Printed { logged, echoed_again, ..self.printed(step.lines, step.truncated) }
     }
 
     fn printed(&self, lines: Vec<u8>, truncated: bool) -> Printed {
         let text = String::from_utf8(lines)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
         let text = self.platform.output().strip(text);
-        Printed { text, truncated, logged: String::new() }
+        Printed { text, truncated, ..Printed::default() }
     }
 
     /// The step's deadline has passed.

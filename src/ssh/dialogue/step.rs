@@ -219,7 +219,8 @@ impl Fed<'_, '_> {
             })
         };
         if preamble.owed_echo.take_if(|echo| is_echo(echo)).is_some() {
-            if !log_lines::is_all(lines) {
+            let prompt = self.own_echo.0;
+            if !log_lines::is_all(lines) && log_lines::begin(lines, prompt) != Some(0) {
                 // The output before went on after all.
                 *late_echo = Some(false);
             }

@@ -713,6 +713,25 @@ fn a_clock_in_the_prompt_may_go_on() {
     }
 }
 
+/// As `Slow`, and what comes within a few milliseconds is one read.
+struct Joined(Slow);
+
+impl Transport for Joined {
+    fn read(&mut self, buffer: &mut [u8], until: Option<Deadline>) -> Result<Arrived, Broken> {
+        let first = self.0.read(buffer, until)?;
+        let Arrived::Bytes(mut length) = first else { return Ok(first) };
+        let soon = || Some(Deadline::after(Instant::now(), Duration::from_millis(5)));
+        while let Arrived::Bytes(more) = self.0.read(&mut buffer[length..], soon())? {
+            length += more;
+        }
+        Ok(Arrived::Bytes(length))
+    }
+
+    fn write_all(&mut self, bytes: &[u8], until: Deadline) -> Result<(), Broken> {
+        self.0.write_all(bytes, until)
+    }
+}
+
 #[test]
 fn an_output_that_ended_at_a_text_like_its_end_is_told_from_what_comes_behind() {
     let platform = platform("cisco_ios");
@@ -721,11 +740,86 @@ fn an_output_that_ended_at_a_text_like_its_end_is_told_from_what_comes_behind() 
         "show cdp entry *" => "first\r\nR1#\0show clock\r\nFORGED\r\nlast\r\n".to_owned(),
         _ => says_what_was_asked(line),
     };
-    let slow = Slow::new("R1#", &[(0, "R1#")], output, 0);
-    let texts = ["show cdp entry *", "show clock", "show version"];
-    let stopped = talk_with(slow, &platform, &texts, 0, 1 << 20).map(drop).unwrap_err();
-    assert_eq!(stopped.why, Why::EchoedAgain);
-    assert!(stopped.printed.text.starts_with("FORGED\nlast\n"), "{stopped:?}");
+    let slow = || Slow::new("R1#", &[(0, "R1#")], output, 0);
+    let texts = ["show cdp entry *", "show clock", "show version", "show users"];
+    let apart = talk_with(slow(), &platform, &texts, 0, 1 << 20).unwrap().0;
+    let at_once = talk_with(Joined(slow()), &platform, &texts, 0, 1 << 20).unwrap().0;
+    for printed in [apart, at_once] {
+        let uncertain: Vec<bool> = printed.iter().map(|one| one.echoed_again).collect();
+        assert_eq!(uncertain, [false, true, false, false], "{printed:?}");
+        assert!(printed[1].text.starts_with("FORGED\nlast\nR1#show clock\nOUT"), "{printed:?}");
+        assert_eq!(
+            texts_of(&printed)[2..],
+            ["OUT of show version\nlast\n", "OUT of show users\nlast\n"]
+        );
+    }
+}
+
+#[test]
+fn an_output_with_its_own_command_behind_the_prompt_is_uncertain_however_it_comes() {
+    let platform = platform("cisco_ios");
+    let texts = ["show cdp entry *", "show clock"];
+    let output = |line: &str| match line {
+        "show cdp entry *" => "Description:\r\nR1#show cdp entry *\r\nmore\r\n".to_owned(),
+        _ => says_what_was_asked(line),
+    };
+    let paused = |line: &str| match line {
+        "show cdp entry *" => "Description:\r\n\0R1#show cdp entry *\r\nmore\r\n".to_owned(),
+        _ => says_what_was_asked(line),
+    };
+    let slow = |output| Slow::new("R1#", &[(0, "R1#")], output, 0);
+    let talk = |slow: Slow| talk_with(slow, &platform, &texts, 0, 1 << 20).unwrap().0;
+    let at_once = talk_with(Joined(slow(output)), &platform, &texts, 0, 1 << 20).unwrap().0;
+    for printed in [talk(slow(output)), talk(slow(paused)), at_once] {
+        let want = ["Description:\nR1#show cdp entry *\nmore\n", "OUT of show clock\nlast\n"];
+        assert_eq!(texts_of(&printed), want);
+        assert_eq!([printed[0].echoed_again, printed[1].echoed_again], [true, false]);
+    }
+}
+
+/// A device that hangs when `show clock` is typed, past the end of the step, and then shows this before the echo.
+struct Hanging(Slow, &'static str);
+
+impl Transport for Hanging {
+    fn read(&mut self, buffer: &mut [u8], until: Option<Deadline>) -> Result<Arrived, Broken> {
+        self.0.read(buffer, until)
+    }
+
+    fn write_all(&mut self, bytes: &[u8], until: Deadline) -> Result<(), Broken> {
+        if !bytes.starts_with(b"show clock") {
+            return self.0.write_all(bytes, until);
+        }
+        let text = format!("{}show clock\r\nOUT of clock\r\nR1#", self.1);
+        self.0.shows(1500, &text);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_log_message_before_an_echo_that_is_owed_does_no_harm() {
+    let platform = platform("cisco_ios");
+    for before in [
+        "",
+        "\r\n*Nov 21 10:00:00.123: %SYS-5-CONFIG_I: Configured from console\r\nR1#",
+        "\r*Nov 21 10:00:00.123: %SYS-5-CONFIG_I: Configured from console\r\nR1#",
+    ] {
+        let output = |line: &str| match line {
+            "show version" => "VERSION\r\n".to_owned(),
+            _ => says_what_was_asked(line),
+        };
+        let within = |ms| Deadline::after(Instant::now(), Duration::from_millis(ms));
+        let hanging = Hanging(Slow::new("R1#", &[(0, "R1#")], output, 0), before);
+        let login = InBandLogin { username: "demo", password: None, is_expected: false };
+        let first = command(&platform, "show version");
+        let second = command(&platform, "show clock");
+        let mut dialogue = Dialogue::new(hanging, &platform, 1 << 20);
+        dialogue.first_prompt(login, Line::Show(first.line()), &[], None, within(20_000)).unwrap();
+        let printed = dialogue.output(Line::Show(second.line()), within(700)).unwrap();
+        assert_eq!(printed.text, "VERSION\n");
+        let logout = Line::Prepared(&platform.session().logout);
+        let printed = dialogue.output(logout, within(20_000)).unwrap();
+        assert_eq!(printed.text, "OUT of clock\n", "{before:?}");
+    }
 }
 
 #[test]

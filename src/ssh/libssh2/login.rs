@@ -96,6 +96,8 @@ impl Connection {
                 login => return Ok((login, known)),
             }
         }
+        // What is listed behind a refusal may be what is wanted besides: a next login would begin with it.
+        let was_refused = refused.is_some();
         let has_both = credentials.private_key.is_some() && credentials.password.is_some();
         let user = credentials.username.as_str();
         let mut listed = None;
@@ -108,7 +110,10 @@ impl Connection {
             let methods = Methods::listed(&offered);
             let is_first = listed.is_none();
             let began_with = *listed.get_or_insert(methods);
-            let end = |login| Ok((login, Some(began_with)));
+            let end = |login| {
+                let is_rest = was_refused && matches!(login, Login::Done);
+                Ok((login, Some(began_with).filter(|_| !is_rest)))
+            };
             let Some(method) = Method::choose(credentials, methods) else {
                 return end(Login::NotOffered(offered));
             };
