@@ -80,6 +80,7 @@ fn a_control_character_at_any_place_of_any_allowed_command_refuses_it() {
 #[test]
 fn no_platform_passes_what_starts_a_shell_or_makes_a_function_should_the_device_be_one() {
     let gate = Gate::new();
+    let option = Regex::new(r#"find\s+["']?-"#).unwrap();
     for platform in gate.registry.iter() {
         let (os, reads) = (platform.name(), platform.reads());
         for verb in reads.verbs.iter().map(|verb| &verb.word) {
@@ -88,6 +89,21 @@ fn no_platform_passes_what_starts_a_shell_or_makes_a_function_should_the_device_
             }
             for text in ["() (reboot)", "( ) ( reboot )", "() reboot"] {
                 assert!(!gate.allows(os, &format!("{verb} {text}")), "{os} {verb} {text}");
+            }
+        }
+        // Options that begin with a plus, file patterns, a script of the search path: no shell gets them for arguments.
+        for text in ["version", "+x -c reboot", "\"+x\" -c reboot", "[a]*", "service sshd stop"] {
+            if let Some(sent) = gate.line(os, &format!("sh {text}")) {
+                assert_eq!(sent, format!("show {text}"), "{os}");
+            }
+            if let Some(sent) = gate.line(os, &format!("SH {text} | include x")) {
+                assert!(sent.starts_with(&format!("show {text}")), "{os} {sent}");
+            }
+        }
+        for text in ["| find -delete", "| find \"-delete\"", "| begin -delete"] {
+            for verb in reads.verbs.iter().map(|verb| &verb.word) {
+                let sent = gate.line(os, &format!("{verb} version {text}")).unwrap_or_default();
+                assert!(!option.is_match(&sent), "{os} {sent}");
             }
         }
         // `sh` is one of the CLI's own words there.
@@ -354,7 +370,9 @@ fn second_opinion(os: &str, command: &str) -> bool {
     }
     let expression = Regex::new(r#"(?i)(regexp|aspath-regex) "?[\d_^$.*+()\[\]|,-]+"?$"#).unwrap();
     let masked = expression.replace(&masked, "regexp R");
-    if is_shell && masked.contains(['$', '~', '{', '*', '\\', '!', '(', '[']) {
+    if is_shell
+        && (masked.contains(['~', '{', '*', '\\', '!', '(', '[']) || is(r".*\$[^ ].*", &masked))
+    {
         return false;
     }
     let (base, rest) =

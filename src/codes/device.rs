@@ -287,7 +287,7 @@ pub const COMMANDS: &[ErrorCode] = &[
     of_device(
         "uncertain_output",
         "The output holds the device's own prompt with this command behind it, which is the sign of its beginning. Either that is text (a neighbour's description, a shown file), and all is right; or the output of the command before holds such a text, was taken to end there, and has its rest at the front of this one.",
-        "Compare the outputs of this command and of the one before with the device's own, or ask for each in a request of its own. Find out who wrote the text: nothing prints it by chance. All other commands of the session are certain.",
+        "Compare the outputs of this command and of the one before with the device's own, or ask for each in a request of its own. Find out who wrote the text: nothing prints it by chance. A session's last output cannot be told so: a warning of the device says it. Outputs of EOS, ArubaOS, Comware, RouterOS and PAN-OS are not told so, because those print an echo twice themselves.",
         "command: 192.0.2.1:22 printed its prompt with `show clock` behind it in two places, and one of them is text: if it is the first, what stands before the second belongs to the command before; compare both with the device's own",
     ),
 ];

@@ -153,10 +153,15 @@ pub(super) fn check_bytes(text: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Nothing in what is sent that a shell would act on.
+/// Nothing in what is sent that a shell would act on. A `$` at a word's end is a letter to it.
 pub(super) fn check_for_shell(sent: &str, reads: &ReadRules) -> Result<(), Refusal> {
-    match sent.find(NEVER_IN_A_SHELL).filter(|_at| reads.shell) {
-        Some(at) => Err(Refusal::new(Rule::ForbiddenCharacter, at)),
+    let is_letter = |(at, found): &(usize, &str)| {
+        let behind = sent.get(at + 1..).unwrap_or_default();
+        *found == "$" && (behind.is_empty() || behind.starts_with(' '))
+    };
+    let mut acts = sent.match_indices(NEVER_IN_A_SHELL).filter(|found| !is_letter(found));
+    match acts.next().filter(|_found| reads.shell) {
+        Some((at, _)) => Err(Refusal::new(Rule::ForbiddenCharacter, at)),
         None => Ok(()),
     }
 }
@@ -228,6 +233,20 @@ fn check_if_a_shell(words: &[(usize, &str)], arguments: &[(usize, &str)]) -> Res
         return Err(Refusal::new(Rule::ReadVerb, 0).hint("write `show`: a shell runs it"));
     }
     Ok(())
+}
+
+/// Where a verb stands that was shortened to `sh`, which is a program of every Unix, and the word that it is short for.
+pub(super) fn shortened_to_a_shell<'r>(
+    base: &str,
+    reads: &'r ReadRules,
+) -> Option<(usize, &'r str)> {
+    let lower = base.to_ascii_lowercase();
+    let words = words(&lower);
+    let plain: Vec<&str> = words.iter().map(|(_, word)| *word).collect();
+    let (at, word) =
+        words.get(reads.prefix_words(&plain)).filter(|_| reads.shape == Shape::VerbFirst)?;
+    let verb = reads.verbs.iter().find(|verb| *word == "sh" && verb.is(word))?;
+    Some((*at, &verb.word))
 }
 
 /// How many words the verb is the last of.

@@ -159,18 +159,19 @@ pub fn check(
     let reads = platform.reads();
     let text = input.text.trim_matches(' ');
     grammar::check_bytes(text)?;
-    // A device without filters of its own gets none.
+    // A device without filters of its own (`linux`, `generic`) gets none: they are the service's, whatever stands in them.
     let gets_filters = !platform.filters().is_empty();
     let sent = text.split('|').next().filter(|_base| !gets_filters).unwrap_or(text);
     grammar::check_for_shell(sent, reads)?;
     quotes::check_line(text, platform)?;
     let (base, stages) = pipe::split(text, reads.quotes)?;
     policy.check(platform, base)?;
-    if !policy.allows(platform, text) {
-        grammar::check_base(base, reads)?;
-    }
     let mut plan =
         Filtering { here: input.filter_where == FilterWhere::Service, ..Filtering::default() };
+    if !policy.allows(platform, text) {
+        grammar::check_base(base, reads)?;
+        plan.spelled_out = grammar::shortened_to_a_shell(base, reads);
+    }
     for (index, stage) in stages.iter().enumerate() {
         plan.add_inline(platform, stage, index > 0)?;
     }
@@ -203,7 +204,9 @@ pub fn stages(line: &str) -> Vec<&str> {
 
 /// The stages of a command, parted into the device's and the service's.
 #[derive(Default)]
-struct Filtering {
+struct Filtering<'r> {
+    /// Where the command has a `sh`, and what is sent for it: should the device be a Unix by mistake, it starts no shell.
+    spelled_out: Option<(usize, &'r str)>,
     device: Vec<String>,
     service: Vec<Filter>,
     drops_on_device: bool,
@@ -213,7 +216,7 @@ struct Filtering {
     translated: bool,
 }
 
-impl Filtering {
+impl Filtering<'_> {
     /// Adds a stage that is written in the line; `behind` another one.
     fn add_inline(
         &mut self,
@@ -279,7 +282,7 @@ impl Filtering {
     }
 
     fn finish(self, base: &str, text: &str, display: String) -> Result<CheckedCommand, Refusal> {
-        let line = if self.translated {
+        let mut line = if self.translated {
             let mut line = base.to_owned();
             for stage in &self.device {
                 line.push_str(" | ");
@@ -289,6 +292,9 @@ impl Filtering {
         } else {
             text.to_owned()
         };
+        if let Some((at, verb)) = self.spelled_out {
+            line.replace_range(at..at + "sh".len(), verb);
+        }
         if line.len() > MOST_BYTES {
             return Err(Refusal::new(Rule::TooLong, MOST_BYTES));
         }

@@ -275,7 +275,9 @@ fn read_known(
     // single quotes as the gate does.
     let is_kept = reads.quotes && is_quoted(pattern) && (reads.shell || pattern.starts_with('"'));
     let is_split = !is_kept && (reads.quotes && pattern.contains('|') || is_like_stages(pattern));
-    if is_split || filter.by_service {
+    // `find -delete` is a program's, should the device be a Unix by mistake.
+    let is_program = filter.takes == Takes::Operand && is_option(pattern);
+    if is_split || is_program || filter.by_service {
         return match known(pattern) {
             Some((kind, pattern)) => Ok(Read::Service { kind, pattern }),
             None if is_split => wrong("put a value with bars into double quotes"),
@@ -394,7 +396,8 @@ pub(super) fn in_words_of(platform: &Platform, kind: FilterKind, value: &str) ->
     }
     let reads = platform.reads();
     let odd = value.contains(['"', '\'']);
-    if check_disguised(value, 0).is_err() {
+    let has_options = reads.shell || matches!(filter.takes, Takes::Grep | Takes::Operand);
+    if check_disguised(value, 0).is_err() || (has_options && is_option(value)) {
         return None;
     }
     if !reads.quotes {
@@ -407,8 +410,7 @@ pub(super) fn in_words_of(platform: &Platform, kind: FilterKind, value: &str) ->
         return (!apart).then(|| format!("{} {value}", filter.word));
     }
     // A backslash before the quote that ends the value could keep it from ending.
-    let is_option = value.starts_with('-') && (reads.shell || filter.takes == Takes::Grep);
-    if odd || value.ends_with('\\') || is_option {
+    if odd || value.ends_with('\\') {
         return None;
     }
     if reads.shell && value.contains(['(', ')', '[', ']', '|', ' ']) {

@@ -5,7 +5,7 @@
 //! filters, and it passes the byte rules like every other.
 
 use super::{
-    grammar, pipe,
+    grammar, pipe, quotes,
     refusal::{Refusal, Rule},
 };
 use crate::platform::{Platform, Registry, Shape};
@@ -138,6 +138,14 @@ impl Entry {
         if entry.behind != Behind::Nothing || line.contains('|') {
             let reason = "an allowed command is one exact text without filters".to_owned();
             return Err(PolicyError { line: line.to_owned(), reason });
+        }
+        let platform =
+            entry.platform.as_deref().zip(registry).and_then(|(name, all)| all.find(name));
+        if let Some(platform) = platform {
+            let text = entry.words.join(" ");
+            let passes = grammar::check_for_shell(&text, platform.reads())
+                .and_then(|()| quotes::check_line(&text, platform));
+            passes.map_err(|no| PolicyError { line: line.to_owned(), reason: no.to_string() })?;
         }
         Ok(entry)
     }

@@ -425,6 +425,54 @@ fn a_pattern_that_reads_like_a_filter_behind_a_bar_reaches_no_device() {
 }
 
 #[test]
+fn what_would_start_a_program_should_the_device_be_a_unix_is_sent_in_other_words() {
+    let ver = gate("ios", "sh ver").unwrap();
+    assert_eq!((ver.line().as_str(), ver.display(), ver.base()), ("show ver", "sh ver", "sh ver"));
+    let line = |os, text| gate(os, text).unwrap().line().as_str().to_owned();
+    assert_eq!(line("ios", "Sh ver | inc x"), "show ver | inc x");
+    assert_eq!(line("xr", "admin sh ver"), "admin show ver");
+    assert_eq!(line("ios", "show sh"), "show sh");
+    for value in ["-delete", "\"-delete\""] {
+        let here = gate("junos", &format!("show version | find {value}")).unwrap();
+        assert_eq!(here.line().as_str(), "show version");
+        assert_eq!(
+            here.apply_service_filters("a\nb -delete\nc\n", &|| false).unwrap(),
+            "b -delete\nc\n"
+        );
+    }
+    for os in ["junos", "force10"] {
+        let begin = with_option(os, "show version", FilterKind::Begin, "-delete").unwrap();
+        assert_eq!(begin.line().as_str(), "show version", "{os}");
+    }
+    // What the operator has allowed is sent as he wrote it.
+    let allowed =
+        CommandPolicy::parse(&[], &["ios: sh tech".to_owned()], Some(registry())).unwrap();
+    let input = CommandInput {
+        text: "sh tech",
+        pipe_option: None,
+        pipe_value: None,
+        filter_where: FilterWhere::Device,
+    };
+    assert_eq!(
+        check(registry().find("ios").unwrap(), &allowed, &input).unwrap().line().as_str(),
+        "sh tech"
+    );
+}
+
+#[test]
+fn a_dollar_at_the_end_of_a_word_is_a_letter_to_a_shell_too() {
+    for (text, passes) in [
+        ("show ip bgp regexp _64496$", true),
+        ("show ip bgp regexp ^65000$ | include x", true),
+        ("show ip bgp $x", false),
+        ("show ip bgp \"x$\"", false),
+        ("show cdp entry *", false),
+    ] {
+        assert_eq!(gate("generic", text).is_ok(), passes, "{text}");
+    }
+}
+
+#[test]
 fn a_short_word_of_every_platform_reaches_the_device_in_full_or_not_at_all() {
     for (os, text, line) in [
         ("aoscx", "show run | i vlan", "show run | include vlan"),

@@ -205,6 +205,7 @@ pub(super) struct Command {
     /// Refused in user mode.
     #[serde(default)]
     pub(super) privileged: bool,
+    /// The device pauses where NUL stands, as long as its fault has it.
     #[serde(deserialize_with = "text")]
     pub(super) output: Arc<str>,
 }

@@ -209,8 +209,9 @@ impl Session<'_> {
 
     /// False if lines that were typed ahead were lost, before any command.
     fn talk(&mut self, addresses: &[PeerAddr]) -> Result<bool, SessionError> {
-        let who = self.job.who(addresses);
-        let credentials = &self.job.credentials;
+        let job = self.job;
+        let who = job.who(addresses);
+        let credentials = &job.credentials;
         if let Some((secret, addr)) = credentials.enable_password.as_ref().zip(addresses.first()) {
             let (enabling, what) = (credentials.enabling(secret), "this user's enable password");
             self.check_refusals(&who.enabled(), &enabling, what, addr.clone())?;
@@ -232,7 +233,9 @@ impl Session<'_> {
         let result = self.run_commands(&mut dialogue, &addr);
         if result.as_ref().is_ok_and(|at_prompt| *at_prompt) {
             let started = Instant::now();
-            dialogue.farewell(self.step(FAREWELL));
+            if dialogue.farewell(self.step(FAREWELL)) && self.report.error.is_none() {
+                self.doubt(job.commands.last());
+            }
             self.report.timing.logout = Some(started.elapsed());
         }
         self.job.acquaintances.has_echoed(&who, dialogue.has_echoed());
@@ -384,6 +387,9 @@ impl Session<'_> {
                     excerpt(line),
                 ));
             }
+            if let Err(Stopped { printed: Printed { echoed_again: true, .. }, .. }) = &outcome {
+                self.doubt(index.checked_sub(1).and_then(|before| self.job.commands.get(before)));
+            }
             // What is done with the output is not the device's time.
             self.lifeline.expect_by(self.job.clock.until);
             let (mut done, end) = self.command_outcome(planned, outcome, addr, lost_hop);
@@ -404,6 +410,16 @@ impl Session<'_> {
         }
         self.report.timing.commands = Some(started.elapsed());
         result
+    }
+
+    /// Says of a command that a text may have been taken for its output's end, where no other command's failure does.
+    fn doubt(&mut self, planned: Option<&PlannedCommand>) {
+        self.report.warnings.extend(planned.map(|planned| {
+            format!(
+                "the output of `{}` may lack its end: the prompt stood in two places with the next line behind it, and one of them is text; compare it with the device's own",
+                planned.command.display()
+            )
+        }));
     }
 
     /// What the answer says of a command, and whether the session can go on: `Err(None)` after a late command.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use showrunner::simulator::{
-    DeviceOptions, FakeDevice, Fault,
+    DeviceOptions, FakeDevice, Fault, Persona,
     raw::{Offer, VERSION, kexinit, packet},
 };
 use tokio::io::AsyncWriteExt as _;
@@ -161,4 +161,29 @@ async fn single_bytes_between_them_excuse_no_flood_of_messages() {
     let result = service.read(entry(&device, "ios"), &["show clock"]).await;
     assert_eq!(result["error_code"], "prompt_timeout", "{result}");
     assert!(peak_bytes(&service) < 200 << 20);
+}
+
+#[tokio::test]
+async fn a_text_that_ends_a_sessions_last_output_is_told_in_a_warning() {
+    let service = Service::start();
+    // A neighbour may choose such a description, and the device may pause in it.
+    let forged = "\n[[command]]\nline = \"show cdp entry *\"\noutput = \"\"\"\nfirst\nedge1#\\u0000exit\nlast\n\"\"\"\n";
+    let text = include_str!("../../fixtures/personas/cisco_ios.toml").to_owned() + forged;
+    let persona = Persona::from_toml(&text, "a test").unwrap();
+    let faults = vec![Fault::FakePromptPause];
+    let options = DeviceOptions { faults, ..DeviceOptions::default() };
+    let device = FakeDevice::spawn(persona, options).await.unwrap();
+    for (commands, doubt) in [
+        (json!(["show version", "show cdp entry *"]), Some("`show cdp entry *` may lack its end")),
+        (json!(["show cdp entry *", "show version"]), None),
+    ] {
+        let body = json!({"devices": [entry(&device, "cisco_ios")], "commands": commands});
+        let (status, answer) = service.execute(&body).await;
+        assert_eq!(status, 200, "{answer}");
+        let warnings = &answer["results"][0]["warnings"];
+        let warned = warnings.as_array().into_iter().flatten().filter_map(Value::as_str);
+        let found = warned.filter(|one| one.contains("may lack its end")).collect::<Vec<_>>();
+        assert_eq!(found.len(), usize::from(doubt.is_some()), "{answer}");
+        assert!(doubt.is_none_or(|doubt| found[0].contains(doubt)), "{answer}");
+    }
 }

@@ -93,7 +93,13 @@ impl Cli {
                 break;
             }
             let Some(piece) = printing.next() else { continue };
-            self.shown.extend_from_slice(&piece.text);
+            // A pause stands where NUL does.
+            for (index, part) in piece.text.split(|byte| *byte == 0).enumerate() {
+                if index > 0 {
+                    self.flush();
+                }
+                self.shown.extend_from_slice(part);
+            }
             if piece.pause == Pause::BeforeEnd {
                 self.flush();
             }

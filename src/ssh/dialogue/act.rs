@@ -55,6 +55,8 @@ impl<T: Transport> Dialogue<'_, T> {
             }
             OnQuiet::LogOutAgain => {
                 self.logouts += 1;
+                // Its echo comes as often as it is typed.
+                self.echoed.clear();
                 self.terminal.clear_line();
                 let platform = self.platform;
                 self.write_line(step, platform.session().logout.as_str(), until)

@@ -277,13 +277,18 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         }
     }
 
-    /// Waits until the device has hung up after its logout line, answering what it asks on the way out.
-    pub fn farewell(&mut self, until: Deadline) {
-        if self.wire != Wire::Closed {
-            let lines = std::mem::take(&mut self.rooms.lines);
-            let _ = self.run(Step::new(None), until);
-            self.rooms.lines = lines;
+    /// Waits until the device has hung up after its logout line, answering what it asks on the way out. True if that line's
+    /// echo came once more, behind something else: the output before it may have ended at a text, as in
+    /// [`Printed::echoed_again`].
+    pub fn farewell(&mut self, until: Deadline) -> bool {
+        if self.wire == Wire::Closed {
+            return false;
         }
+        let lines = std::mem::take(&mut self.rooms.lines);
+        let came = self.run(Step::new(None), until);
+        self.rooms.lines = lines;
+        let printed = came.unwrap_or_else(|stopped| stopped.printed);
+        printed.echoed_again
     }
 
     /// Says that the pager was not switched off: lines are typed only at a prompt that stays.
@@ -328,9 +333,10 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         let mut ahead = std::mem::take(&mut self.rooms.ahead);
         let mut fed = self.fed(&mut step);
         let mut from = 0;
+        let last_echo = fed.last_echo(&ahead);
         while let Some(rest) = ahead.get(from..)
             && let Some(length) = memchr::memchr(b'\n', rest)
-            && !fed.take_all(&mut ahead, from)
+            && !fed.take_all(&mut ahead, from, last_echo)
         {
             fed.line(ahead.get(from..from + length).unwrap_or_default());
             from += length + 1;
@@ -545,7 +551,9 @@ impl<'p, T: Transport> Dialogue<'p, T> {
                 lines.extend_from_slice(tail.as_bytes());
             }
         }
-        Stopped { why, printed: self.printed(lines, step.truncated), last_line }
+        let echoed_again = step.echoed_again;
+        let printed = Printed { echoed_again, ..self.printed(lines, step.truncated) };
+        Stopped { why, printed, last_line }
     }
 
     fn write_line(

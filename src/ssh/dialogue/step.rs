@@ -36,6 +36,8 @@ pub(super) struct Step<'s> {
     pub(super) late_echo: Option<bool>,
     /// The prompt and the step's own line behind it stand in the output once more: one of both was no echo.
     pub(super) echoed_again: bool,
+    /// So much of `lines` is known to be log messages and nothing else.
+    pub(super) logged_bytes: usize,
     /// What the device told everybody behind its prompt.
     pub(super) aside: Vec<u8>,
     /// Where the output ended and in which mode, once that is known.
@@ -94,6 +96,7 @@ impl<'s> Step<'s> {
             sent: None,
             late_echo: None,
             echoed_again: false,
+            logged_bytes: 0,
             aside: Vec::new(),
             end: None,
             login: None,
@@ -170,13 +173,22 @@ impl Fed<'_, '_> {
         }
     }
 
-    /// Takes the lines of `ahead` from byte `from` on as they are, if nothing is to be looked for in them: they are in
-    /// the middle of an output.
-    pub(super) fn take_all(&mut self, ahead: &mut Vec<u8>, from: usize) -> bool {
-        let rest = ahead.get(from..).unwrap_or_default();
+    /// Where the last text begins that may be the step's own echo.
+    pub(super) fn last_echo(&self, lines: &[u8]) -> Option<usize> {
         let (_, own) = self.own_echo;
-        let has_echo = || !own.is_empty() && memchr::memmem::find(rest, own.as_bytes()).is_some();
-        if !self.is_within(rest.len()) || has_echo() {
+        memchr::memmem::rfind(lines, own.as_bytes()).filter(|_| !own.is_empty())
+    }
+
+    /// Takes the lines of `ahead` from byte `from` on as they are, if nothing is to be looked for in them: they are in
+    /// the middle of an output, and behind the `last_echo`.
+    pub(super) fn take_all(
+        &mut self,
+        ahead: &mut Vec<u8>,
+        from: usize,
+        last_echo: Option<usize>,
+    ) -> bool {
+        let rest = ahead.get(from..).unwrap_or_default();
+        if !self.is_within(rest.len()) || last_echo.is_some_and(|at| at >= from) {
             return false;
         }
         let Step { lines, n_lines, .. } = &mut *self.step;
@@ -192,9 +204,13 @@ impl Fed<'_, '_> {
 
     /// Behind the echo that the output stands behind, and more than log messages, there is none: one of both was output.
     fn note_own_echo(&mut self, line: &[u8]) {
-        if self.is_own_echo(line) && !log_lines::is_all(&self.step.lines) {
-            self.step.echoed_again = true;
+        if self.step.echoed_again || !self.is_own_echo(line) {
+            return;
         }
+        // There may be many of them behind megabytes of log: each line is looked at once.
+        let Step { lines, logged_bytes, echoed_again, .. } = &mut *self.step;
+        *echoed_again = !log_lines::is_all(lines.get(*logged_bytes..).unwrap_or_default());
+        *logged_bytes = lines.len();
     }
 
     /// True if the line is the echo that the output stands behind, and cannot be that of the next line.
@@ -209,7 +225,7 @@ impl Fed<'_, '_> {
 
     /// True if the line stands before the output without belonging to it.
     fn is_preamble(&mut self, line: &[u8]) -> bool {
-        let Step { preamble, lines, n_lines, late_echo, .. } = &mut *self.step;
+        let Step { preamble, lines, logged_bytes, n_lines, late_echo, .. } = &mut *self.step;
         // The echo alone or behind a prompt; output may well end with the command's text.
         let is_echo = |echo: &str| {
             let line = String::from_utf8_lossy(line);
@@ -225,6 +241,7 @@ impl Fed<'_, '_> {
                 *late_echo = Some(false);
             }
             lines.clear();
+            *logged_bytes = 0;
             *n_lines = 0;
             return true;
         }

@@ -222,6 +222,27 @@ fn talk_with<T: Transport>(
     behind: usize,
     most_bytes: usize,
 ) -> Result<(Vec<Printed>, T), Stopped> {
+    talk_and_leave(device, platform, texts, behind, most_bytes)
+        .map(|(printed, _, device)| (printed, device))
+}
+
+/// The same without bounds; and whether the last output is doubted.
+fn talk_to_the_end<T: Transport>(
+    device: T,
+    platform: &Platform,
+    texts: &[&str],
+) -> (Vec<Printed>, bool) {
+    let (printed, doubt, _) = talk_and_leave(device, platform, texts, 0, 1 << 20).unwrap();
+    (printed, doubt)
+}
+
+fn talk_and_leave<T: Transport>(
+    device: T,
+    platform: &Platform,
+    texts: &[&str],
+    behind: usize,
+    most_bytes: usize,
+) -> Result<(Vec<Printed>, bool, T), Stopped> {
     let until = Deadline::after(Instant::now(), Duration::from_secs(20));
     let commands: Vec<_> = texts.iter().map(|text| command(platform, text)).collect();
     let mut lines: Vec<Line<'_>> = platform.session().prepare.iter().map(Line::Prepared).collect();
@@ -238,9 +259,9 @@ fn talk_with<T: Transport>(
         printed.push(one.clone());
         dialogue.reuse(one.text);
     }
-    dialogue.farewell(until);
+    let doubt = dialogue.farewell(until);
     printed.drain(..prepared);
-    Ok((printed, dialogue.into_transport()))
+    Ok((printed, doubt, dialogue.into_transport()))
 }
 
 fn conversations() -> impl Strategy<Value = (&'static str, &'static [&'static str])> {
@@ -468,12 +489,12 @@ fn a_program_that_asks_where_the_cursor_is_is_told() {
 fn a_line_that_the_device_writes_anew_is_the_echo_of_what_was_typed() {
     let echoes: [fn(&str) -> String; 3] = [
         |line| {
-            line.replace("sh ", "show ").replace(" rou ", " router ").replace("int", "interface")
+            line.replace("sho ", "show ").replace(" rou ", " router ").replace("int", "interface")
         },
         |line| line.replace(" to-p1", " to-p1\x08\x08\x08\x08\x08\"to-p1\" "),
-        |line| format!("{line}{}{}", "\x08".repeat(line.len()), line.replace("sh ", "show ")),
+        |line| format!("{line}{}{}", "\x08".repeat(line.len()), line.replace("sho ", "show ")),
     ];
-    let texts = ["sh rou int to-p1", "sh version", "sh rou int"];
+    let texts = ["sho rou int to-p1", "sho version", "sho rou int"];
     let want = texts.map(|text| format!("OUT of {text}\nlast\n"));
     for echo in echoes {
         for behind in [0, 2] {
@@ -752,6 +773,39 @@ fn an_output_that_ended_at_a_text_like_its_end_is_told_from_what_comes_behind() 
             texts_of(&printed)[2..],
             ["OUT of show version\nlast\n", "OUT of show users\nlast\n"]
         );
+    }
+}
+
+#[test]
+fn the_last_output_that_ended_at_a_text_like_its_end_is_told_at_the_logout() {
+    let platform = platform("cisco_ios");
+    let output = |line: &str| match line {
+        "show cdp entry *" => "first\r\nR1#\0exit\r\nlast\r\n".to_owned(),
+        _ => says_what_was_asked(line),
+    };
+    for (last, want) in [("show cdp entry *", true), ("show clock", false)] {
+        let slow = Slow::new("R1#", &[(0, "R1#")], output, 0);
+        let (printed, doubt) = talk_to_the_end(slow, &platform, &["show users", last]);
+        assert_eq!(doubt, want, "{last}: {printed:?}");
+        assert!(printed.iter().all(|one| !one.echoed_again), "{last}: {printed:?}");
+    }
+}
+
+#[test]
+fn megabytes_that_name_their_command_at_the_end_are_looked_through_once() {
+    let platform = platform("cisco_ios");
+    let lines = "\n".repeat(2 << 20) + "show clock x\n";
+    let logs = "%SYS-5-CONFIG_I: x\n".repeat(100_000) + &"R1#show clock\n".repeat(20_000);
+    for many in [lines, logs] {
+        let mut dialogue =
+            Dialogue::new(Slow::new("R1#", &[], says_what_was_asked, 0), &platform, 16 << 20);
+        dialogue.prompt = "R1#".into();
+        dialogue.echoed = "show clock".to_owned();
+        dialogue.rooms.ahead = many.clone().into_bytes();
+        let next = command(&platform, "show version");
+        let until = Deadline::after(Instant::now(), Duration::from_millis(1));
+        let stopped = dialogue.output(Line::Show(next.line()), until).unwrap_err();
+        assert_eq!((stopped.why, stopped.printed.text == many), (Why::Late, true));
     }
 }
 

@@ -33,6 +33,8 @@ const FIRST_WIRE_BYTES: u64 = 64;
 const MOST_FIRST_BYTES: u64 = 256 << 10;
 /// Waits of a sealed stream whose bytes are not counted: a megabyte at the most, and more waits than most sessions have.
 const UNCOUNTED_WAITS: u32 = 28;
+/// Text of which nothing is left in the socket, but for packets of a few letters.
+const MOST_AT_ONCE_BYTES: usize = 16 << 10;
 /// What libssh2 takes at a time of a stream whose packets are sealed: where a buffer ends within one, it reads no more. Others
 /// it reads until nothing is left.
 const SEALED_READ_BYTES: u64 = 35_000;
@@ -47,8 +49,8 @@ pub struct Path {
     pub(super) delivered: u64,
     /// The peer's packets are sealed: libssh2 leaves some of what is there to be read.
     pub(super) is_sealed: bool,
-    /// What it leaves at the next read, at the least.
-    left: u64,
+    /// What it leaves at the next read, at the least; `None` if that was not counted.
+    left: Option<u64>,
     /// Waits that were not counted.
     uncounted: u32,
 }
@@ -64,7 +66,15 @@ impl Path {
     }
 
     fn new(socket: Socket, tunnel: Option<Box<Tunnel>>) -> Self {
-        Self { socket, tunnel, arrived: 0, delivered: 0, is_sealed: false, left: 0, uncounted: 0 }
+        Self {
+            socket,
+            tunnel,
+            arrived: 0,
+            delivered: 0,
+            is_sealed: false,
+            left: Some(0),
+            uncounted: 0,
+        }
     }
 
     /// Waits until the socket is ready for what libssh2 wants of it.
@@ -88,20 +98,22 @@ impl Path {
     pub(super) fn note_arrived(&mut self, until: Deadline) -> Result<(), Fault> {
         if self.is_sealed && self.uncounted < UNCOUNTED_WAITS {
             self.uncounted += 1;
+            self.left = None;
             return Ok(());
         }
         let there = rustix::io::ioctl_fionread(&self.socket).unwrap_or_default();
         // What is left is there the next time too.
         let taken = if self.is_sealed { there.min(SEALED_READ_BYTES) } else { there };
         self.arrived += taken;
-        self.left = there - taken;
+        self.left = Some(there - taken);
         if self.is_flooded() { Err(self.wait_unread(until)) } else { Ok(()) }
     }
 
-    /// True if something was left in the socket, of which the next read takes its part.
-    pub(super) fn has_more(&mut self) -> bool {
-        let left = self.left;
-        self.left = left.saturating_sub(SEALED_READ_BYTES);
+    /// True if something was left in the socket, of which the next read takes its part; where nobody has counted, if so much
+    /// came as to be likely.
+    pub(super) fn has_more(&mut self, came: usize) -> bool {
+        let Some(left) = self.left else { return came > MOST_AT_ONCE_BYTES };
+        self.left = Some(left.saturating_sub(SEALED_READ_BYTES));
         left > 0
     }
 
@@ -299,7 +311,7 @@ mod tests {
                     waiting -= taken;
                     total += taken as u64;
                     path.delivered += taken as u64;
-                    if !path.has_more() {
+                    if !path.has_more(taken) {
                         break;
                     }
                 }

@@ -138,7 +138,7 @@ impl Transport for Terminal {
                     self.connection.path.delivered += length as u64;
                     // libssh2 has read what there was, and gives what there is room for.
                     self.is_emptied = length < buffer.len()
-                        && !self.connection.path.has_more()
+                        && !self.connection.path.has_more(length)
                         && self.connection.path.tunnel.is_none()
                         && !self.channel.eof();
                     return Ok(if self.is_emptied {
