@@ -33,7 +33,8 @@ pub struct CommandOutcome {
     pub duration: Duration,
     /// Where the filters were applied: `device` or `service`.
     pub filtered_by: Option<&'static str>,
-    /// All of this as JSON for a whole answer, if that was written: output and records are in it and not here any more.
+    /// All of this as JSON for a whole answer, with a comma behind it, if that was written: output and records are in it and
+    /// not here any more.
     pub written: Option<Vec<u8>>,
 }
 

@@ -116,6 +116,78 @@ fn no_platform_passes_what_starts_a_shell_or_makes_a_function_should_the_device_
     }
 }
 
+/// What a shell would run behind the bars of a line, without quotes and backslashes.
+fn run_behind_bars(line: &str) -> Vec<String> {
+    let (mut quote, mut stages) = (None, vec![String::new()]);
+    for c in line.chars() {
+        match (c, quote) {
+            ('"' | '\'', None) => quote = Some(c),
+            (_, Some(open)) if c == open => quote = None,
+            ('|', None) => stages.push(String::new()),
+            ('\\', None) => {}
+            _ => stages.last_mut().unwrap().push(c),
+        }
+    }
+    let first = |stage: &String| stage.trim().split(' ').next().unwrap_or_default().to_owned();
+    stages.iter().skip(1).map(first).collect()
+}
+
+#[test]
+fn no_platform_passes_a_pattern_that_runs_a_program_should_the_device_be_a_unix() {
+    let gate = Gate::new();
+    let harmful = Regex::new(r"^(|reboot|\(.*|\{.*|\.?/.*|sbin/.*)$").unwrap();
+    let patterns = [
+        "x|reboot",
+        "x||reboot",
+        "x|re\\boot",
+        "x|'reboot'",
+        "x|/tmp/x",
+        "x|./x",
+        "x|sbin/reboot",
+        "x|(reboot)",
+        "x|{rm,-rf,/home}",
+        "\"x|reboot\"",
+        "up|down",
+        "Gi0/1|Gi0/2",
+    ];
+    let several = Regex::new(r"(find|grep) \{.*,.*\}").unwrap();
+    for platform in gate.registry.iter() {
+        let os = platform.name();
+        let words: Vec<_> = platform.filters().iter().map(|filter| &*filter.word).collect();
+        for word in words.iter().copied().chain(["include", "begin", "exclude"]) {
+            for verb in platform.reads().verbs.iter().map(|verb| &verb.word) {
+                for pattern in patterns {
+                    let line = gate.line(os, &format!("{verb} version | {word} {pattern}"));
+                    let run = run_behind_bars(&line.unwrap_or_default());
+                    assert!(!run.iter().any(|run| harmful.is_match(run)), "{os} {word} {run:?}");
+                }
+                let text = format!("{verb} version | {word} {{/home,-delete}}");
+                let line = gate.line(os, &text).unwrap_or_default();
+                assert!(!several.is_match(&line), "{os} {line}");
+            }
+        }
+    }
+    for (os, text) in [
+        ("ciena_saos", "rm show -rf /home"),
+        ("ciena_saos", "halt show"),
+        ("ciena_saos", "port show -x"),
+        ("ciena_saos", "port show /etc/passwd"),
+        ("mikrotik_routeros", "rm print where -rf /home"),
+        ("mikrotik_routeros", "/sbin/poweroff print"),
+        ("mikrotik_routeros", "/ip address print where -x"),
+        ("mikrotik_routeros", "/safe-mode unroll print"),
+        ("mikrotik_routeros", "/interface pwr-line join print"),
+        ("fortinet", "sudo rm get -rf /home"),
+        ("fortinet", "sudo reboot get"),
+        ("fortinet", "sudo sh show version"),
+        ("fortinet", "sudo root get -rf /home"),
+        ("fortinet", "sudo root get \"/home\""),
+    ] {
+        assert!(!gate.allows(os, text), "{os} {text}");
+    }
+    assert!(gate.allows("fortinet", "sudo root get system interface"));
+}
+
 #[test]
 fn no_beginning_of_a_writing_filter_passes_in_any_case_on_any_platform() {
     let gate = Gate::new();

@@ -36,15 +36,16 @@ pub(crate) fn run() {
         let fleet = Fleet::start(DEVICES, Duration::from_millis(round_trip), None);
         for n_commands in [1, 3] {
             for tool in ["netmiko", "scrapli"] {
-                row(&python, &fleet.ports, DEVICES, tool, round_trip, n_commands);
+                row(&python, &fleet.ports, DEVICES, AT_ONCE, tool, round_trip, n_commands);
             }
         }
     }
 }
 
-/// What the predecessor is built on. Only where it is named, because of what it installs.
+/// What the predecessor is built on. Only where it is named, because of what it installs. Each as it comes: there one
+/// device after another, here all at once.
 pub(crate) fn run_predecessor() {
-    println!("\n## Against what the predecessor is built on: {DEVICES} devices");
+    println!("\n## Against what the predecessor is built on: {DEVICES} devices, each as it comes");
     let python = match install("predecessor", &PREDECESSOR) {
         Ok(python) => python,
         Err(reason) => return println!("not measured: {reason}"),
@@ -54,16 +55,16 @@ pub(crate) fn run_predecessor() {
     let fleet = Fleet::start(DEVICES, Duration::from_millis(round_trip), None);
     for n_commands in [1, 3] {
         for tool in ["unicon", "unicon, reading only"] {
-            row(&python, &fleet.ports, SAMPLED, tool, round_trip, n_commands);
+            row(&python, &fleet.ports, SAMPLED, DEVICES, tool, round_trip, n_commands);
         }
     }
 }
 
 fn head() {
     println!(
-        "| tool | round trip | commands | wall s | service | ratio | the limit's | CPU ms per device | service | ratio | the limit's |"
+        "| tool | round trip | commands | wall s | service | ratio | the limit's | CPU ms per device | service | ratio | the limit's | peak MB | service |"
     );
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
 }
 
 /// The peer reads the first `sampled` of the devices, and its numbers are scaled to all. Beside the service's ratios are
@@ -72,6 +73,7 @@ fn row(
     python: &Path,
     ports: &[u16],
     sampled: usize,
+    at_once: usize,
     tool: &str,
     round_trip: u64,
     n_commands: usize,
@@ -79,10 +81,10 @@ fn row(
     let scale = DEVICES as f64 / sampled as f64;
     let listed: Vec<String> = ports.iter().take(sampled).map(u16::to_string).collect();
     let mut command = on_core(MEASURED, python);
-    command.args([SCRIPT, tool, &AT_ONCE.to_string(), &n_commands.to_string(), &listed.join(",")]);
+    command.args([SCRIPT, tool, &at_once.to_string(), &n_commands.to_string(), &listed.join(",")]);
     let mut peer = Program::start(command);
-    let service = Service::start(AT_ONCE, &[]);
-    let mut bare = Bare::start(ports, AT_ONCE, n_commands);
+    let service = Service::start(at_once, &[]);
+    let mut bare = Bare::start(ports, at_once, n_commands);
     service.round(ports, n_commands);
     bare.round();
     let (before, bare_before) = (service.used().cpu, bare.used().cpu);
@@ -97,12 +99,14 @@ fn row(
         bare_walls.push(bare.round());
     }
     let per_device = |cpu: f64| cpu * 1000.0 / (DEVICES * ROUNDS) as f64;
-    let own_cpu = per_device(service.used().cpu - before);
+    let own = service.used();
+    let own_cpu = per_device(own.cpu - before);
     let bare_cpu = per_device(bare.used().cpu - bare_before);
     let ratios = [&own_walls, &bare_walls].map(|ours| median_ratio(&walls, ours));
+    let [peak, own_peak] = [peer.used(), own].map(|used| used.peak_rss_bytes / 1_000_000);
     let (wall, cpu, own_wall) = (median(walls), median(cpus), median(own_walls));
     println!(
-        "| {tool} | {round_trip} ms | {n_commands} | {wall:.2} | {own_wall:.2} | {:.1} | {:.1} | {cpu:.1} | {own_cpu:.2} | {:.1} | {:.1} |",
+        "| {tool} | {round_trip} ms | {n_commands} | {wall:.2} | {own_wall:.2} | {:.1} | {:.1} | {cpu:.1} | {own_cpu:.2} | {:.1} | {:.1} | {peak} | {own_peak} |",
         ratios[0],
         ratios[1],
         cpu / own_cpu,

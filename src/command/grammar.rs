@@ -6,7 +6,7 @@ use super::{
     MOST_BYTES, MOST_PATTERN_BYTES, path, quotes,
     refusal::{Refusal, Rule},
 };
-use crate::platform::{ReadRules, Shape};
+use crate::platform::{ReadRules, Shape, is_program};
 
 /// Never sent, wherever they stand: they part, redirect or substitute commands in one CLI or another, or ask for help.
 const NEVER: [char; 6] = [';', '`', '<', '>', '&', '?'];
@@ -185,10 +185,7 @@ pub(super) fn check_base(base: &str, reads: &ReadRules) -> Result<(), Refusal> {
         return Err(Refusal::new(Rule::Empty, 0));
     }
     let plain: Vec<&str> = words.iter().map(|(_, word)| *word).collect();
-    // To a shell `-S` is another option than `-s`.
-    let typed: Cow<'_, str> = if reads.shell { base.into() } else { (&*lower).into() };
-    let typed = typed.split(' ').filter(|word| !word.is_empty());
-    if reads.listed.iter().any(|listed| listed.split(' ').eq(typed.clone())) {
+    if is_listed(base, reads) {
         return Ok(());
     }
     quotes::check_words(base)?;
@@ -201,6 +198,7 @@ pub(super) fn check_base(base: &str, reads: &ReadRules) -> Result<(), Refusal> {
         return Err(Refusal::new(Rule::ReadVerb, base.len()).hint("say what to show"));
     }
     check_if_a_shell(&words, arguments)?;
+    check_if_a_unix(&words, arguments, reads)?;
     let verb = words.len() - arguments.len();
     let as_read: Vec<(usize, Cow<'_, str>)> =
         words.iter().map(|(at, word)| (*at, quotes::taken_out(word))).collect();
@@ -215,6 +213,38 @@ pub(super) fn check_base(base: &str, reads: &ReadRules) -> Result<(), Refusal> {
     check_arguments(as_read.get(verb..).unwrap_or_default(), reads)?;
     match base.find(NEVER_IN_A_COMMAND) {
         Some(at) => Err(Refusal::new(Rule::ForbiddenCharacter, at)),
+        None => Ok(()),
+    }
+}
+
+/// True if the platform allows exactly this command.
+fn is_listed(base: &str, reads: &ReadRules) -> bool {
+    // To a shell `-S` is another option than `-s`.
+    let typed: Cow<'_, str> =
+        if reads.shell { base.into() } else { base.to_ascii_lowercase().into() };
+    let typed = typed.split(' ').filter(|word| !word.is_empty());
+    reads.listed.iter().any(|listed| listed.split(' ').eq(typed.clone()))
+}
+
+/// Where a name that may be any stands before the verb, a Unix would run a program of that name with all behind it.
+fn check_if_a_unix(
+    words: &[(usize, &str)],
+    arguments: &[(usize, &str)],
+    reads: &ReadRules,
+) -> Result<(), Refusal> {
+    let plain: Vec<&str> = words.iter().map(|(_, word)| *word).collect();
+    let named = match reads.shape {
+        Shape::ObjectFirst => words.first(),
+        Shape::VerbFirst if reads.prefix_words(&plain) == 2 => words.get(1),
+        _ => None,
+    };
+    let Some((at, name)) = named else { return Ok(()) };
+    if is_program(name) {
+        return Err(Refusal::new(Rule::ReadVerb, *at));
+    }
+    let is_operand = |word: &str| word.len() > 1 && word.starts_with(['-', '/']);
+    match arguments.iter().find(|(_, word)| is_operand(word.trim_start_matches(['"', '\'']))) {
+        Some((at, _)) => Err(Refusal::new(Rule::FileOrUrl, *at)),
         None => Ok(()),
     }
 }
@@ -243,8 +273,12 @@ pub(super) fn shortened_to_a_shell<'r>(
     let lower = base.to_ascii_lowercase();
     let words = words(&lower);
     let plain: Vec<&str> = words.iter().map(|(_, word)| *word).collect();
-    let (at, word) =
-        words.get(reads.prefix_words(&plain)).filter(|_| reads.shape == Shape::VerbFirst)?;
+    let first = match reads.shape {
+        Shape::VerbFirst => reads.prefix_words(&plain),
+        Shape::ObjectFirst => 0,
+        Shape::Path => return None,
+    };
+    let (at, word) = words.get(first).filter(|_| !is_listed(base, reads))?;
     let verb = reads.verbs.iter().find(|verb| *word == "sh" && verb.is(word))?;
     Some((*at, &verb.word))
 }

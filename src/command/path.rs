@@ -7,7 +7,7 @@ use super::{
     grammar::{ACTING_WORDS, acts, no_read_verb},
     refusal::{Refusal, Rule},
 };
-use crate::platform::ReadRules;
+use crate::platform::{ReadRules, is_program};
 
 /// A path, `print` and what may follow it. The language of the CLI runs inside brackets and braces.
 pub(super) fn check(base: &str, words: &[(usize, &str)], reads: &ReadRules) -> Result<(), Refusal> {
@@ -52,7 +52,7 @@ pub(super) fn check(base: &str, words: &[(usize, &str)], reads: &ReadRules) -> R
         for step in name.split('/') {
             path.push(step);
             let plain = step.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-            if step.is_empty() || !plain || is_command(&path) {
+            if step.is_empty() || !plain || is_program(step) || is_command(&path) {
                 return Err(Refusal::new(Rule::ReadVerb, *at));
             }
         }
@@ -61,6 +61,10 @@ pub(super) fn check(base: &str, words: &[(usize, &str)], reads: &ReadRules) -> R
     for (index, (at, word)) in arguments.iter().enumerate() {
         let name = word.trim_start_matches('!').split(['=', '~']).next().unwrap_or_default();
         let conditional = arguments.iter().take(index).any(|(_, before)| *before == "where");
+        // An option, should the device be a Unix.
+        if word.starts_with('-') {
+            return Err(Refusal::new(Rule::ArgumentWrites, *at));
+        }
         let is_operator = conditional && OPERATORS.contains(word);
         let is_condition = conditional && name == "comment" && word.contains(['=', '~']);
         if (acts(name) && !PRINT_ARGUMENTS.contains(&name) && !is_operator && !is_condition)
@@ -145,7 +149,7 @@ const MENUS: [&str; 9] = [
     "user ssh-keys",
 ];
 /// Commands, besides words that act on other systems too: a word, or the last two where the word alone is also a menu.
-const COMMANDS: [&str; 125] = [
+const COMMANDS: [&str; 130] = [
     "activate",
     "active login",
     "apply",
@@ -210,6 +214,8 @@ const COMMANDS: [&str; 125] = [
     "power-reset",
     "provision",
     "publish",
+    "pwr-line join",
+    "pwr-line leave",
     "quick",
     "quit",
     "raid-scrub",
@@ -229,6 +235,8 @@ const COMMANDS: [&str; 125] = [
     "restore",
     "resume",
     "revoke",
+    "safe-mode toggle",
+    "safe-mode unroll",
     "save",
     "scan",
     "send",
@@ -248,6 +256,7 @@ const COMMANDS: [&str; 125] = [
     "ssh",
     "start",
     "stop",
+    "store clean-drive",
     "subscribe",
     "sup-output",
     "take",

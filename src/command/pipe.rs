@@ -6,7 +6,7 @@ use super::{
     grammar::{check_pattern, words},
     refusal::{Refusal, Rule},
 };
-use crate::platform::{FilterRules, Meaning, Platform, Takes, WRITING_FILTERS};
+use crate::platform::{FilterRules, Meaning, Platform, Takes, WRITING_FILTERS, is_program};
 
 /// Behind these an argument of the command is a regular expression, in brackets with bars of its own.
 const REGULAR: [&str; 4] = ["regexp", "quote-regexp", "aspath-regex", "regular-expression"];
@@ -275,9 +275,7 @@ fn read_known(
     // single quotes as the gate does.
     let is_kept = reads.quotes && is_quoted(pattern) && (reads.shell || pattern.starts_with('"'));
     let is_split = !is_kept && (reads.quotes && pattern.contains('|') || is_like_stages(pattern));
-    // `find -delete` is a program's, should the device be a Unix by mistake.
-    let is_program = filter.takes == Takes::Operand && is_option(pattern);
-    if is_split || is_program || filter.by_service {
+    if is_split || is_for_find(filter, pattern) || filter.by_service {
         return match known(pattern) {
             Some((kind, pattern)) => Ok(Read::Service { kind, pattern }),
             None if is_split => wrong("put a value with bars into double quotes"),
@@ -287,9 +285,28 @@ fn read_known(
     Ok(Read::Device { drops, here: known(pattern) })
 }
 
-/// True if what stands behind a bar of the pattern reads like a filter and what it takes.
+/// True if what stands behind a bar of the pattern reads like a filter and what it takes; or like what a Unix would run,
+/// should the device be one by mistake.
 fn is_like_stages(pattern: &str) -> bool {
-    pattern.split('|').skip(1).any(|alternative| alternative.trim_matches(' ').contains(' '))
+    pattern.split('|').skip(1).any(|alternative| {
+        let alternative = alternative.trim_matches(' ');
+        let plain = alternative.replace(['"', '\'', '\\'], "");
+        // `Gi0/1`, `1/0/1`, `^1/1`.
+        let is_name =
+            plain.starts_with(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '^');
+        let is_path = plain.contains('/') && !is_name;
+        let is_run = plain.is_empty()
+            || plain.starts_with(['(', '.', '~', '!'])
+            || plain.contains('{')
+            || is_path
+            || is_program(&plain);
+        alternative.contains(' ') || is_run
+    })
+}
+
+/// `find -delete` is a program's, should the device be a Unix by mistake.
+fn is_for_find(filter: &FilterRules, value: &str) -> bool {
+    filter.takes == Takes::Operand && filter.word == "find" && is_option(value)
 }
 
 /// What the service does where a definition says this.
@@ -396,8 +413,11 @@ pub(super) fn in_words_of(platform: &Platform, kind: FilterKind, value: &str) ->
     }
     let reads = platform.reads();
     let odd = value.contains(['"', '\'']);
-    let has_options = reads.shell || matches!(filter.takes, Takes::Grep | Takes::Operand);
-    if check_disguised(value, 0).is_err() || (has_options && is_option(value)) {
+    let has_options = reads.shell || filter.takes == Takes::Grep;
+    if check_disguised(value, 0).is_err()
+        || (has_options && is_option(value))
+        || is_for_find(filter, value)
+    {
         return None;
     }
     if !reads.quotes {
@@ -405,7 +425,6 @@ pub(super) fn in_words_of(platform: &Platform, kind: FilterKind, value: &str) ->
         let apart = value.contains("| ")
             || value.contains(" |")
             || value.starts_with('|')
-            || value.ends_with('|')
             || is_like_stages(value);
         return (!apart).then(|| format!("{} {value}", filter.word));
     }
@@ -440,10 +459,12 @@ fn means_another(filter: &FilterRules, value: &str) -> bool {
     }
 }
 
-/// True if what is left of an operand without its quotes is an option to a program.
+/// True if what is left of an operand without its quotes is an option to a program, or becomes several in a shell, which
+/// takes `{a,b}` apart.
 fn is_option(argument: &str) -> bool {
     let plain = argument.trim_matches(['"', '\'', '\\']);
-    plain.len() > 1 && plain.starts_with('-')
+    let is_several = plain.contains('{') && (plain.contains(',') || plain.contains(".."));
+    (plain.len() > 1 && plain.starts_with('-')) || (is_several && !is_quoted(argument))
 }
 
 fn is_quoted(text: &str) -> bool {

@@ -144,7 +144,8 @@ impl Entry {
         if let Some(platform) = platform {
             let text = entry.words.join(" ");
             let passes = grammar::check_for_shell(&text, platform.reads())
-                .and_then(|()| quotes::check_line(&text, platform));
+                .and_then(|()| quotes::check_line(&text, platform))
+                .and_then(|()| pipe::split(&text, platform.reads().quotes).map(|_| ()));
             passes.map_err(|no| PolicyError { line: line.to_owned(), reason: no.to_string() })?;
         }
         Ok(entry)

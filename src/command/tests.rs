@@ -460,6 +460,36 @@ fn what_would_start_a_program_should_the_device_be_a_unix_is_sent_in_other_words
 }
 
 #[test]
+fn a_pattern_that_a_unix_would_run_a_part_of_is_the_services() {
+    for (os, text, sent) in [
+        ("ios", "show version | include x|reboot", "show version"),
+        ("ios", "show version | include x|(y)", "show version"),
+        ("ios", "show version | include x|./y", "show version"),
+        ("ios", "show version | include up|down", "show version | include up|down"),
+        ("ios", "show run | include ^ip|^Gi0/1|2/0", "show run | include ^ip|^Gi0/1|2/0"),
+        (
+            "ios",
+            "show interfaces | include (errors|drops)",
+            "show interfaces | include (errors|drops)",
+        ),
+        // No expression either.
+        ("junos", "show version | find {/home,-delete}", ""),
+        ("junos", "show version | match {", "show version | match {"),
+        ("nxos", "show version | grep {-r,.,/etc}", ""),
+        // Only `find` is a program.
+        ("sros", "show log | match -65 ignore-case", "show log | match -65 ignore-case"),
+        ("junos", "show log | match -65", "show log | match -65"),
+    ] {
+        let line = gate(os, text).map_or(String::new(), |one| one.line().as_str().to_owned());
+        assert_eq!(line, sent, "{text}");
+    }
+    let here = gate("ios", "show version | include x|reboot").unwrap();
+    assert_eq!(here.apply_service_filters("a\nreboot\nx\n", &|| false).unwrap(), "reboot\nx\n");
+    let option = with_option("ios", "show version", FilterKind::Include, "x|reboot").unwrap();
+    assert_eq!(option.line().as_str(), "show version");
+}
+
+#[test]
 fn a_dollar_at_the_end_of_a_word_is_a_letter_to_a_shell_too() {
     for (text, passes) in [
         ("show ip bgp regexp _64496$", true),

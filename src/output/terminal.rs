@@ -115,12 +115,13 @@ impl Terminal {
 
     /// Takes the whole lines of `bytes`, up to the last line end, if they are plain text with CR LF behind each, as in most
     /// outputs; otherwise none. To feed them would come to the same and take longer. On a line that is begun there are none.
-    pub fn plain_lines<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+    pub fn plain_lines<'b>(&mut self, bytes: &'b [u8]) -> &'b str {
         let end = memchr::memrchr(b'\n', bytes).map_or(0, |last| last + 1);
         let lines = bytes.get(..end).unwrap_or_default();
         if !self.is_blank() || !are_plain(lines) {
-            return &[];
+            return "";
         }
+        let Ok(lines) = str::from_utf8(lines) else { return "" };
         self.is_asked = false;
         lines
     }
@@ -686,8 +687,7 @@ mod tests {
             let mut terminal = Terminal::new(1 << 20);
             terminal.feed(if begun { b"x" } else { b"" }, |_| {});
             let plain = terminal.plain_lines(bytes.as_bytes());
-            let (lines, tail) = screen(plain);
-            let plain = std::str::from_utf8(plain).unwrap();
+            let (lines, tail) = screen(plain.as_bytes());
             prop_assert!(plain.is_empty() || !begun && !bytes.get(plain.len()..).unwrap().contains('\n'));
             prop_assert_eq!(lines, plain.split_terminator("\r\n").map(str::to_owned).collect::<Vec<_>>());
             prop_assert_eq!(tail, "");

@@ -162,7 +162,7 @@ fn every_fault_is_reported_with_file_line_and_reason() {
 }
 
 #[test]
-fn what_is_to_be_refused_must_have_an_effect_and_no_filter_may_write() {
+fn what_is_to_be_refused_must_have_an_effect_and_no_word_may_write() {
     for (behind, want) in [
         (
             "[commands]\nverbs = []\nnever = [\"a ** b ** c\"]\n",
@@ -171,6 +171,14 @@ fn what_is_to_be_refused_must_have_an_effect_and_no_filter_may_write() {
         (
             "[[filter]]\nword = \"utility Tee\"\n",
             "acme_os.toml:37: the filter `utility Tee` writes somewhere",
+        ),
+        (
+            "[commands]\nverbs = [{ word = \"bash\" }]\n",
+            "acme_os.toml:37: the verb `bash` is a program's name",
+        ),
+        (
+            "[commands]\nverbs = []\nprefixes = [\"admin\", \"sh\"]\n",
+            "acme_os.toml:38: the prefix `sh` is a program's name",
         ),
     ] {
         let found = fault(&format!("{SOUND}{behind}"));

@@ -5,6 +5,7 @@
 
 mod definition;
 mod never;
+mod programs;
 mod prompt;
 mod reads;
 mod registry;
@@ -18,6 +19,7 @@ mod tables;
 
 pub use definition::{DefinitionError, Fault, Platform};
 pub use never::{Never, NoForm};
+pub use programs::is_program;
 pub use prompt::{Forbidden, KnownPrompts, Mode, PromptRules, Tail, is_same_name};
 pub use reads::{FilterRules, Meaning, ReadRules, Shape, Takes, Verb, WRITING_FILTERS};
 pub use registry::Registry;

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use super::never::Never;
+use super::{never::Never, programs::is_program};
 
 /// Words of filters that write somewhere or run something, on one CLI or another.
 pub const WRITING_FILTERS: [&str; 9] =
@@ -23,7 +23,7 @@ pub struct ReadRules {
     #[serde(default)]
     pub verbs: Vec<Verb>,
     /// Words that may stand before the verb, such as XR's `admin`; `*` is any plain name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "prefixes_that_run_nothing")]
     pub prefixes: Vec<String>,
     /// Where the verb stands.
     #[serde(default)]
@@ -55,7 +55,8 @@ pub struct ReadRules {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Verb {
-    /// The whole word.
+    /// The whole word; no program of Unix.
+    #[serde(deserialize_with = "verb_that_reads")]
     pub word: String,
     /// The fewest letters that mean it; all of them if left out.
     pub least: Option<usize>,
@@ -239,6 +240,26 @@ fn word_that_reads<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
         return Err(D::Error::custom(format!("the filter `{word}` writes somewhere")));
     }
     Ok(word)
+}
+
+fn verb_that_reads<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    if is_program(&word) {
+        return Err(D::Error::custom(format!("the verb `{word}` is a program's name")));
+    }
+    Ok(word)
+}
+
+/// `sudo NAME` is a word of the CLI of Fortinet's firewalls too.
+fn prefixes_that_run_nothing<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<String>, D::Error> {
+    let prefixes = Vec::<String>::deserialize(deserializer)?;
+    let runs = |prefix: &&String| prefix.split(' ').any(is_program) && *prefix != "sudo *";
+    match prefixes.iter().find(runs) {
+        Some(prefix) => Err(D::Error::custom(format!("the prefix `{prefix}` is a program's name"))),
+        None => Ok(prefixes),
+    }
 }
 
 fn heavy() -> Vec<String> {

@@ -20,6 +20,11 @@ static LOG_MESSAGE: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the expression is a constant that a test compiles")
 });
 
+fn is_message(text: &str) -> bool {
+    // Few lines hold either, and this is found out faster.
+    memchr::memchr2(b'%', b'/', text.as_bytes()).is_some() && LOG_MESSAGE.is_match(text)
+}
+
 /// Where in `lines` the prompt stands that has nothing but log messages behind it, if there is such a place.
 pub(super) fn begin(lines: &[u8], prompt: &str) -> Option<usize> {
     let prompt = prompt.trim();
@@ -39,14 +44,14 @@ pub(super) fn begin(lines: &[u8], prompt: &str) -> Option<usize> {
         let text = text.trim();
         rest = rest.get(..start)?;
         match text.strip_prefix(prompt) {
-            Some(behind) if LOG_MESSAGE.is_match(behind) || (behind.is_empty() && has_log) => {
+            Some(behind) if is_message(behind) || (behind.is_empty() && has_log) => {
                 found = Some(start);
                 has_log = false;
             }
             // A prompt alone belongs to the log message before it, if that is one.
             Some("") => {}
             None if text.is_empty() => {}
-            None if LOG_MESSAGE.is_match(text) => has_log = true,
+            None if is_message(text) => has_log = true,
             _ => break,
         }
     }
@@ -58,7 +63,7 @@ pub(super) fn is_all(lines: &[u8]) -> bool {
     lines.split(|b| *b == b'\n').all(|line| {
         let near = line.get(..MOST_LINE_BYTES).unwrap_or(line);
         let text = String::from_utf8_lossy(near);
-        text.trim().is_empty() || LOG_MESSAGE.is_match(&text)
+        text.trim().is_empty() || is_message(&text)
     })
 }
 

@@ -306,6 +306,7 @@ impl Session<'_> {
                 );
                 refused.push((sent, warning));
             }
+            dialogue.reuse(printed.text);
         }
         // Lines for other releases are refused; that matters if none is left.
         let alternatives = prepared.get(..rules.alternatives).unwrap_or_default();

@@ -12,22 +12,30 @@ use super::{
     pieces::Pieces,
     response::{CommandResult, DeviceResult, ExecuteResponse},
 };
-use crate::outcome::{CommandOutcome, DeviceOutcome};
+use crate::{
+    catalog::Records,
+    outcome::{CommandOutcome, DeviceOutcome},
+};
 
-/// What a device's part has beside its commands, about.
-const FRAME_BYTES: usize = 1024;
+/// What a device's part has beside its commands, and a command's beside its output and its records, about.
+const FRAME_BYTES: usize = 512;
 
-/// Writes a command's part of the answer, and lets go of its texts; gives the output.
+/// Writes a command's part of the answer, with the comma behind it, and lets go of its texts; gives the output.
 pub fn write_command(outcome: &mut CommandOutcome) -> String {
     let (output, parsed) = (take(&mut outcome.output), outcome.parsed.take());
-    let result = CommandResult::from(CommandOutcome { parsed, ..outcome.clone() });
-    let frame = Frame::of(&result, b"\"output\":\"");
+    let command = take(&mut outcome.command);
+    let records_bytes = parsed.as_ref().map_or(0, Records::bytes);
     // Line ends take a byte more.
-    let room = frame.json.len() + output.len() + output.len() / 16;
-    let mut written = Vec::with_capacity(room);
-    written.extend_from_slice(frame.head());
+    let room = FRAME_BYTES + records_bytes + output.len() + output.len() / 16;
+    let mut result = CommandResult::from(CommandOutcome { parsed, ..outcome.clone() });
+    result.command = command;
+    let mut frame = Frame::of(&result, b"\"output\":\"", room);
+    let tail = frame.json.split_off(frame.at);
+    let mut written = frame.json;
     escape(&output, &mut written);
-    written.extend_from_slice(frame.tail());
+    written.extend_from_slice(&tail);
+    written.push(b',');
+    outcome.command = result.command;
     outcome.written = Some(written);
     output
 }
@@ -44,29 +52,30 @@ pub fn answer(outcomes: Vec<DeviceOutcome>, request_id: String) -> Pieces {
         failed_devices,
         request_id,
     };
-    let frame = Frame::of(&response, b"\"results\":[");
+    let frame = Frame::of(&response, b"\"results\":[", FRAME_BYTES);
     let mut pieces = Pieces::default();
     pieces.add(frame.head());
     for (index, mut outcome) in outcomes.into_iter().enumerate() {
-        pieces.add(separator(index));
+        pieces.add(if index == 0 { b"" } else { b"," });
         let commands = take(&mut outcome.commands);
-        let frame = Frame::of(&DeviceResult::from(outcome), b"\"commands\":[");
+        let frame = Frame::of(&DeviceResult::from(outcome), b"\"commands\":[", FRAME_BYTES);
         pieces.add(frame.head());
-        for (index, mut command) in commands.into_iter().enumerate() {
-            pieces.add(separator(index));
+        let mut left = commands.len();
+        for mut command in commands {
             if command.written.is_none() {
                 write_command(&mut command);
             }
-            pieces.add_whole(command.written.unwrap_or_default());
+            let mut written = command.written.unwrap_or_default();
+            left -= 1;
+            if left == 0 {
+                written.pop();
+            }
+            pieces.add_whole(written);
         }
         pieces.add(frame.tail());
     }
     pieces.add(frame.tail());
     pieces
-}
-
-fn separator(index: usize) -> &'static [u8] {
-    if index == 0 { b"" } else { b"," }
 }
 
 /// The JSON of something, but for what an empty field of it is to be filled with.
@@ -78,8 +87,8 @@ struct Frame {
 impl Frame {
     /// The frame around the first field that begins like this. No text before it can be taken for it: quotes in texts
     /// have a backslash before them.
-    fn of(value: &impl Serialize, field: &[u8]) -> Self {
-        let mut json = Vec::with_capacity(FRAME_BYTES);
+    fn of(value: &impl Serialize, field: &[u8], room: usize) -> Self {
+        let mut json = Vec::with_capacity(room);
         // Our own types always serialise, and have the field.
         let _ = serde_json::to_writer(&mut json, value);
         let at = memchr::memmem::find(&json, field).map_or(json.len(), |at| at + field.len());
@@ -100,7 +109,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{catalog::Records, outcome::CommandFailure};
+    use crate::outcome::CommandFailure;
 
     /// Texts that look like the fields that are filled.
     fn outcome(output: &str) -> DeviceOutcome {

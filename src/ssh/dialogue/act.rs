@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::{
     Dialogue, Echo, Stopped, TypedAhead, Why, again,
     quiet::OnQuiet,
+    rooms::Ahead,
     step::{End, Sent, Step},
 };
 use crate::{deadline::Deadline, platform::Mode, secret::Secret, ssh::transport::Transport};
@@ -144,23 +145,17 @@ impl<T: Transport> Dialogue<'_, T> {
         if let Some(echo) = sent.bare_echo.and_then(|at| at.checked_sub(sent.at)) {
             // A message to all who are logged in stands between prompt and echo.
             let output = behind.split_off(echo);
-            let echo_line = output.iter().position(|b| *b == b'\n').map_or(output.len(), |n| n + 1);
-            self.rooms.ahead = output.get(echo_line..).unwrap_or_default().to_vec();
-            step.aside = behind.split_off(sent.prompt.len().min(behind.len()));
+            let (_echo, printed) = output.split_once('\n').unwrap_or_default();
+            self.rooms.ahead = Ahead { lines: printed.to_owned(), has_prompt: true };
+            step.aside = behind.strip_prefix(&*sent.prompt).map(str::to_owned).unwrap_or_default();
             step.end = Some(End { at: sent.at, mode });
             return;
         }
         // The first line behind is the prompt's own, with what the device printed on it.
-        let prompt = sent.prompt.as_bytes();
-        if behind.starts_with(prompt) {
-            behind.drain(..prompt.len());
-        }
-        let blanks = behind.iter().take_while(|b| **b == b' ').count();
-        behind.drain(..blanks);
-        if behind.first() == Some(&b'\n') {
-            behind.remove(0);
-        }
-        self.rooms.ahead = behind;
+        let printed = behind.strip_prefix(&*sent.prompt).unwrap_or(&behind);
+        let printed = printed.trim_start_matches(' ');
+        let lines = printed.strip_prefix('\n').unwrap_or(printed).to_owned();
+        self.rooms.ahead = Ahead { lines, has_prompt: true };
         if self.echo == Echo::Unknown {
             self.echo = Echo::Missing;
         }

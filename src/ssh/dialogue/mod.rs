@@ -23,12 +23,12 @@ use std::{collections::VecDeque, rc::Rc, time::Instant};
 
 use self::{
     quiet::OnQuiet,
-    rooms::{MOST_ROOM_BYTES, Rooms},
+    rooms::{Ahead, MOST_ROOM_BYTES, Rooms},
     step::{End, Fed, Preamble, Sent, Step, keep},
 };
 use super::{
     log_lines,
-    transport::{Arrived, Broken, Transport},
+    transport::{Arrived, Broken, ReadBuffer, Transport},
 };
 use crate::{
     command::ShowCommand,
@@ -240,7 +240,9 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         step.behind_next = behind;
         step.next_if_user = if_user;
         step.login = Some(login);
-        self.run(step, until).map(|_| ())
+        let before = self.run(step, until)?;
+        self.reuse(before.text);
+        Ok(())
     }
 
     /// Waits for the end of the present output, sends `next`, and gives the output.
@@ -272,7 +274,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
     /// Takes the room of a text that is not needed any more, for the next one.
     pub fn reuse(&mut self, text: String) {
         if text.capacity() <= MOST_ROOM_BYTES {
-            self.rooms.lines = text.into_bytes();
+            self.rooms.lines = text;
             self.rooms.lines.clear();
         }
     }
@@ -330,20 +332,22 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         step.preamble = std::mem::take(&mut self.preamble);
         step.lines = std::mem::take(&mut self.rooms.lines);
         self.take_typed_ahead(&mut step);
-        let mut ahead = std::mem::take(&mut self.rooms.ahead);
+        let spare = Ahead { lines: std::mem::take(&mut self.rooms.spare), has_prompt: false };
+        let Ahead { lines: mut ahead, has_prompt } =
+            std::mem::replace(&mut self.rooms.ahead, spare);
         let mut fed = self.fed(&mut step);
         let mut from = 0;
-        let last_echo = fed.last_echo(&ahead);
+        let last_echo = if has_prompt { fed.last_echo(&ahead) } else { None };
         while let Some(rest) = ahead.get(from..)
-            && let Some(length) = memchr::memchr(b'\n', rest)
+            && let Some(length) = memchr::memchr(b'\n', rest.as_bytes())
             && !fed.take_all(&mut ahead, from, last_echo)
         {
             fed.line(ahead.get(from..from + length).unwrap_or_default());
             from += length + 1;
         }
-        if self.rooms.ahead.is_empty() && ahead.capacity() <= MOST_ROOM_BYTES {
+        if ahead.capacity() <= MOST_ROOM_BYTES {
             ahead.clear();
-            self.rooms.ahead = ahead;
+            self.rooms.spare = ahead;
         }
         loop {
             match step.late_echo.take() {
@@ -370,10 +374,11 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             let has_looked = self.wire == Wire::Emptied
                 && wait.is_none()
                 && matches!(on_quiet, Some(OnQuiet::BelievePrompt { .. }));
+            let mut buffer = ReadBuffer::default();
             let arrived = if has_looked {
                 Ok(Arrived::Nothing)
             } else {
-                self.transport.read(&mut self.rooms.read, wait)
+                self.transport.read(&mut buffer, wait)
             };
             self.wire = match arrived {
                 Ok(Arrived::All(_)) => Wire::Emptied,
@@ -382,7 +387,9 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             };
             match arrived {
                 Ok(Arrived::All(length) | Arrived::Bytes(length)) => {
-                    self.take_in(&mut step, length);
+                    self.take_in(&mut step, buffer.first(length));
+                    // Its bytes are not needed while the next line is typed and waited for.
+                    drop(buffer);
                     self.tell_cursor(until);
                 }
                 Ok(Arrived::Nothing) => match on_quiet {
@@ -417,14 +424,13 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         });
     }
 
-    /// Feeds `length` bytes of the buffer to the terminal and its lines to the step.
-    fn take_in(&mut self, step: &mut Step<'_>, length: usize) {
+    /// Feeds what came to the terminal and its lines to the step.
+    fn take_in(&mut self, step: &mut Step<'_>, bytes: &[u8]) {
         let Self { terminal, platform, prompts, rooms, name, most_bytes, .. } = self;
-        let Rooms { read, ahead, .. } = rooms;
-        let Some(bytes) = read.get(..length) else { return };
+        let ahead = &mut rooms.ahead;
         // Behind a line that was sent comes what that line prints.
-        let lines = if step.sent.is_some() { &mut *ahead } else { &mut step.lines };
-        lines.reserve(length);
+        let lines = if step.sent.is_some() { &mut ahead.lines } else { &mut step.lines };
+        lines.reserve(bytes.len());
         let (name, most_bytes) = (name.as_deref(), *most_bytes);
         let echo_form = platform.session().echo;
         let own_echo = (&*self.prompt, &*self.echoed);
@@ -439,13 +445,10 @@ impl<'p, T: Transport> Dialogue<'p, T> {
                 break;
             }
             let (line, behind) = rest.split_at_checked(end + 1).unwrap_or((rest, &[]));
-            terminal.feed(line, |line| fed.line(line));
+            terminal.feed(line, |line| fed.line(&String::from_utf8_lossy(line)));
             rest = behind;
         }
-        terminal.feed(rest, |line| fed.line(line));
-        if length == rooms.read.len() {
-            rooms.read_more();
-        }
+        terminal.feed(rest, |line| fed.line(&String::from_utf8_lossy(line)));
     }
 
     /// A program that draws its prompt waits for the answer, a second or more.
@@ -475,7 +478,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             self.name.get_or_insert(sent.name);
             let (text, prompt) = sent.prompt.split_at(sent.text_bytes);
             if !text.is_empty() && end.at == sent.at {
-                step.truncated |= !keep(&mut step.lines, text.as_bytes(), self.most_bytes);
+                step.truncated |= !keep(&mut step.lines, text, self.most_bytes);
             }
             self.prompt = again(Some(&sent.prompt), prompt);
         }
@@ -484,7 +487,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         if let Some(next) = step.next.filter(|_| is_once) {
             self.echoed.push_str(next.as_str().trim());
         }
-        let logged = match log_lines::begin(&step.lines, &self.prompt) {
+        let logged = match log_lines::begin(step.lines.as_bytes(), &self.prompt) {
             Some(at) => step.lines.split_off(at),
             None => step.aside,
         };
@@ -494,15 +497,12 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             .next
             .filter(|_| self.platform.session().repeats_echo)
             .map(|next| (next.as_str().to_owned(), 2));
-        let logged = String::from_utf8_lossy(&logged).into_owned();
         let echoed_again = step.echoed_again;
         Printed { logged, echoed_again, ..self.printed(step.lines, step.truncated) }
     }
 
-    fn printed(&self, lines: Vec<u8>, truncated: bool) -> Printed {
-        let text = String::from_utf8(lines)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-        let text = self.platform.output().strip(text);
+    fn printed(&self, lines: String, truncated: bool) -> Printed {
+        let text = self.platform.output().strip(lines);
         Printed { text, truncated, ..Printed::default() }
     }
 
@@ -523,9 +523,8 @@ impl<'p, T: Transport> Dialogue<'p, T> {
     fn hung_up(&mut self, mut step: Step<'_>) -> Result<Printed, Stopped> {
         if let Some(sent) = &step.sent {
             let next = step.next.map(|next| next.as_str().to_owned()).unwrap_or_default();
-            let behind = String::from_utf8_lossy(step.lines.get(sent.at..).unwrap_or_default())
-                .into_owned()
-                + &self.terminal.tail();
+            let behind = step.lines.get(sent.at..).unwrap_or_default();
+            let behind = format!("{behind}{}", self.terminal.tail());
             let first = behind.lines().next().unwrap_or_default().trim();
             let echoed = first.strip_prefix(sent.prompt.trim()).map(str::trim);
             // Nothing but the prompt, a part of the echo and a farewell: the output was over.
@@ -548,7 +547,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
         if matches!(why, Why::Late | Why::Closed) && step.next.is_some() && !is_hidden {
             let tail = self.terminal.tail();
             if self.prompts.classify(&tail) == Tail::Text {
-                lines.extend_from_slice(tail.as_bytes());
+                lines.push_str(&tail);
             }
         }
         let echoed_again = step.echoed_again;

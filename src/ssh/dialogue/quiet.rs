@@ -144,11 +144,12 @@ impl<'p, T: Transport> Dialogue<'p, T> {
     /// The same with something drawn below it; only once, and before anything else was answered.
     fn asked_above(&self, step: &Step<'_>) -> Option<&'p Dialog> {
         let from = step.lines.len().saturating_sub(MOST_BYTES_BELOW);
-        let lines = step.lines.get(from..).filter(|_| self.answers == 0)?;
+        let lines = step.lines.as_bytes().get(from..).filter(|_| self.answers == 0)?;
+        // It may begin within a letter.
+        let lines = String::from_utf8_lossy(lines);
         self.asked(step, |dialog| {
-            let is_one =
-                |line: &[u8]| dialog.expect.is_match(String::from_utf8_lossy(line).trim_end());
-            dialog.anywhere && lines.split(|b| *b == b'\n').any(is_one)
+            let is_one = |line: &str| dialog.expect.is_match(line.trim_end());
+            dialog.anywhere && lines.split('\n').any(is_one)
         })
     }
 
@@ -156,7 +157,7 @@ impl<'p, T: Transport> Dialogue<'p, T> {
     fn is_behind_log(&self, step: &Step<'_>) -> bool {
         step.sent.is_none()
             && step.nudges < MOST_NUDGES
-            && log_lines::begin(&step.lines, &self.prompt).is_some()
+            && log_lines::begin(step.lines.as_bytes(), &self.prompt).is_some()
     }
 
     fn at_a_prompt(

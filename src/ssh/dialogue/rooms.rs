@@ -3,51 +3,51 @@
 
 use std::{cell::Cell, mem::take};
 
-/// The most that is read at a time.
-pub(super) const MOST_READ_BYTES: usize = 32 * 1024;
 /// The room of larger outputs is not kept for the next one.
 pub(super) const MOST_ROOM_BYTES: usize = 32 * 1024;
-/// A session of short outputs needs no more, and need not fill the rest with zeros.
-const LEAST_READ_BYTES: usize = 4 * 1024;
 /// Most prompts, banners and short outputs.
 const USUAL_BYTES: usize = 1024;
 
 thread_local! {
-    static KEPT: Cell<Option<[Vec<u8>; 3]>> = const { Cell::new(None) };
+    static KEPT: Cell<Option<[String; 3]>> = const { Cell::new(None) };
 }
 
 /// Buffers; what stands in them at the end is not kept.
 #[derive(Debug)]
 pub(super) struct Rooms {
-    /// What is read into, all of it.
-    pub read: Vec<u8>,
     /// Where the next step's lines gather; empty.
-    pub lines: Vec<u8>,
-    /// Lines that came behind the end of the last step.
-    pub ahead: Vec<u8>,
+    pub lines: String,
+    /// What came behind the end of the last step.
+    pub ahead: Ahead,
+    /// What its lines are exchanged for; empty.
+    pub spare: String,
+}
+
+/// Lines that came behind the end of a step.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    pub lines: String,
+    /// One of them may begin with the prompt.
+    pub has_prompt: bool,
 }
 
 impl Rooms {
     /// Those of the thread's last session, or new ones.
     pub(super) fn new() -> Self {
-        let [read, lines, ahead] = KEPT.take().unwrap_or_else(|| {
-            [vec![0; LEAST_READ_BYTES], Vec::with_capacity(USUAL_BYTES), Vec::new()]
-        });
-        Self { read, lines, ahead }
-    }
-
-    /// Makes as much room for reads as there ever is.
-    pub(super) fn read_more(&mut self) {
-        self.read.resize(MOST_READ_BYTES, 0);
+        let [lines, ahead, spare] = KEPT
+            .take()
+            .unwrap_or_else(|| [String::with_capacity(USUAL_BYTES), String::new(), String::new()]);
+        Self { lines, ahead: Ahead { lines: ahead, has_prompt: false }, spare }
     }
 }
 
 impl Drop for Rooms {
     fn drop(&mut self) {
-        for text in [&mut self.lines, &mut self.ahead] {
-            text.clear();
-            text.shrink_to(MOST_ROOM_BYTES);
+        let mut rooms = [&mut self.lines, &mut self.ahead.lines, &mut self.spare].map(take);
+        for room in &mut rooms {
+            room.clear();
+            room.shrink_to(MOST_ROOM_BYTES);
         }
-        KEPT.set(Some([take(&mut self.read), take(&mut self.lines), take(&mut self.ahead)]));
+        KEPT.set(Some(rooms));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, rc::Rc};
 
-use super::{EnableLogin, InBandLogin, Line};
+use super::{EnableLogin, InBandLogin, Line, rooms::Ahead};
 use crate::{
     platform::{EchoForm, KnownPrompts, Mode, Tail, is_same_name},
     ssh::log_lines,
@@ -19,7 +19,7 @@ const MOST_PROMPT_BYTES: usize = 4096;
 
 /// One step: from a line's echo to the echo of the next.
 pub(super) struct Step<'s> {
-    pub(super) lines: Vec<u8>,
+    pub(super) lines: String,
     pub(super) n_lines: usize,
     pub(super) truncated: bool,
     pub(super) preamble: Preamble,
@@ -39,7 +39,7 @@ pub(super) struct Step<'s> {
     /// So much of `lines` is known to be log messages and nothing else.
     pub(super) logged_bytes: usize,
     /// What the device told everybody behind its prompt.
-    pub(super) aside: Vec<u8>,
+    pub(super) aside: String,
     /// Where the output ended and in which mode, once that is known.
     pub(super) end: Option<End>,
     pub(super) login: Option<InBandLogin<'s>>,
@@ -84,7 +84,7 @@ pub(super) struct Preamble {
 impl<'s> Step<'s> {
     pub(super) fn new(next: Option<Line<'s>>) -> Self {
         Self {
-            lines: Vec::new(),
+            lines: String::new(),
             n_lines: 0,
             truncated: false,
             preamble: Preamble::default(),
@@ -97,11 +97,17 @@ impl<'s> Step<'s> {
             late_echo: None,
             echoed_again: false,
             logged_bytes: 0,
-            aside: Vec::new(),
+            aside: String::new(),
             end: None,
             login: None,
             enable: None,
         }
+    }
+
+    /// What the prompt that the next step's output stands behind begins with.
+    fn next_prompt_byte(&self) -> Option<u8> {
+        let sent = self.sent.as_ref()?;
+        sent.prompt.as_bytes().get(sent.text_bytes).copied()
     }
 }
 
@@ -114,15 +120,14 @@ pub(super) struct Fed<'f, 's> {
     pub(super) own_echo: (&'f str, &'f str),
     pub(super) echo_form: EchoForm,
     pub(super) most_bytes: usize,
-    pub(super) ahead: &'f mut Vec<u8>,
+    pub(super) ahead: &'f mut Ahead,
 }
 
 impl Fed<'_, '_> {
-    pub(super) fn line(&mut self, line: &[u8]) {
+    pub(super) fn line(&mut self, line: &str) {
         if self.step.end.is_some() {
             // No more than one read brings; the next step counts it.
-            self.ahead.extend_from_slice(line);
-            self.ahead.push(b'\n');
+            self.keep_ahead(line);
             return;
         }
         if self.is_preamble(line) {
@@ -130,16 +135,23 @@ impl Fed<'_, '_> {
         }
         self.step.n_lines += 1;
         self.note_own_echo(line);
-        if self.step.sent.is_some() {
-            let text = String::from_utf8_lossy(line);
-            if let Some(end) = self.ends_here(&text) {
-                self.step.end = Some(end);
-                return;
-            }
+        if self.step.sent.is_some()
+            && let Some(end) = self.ends_here(line)
+        {
+            self.step.end = Some(end);
+            return;
         }
         if self.step.truncated || !keep(&mut self.step.lines, line, self.most_bytes) {
             self.step.truncated = true;
         }
+    }
+
+    /// Keeps a line for the next step.
+    fn keep_ahead(&mut self, line: &str) {
+        let byte = self.step.next_prompt_byte();
+        self.ahead.has_prompt |= byte.is_none() || line.as_bytes().first().copied() == byte;
+        self.ahead.lines.push_str(line);
+        self.ahead.lines.push('\n');
     }
 
     /// True in the middle of an output: nothing is looked for in the next so many bytes but the step's own echo.
@@ -156,36 +168,46 @@ impl Fed<'_, '_> {
     }
 
     /// Takes plain lines that end in CR LF, as [`Fed::line`] would one by one.
-    pub(super) fn plain_lines(&mut self, bytes: &[u8]) {
+    pub(super) fn plain_lines(&mut self, lines: &str) {
         let is_over = self.step.end.is_some();
-        let looks_for = self.own_echo.0.as_bytes().first().copied().filter(|_| !is_over);
+        let looks_for = if is_over {
+            self.step.next_prompt_byte()
+        } else {
+            self.own_echo.0.as_bytes().first().copied()
+        };
+        self.ahead.has_prompt |= is_over && looks_for.is_none();
         let mut from = 0;
-        for at in memchr::memchr_iter(b'\r', bytes) {
-            let line = bytes.get(from..at).unwrap_or_default();
-            if looks_for.is_some() && line.first().copied() == looks_for {
-                self.note_own_echo(line);
+        for at in memchr::memchr_iter(b'\r', lines.as_bytes()) {
+            let line = lines.get(from..at).unwrap_or_default();
+            if looks_for.is_some() && line.as_bytes().first().copied() == looks_for {
+                if is_over {
+                    self.ahead.has_prompt = true;
+                } else {
+                    self.note_own_echo(line);
+                }
             }
-            let kept = if is_over { &mut *self.ahead } else { &mut self.step.lines };
-            kept.extend_from_slice(line);
-            kept.push(b'\n');
+            let kept = if is_over { &mut self.ahead.lines } else { &mut self.step.lines };
+            kept.push_str(line);
+            kept.push('\n');
             self.step.n_lines += usize::from(!is_over);
             from = at + 2;
         }
     }
 
     /// Where the last text begins that may be the step's own echo.
-    pub(super) fn last_echo(&self, lines: &[u8]) -> Option<usize> {
-        let own = Some(self.own_echo.1.as_bytes()).filter(|own| !own.is_empty())?;
+    pub(super) fn last_echo(&self, lines: &str) -> Option<usize> {
+        let own = Some(self.own_echo.1).filter(|own| !own.is_empty())?;
         // There is seldom one at all, and forwards that is found out faster.
-        let first = memchr::memmem::find(lines, own)?;
-        memchr::memmem::rfind(lines.get(first..)?, own).map(|last| first + last)
+        let first = memchr::memmem::find(lines.as_bytes(), own.as_bytes())?;
+        let behind = lines.as_bytes().get(first..)?;
+        memchr::memmem::rfind(behind, own.as_bytes()).map(|last| first + last)
     }
 
     /// Takes the lines of `ahead` from byte `from` on as they are, if nothing is to be looked for in them: they are in
     /// the middle of an output, and behind the `last_echo`.
     pub(super) fn take_all(
         &mut self,
-        ahead: &mut Vec<u8>,
+        ahead: &mut String,
         from: usize,
         last_echo: Option<usize>,
     ) -> bool {
@@ -200,38 +222,37 @@ impl Fed<'_, '_> {
             // Those before were all taken too.
             std::mem::swap(lines, ahead);
         } else {
-            lines.extend_from_slice(rest);
+            lines.push_str(rest);
         }
         true
     }
 
     /// Behind the echo that the output stands behind, and more than log messages, there is none: one of both was output.
-    fn note_own_echo(&mut self, line: &[u8]) {
+    fn note_own_echo(&mut self, line: &str) {
         if self.step.echoed_again || !self.is_own_echo(line) {
             return;
         }
         // There may be many of them behind megabytes of log: each line is looked at once.
         let Step { lines, logged_bytes, echoed_again, .. } = &mut *self.step;
-        *echoed_again = !log_lines::is_all(lines.get(*logged_bytes..).unwrap_or_default());
+        *echoed_again =
+            !log_lines::is_all(lines.as_bytes().get(*logged_bytes..).unwrap_or_default());
         *logged_bytes = lines.len();
     }
 
     /// True if the line is the echo that the output stands behind, and cannot be that of the next line.
-    fn is_own_echo(&self, line: &[u8]) -> bool {
+    fn is_own_echo(&self, line: &str) -> bool {
         let (prompt, own) = self.own_echo;
         if self.step.next.is_some_and(|next| next.as_str().trim() == own) {
             return false;
         }
-        let echo = line.strip_prefix(prompt.as_bytes()).map(<[u8]>::trim_ascii);
-        !own.is_empty() && echo == Some(own.as_bytes())
+        !own.is_empty() && line.strip_prefix(prompt).map(str::trim_ascii) == Some(own)
     }
 
     /// True if the line stands before the output without belonging to it.
-    fn is_preamble(&mut self, line: &[u8]) -> bool {
+    fn is_preamble(&mut self, line: &str) -> bool {
         let Step { preamble, lines, logged_bytes, n_lines, late_echo, .. } = &mut *self.step;
         // The echo alone or behind a prompt; output may well end with the command's text.
         let is_echo = |echo: &str| {
-            let line = String::from_utf8_lossy(line);
             let head = line.trim_end().strip_suffix(echo.trim()).map(str::trim);
             head.is_some_and(|head| {
                 head.is_empty() || matches!(self.prompts.classify(head), Tail::Operational { .. })
@@ -239,7 +260,8 @@ impl Fed<'_, '_> {
         };
         if preamble.owed_echo.take_if(|echo| is_echo(echo)).is_some() {
             let prompt = self.own_echo.0;
-            if !log_lines::is_all(lines) && log_lines::begin(lines, prompt) != Some(0) {
+            let before = lines.as_bytes();
+            if !log_lines::is_all(before) && log_lines::begin(before, prompt) != Some(0) {
                 // The output before went on after all.
                 *late_echo = Some(false);
             }
@@ -280,9 +302,9 @@ impl Fed<'_, '_> {
             && !next.ends_with('^')
         {
             // The echo ends at the word that is refused, and the refusal points at it.
-            self.ahead.extend_from_slice(line.as_bytes());
-            self.ahead.push(b'\n');
-            return Some(End { at, mode: sent.mode });
+            let mode = sent.mode;
+            self.keep_ahead(line);
+            return Some(End { at, mode });
         }
         let mode_of = |head: &str| match self.prompts.classify(head.trim()) {
             Tail::Operational { mode, name }
@@ -304,13 +326,12 @@ impl Fed<'_, '_> {
             if head.trim().is_empty() && here > sent.at {
                 // The echo stands on a line of its own, the prompt on the one before.
                 let before = self.step.lines.get(sent.at..).unwrap_or_default();
-                let is_logged = log_lines::begin(before, &sent.prompt) == Some(0);
-                let is_prompt = before.len() <= MOST_PROMPT_BYTES
-                    && String::from_utf8_lossy(before).trim() == &*sent.prompt;
+                let is_logged = log_lines::begin(before.as_bytes(), &sent.prompt) == Some(0);
+                let is_prompt = before.len() <= MOST_PROMPT_BYTES && before.trim() == &*sent.prompt;
                 if is_prompt || is_logged {
                     return Some(End { at: sent.at, mode: sent.mode });
                 }
-                if before.starts_with(sent.prompt.as_bytes()) {
+                if before.starts_with(&*sent.prompt) {
                     sent.bare_echo.get_or_insert(here);
                 }
             }
@@ -396,19 +417,17 @@ fn is_cut(echo: &str, line: &str) -> bool {
 }
 
 /// Adds a line; false if there is no room for it. A first line that is too long loses its end: all of an output may be one line.
-pub(super) fn keep(lines: &mut Vec<u8>, line: &[u8], most_bytes: usize) -> bool {
+pub(super) fn keep(lines: &mut String, line: &str, most_bytes: usize) -> bool {
     if lines.len() + line.len() >= most_bytes {
         if lines.is_empty() {
-            let whole = line.get(..most_bytes).unwrap_or(line);
             // Not in the middle of a letter.
-            let cut = std::str::from_utf8(whole).err().filter(|error| error.error_len().is_none());
-            let end = cut.map_or(whole.len(), |error| error.valid_up_to());
-            lines.extend_from_slice(whole.get(..end).unwrap_or(whole));
+            let whole = (0..=most_bytes.min(line.len())).rev().find_map(|end| line.get(..end));
+            lines.push_str(whole.unwrap_or_default());
         }
         return false;
     }
-    lines.extend_from_slice(line);
-    lines.push(b'\n');
+    lines.push_str(line);
+    lines.push('\n');
     true
 }
 
@@ -464,9 +483,9 @@ mod tests {
     #[test]
     fn of_an_output_in_one_line_the_beginning_is_kept() {
         let kept = |lines: &[&str]| {
-            let mut text = Vec::new();
-            let all = lines.iter().all(|line| keep(&mut text, line.as_bytes(), 10));
-            (String::from_utf8(text).unwrap(), all)
+            let mut text = String::new();
+            let all = lines.iter().all(|line| keep(&mut text, line, 10));
+            (text, all)
         };
         assert_eq!(kept(&["abc", "defgh"]), ("abc\ndefgh\n".to_owned(), true));
         assert_eq!(kept(&["abc", "defghi"]), ("abc\n".to_owned(), false));

@@ -18,7 +18,7 @@ use crate::{
         Fault, Persona,
         cli::{Act, Cli},
     },
-    ssh::transport::{Arrived, Broken, Transport},
+    ssh::transport::{Arrived, Broken, ReadBuffer, Transport},
 };
 
 /// A device in memory: what it shows comes in pieces, with a pause behind some of them.
@@ -74,7 +74,12 @@ impl Played {
 }
 
 impl Transport for Played {
-    fn read(&mut self, buffer: &mut [u8], until: Option<Deadline>) -> Result<Arrived, Broken> {
+    fn read(
+        &mut self,
+        buffer: &mut ReadBuffer,
+        until: Option<Deadline>,
+    ) -> Result<Arrived, Broken> {
+        let buffer = buffer.all();
         self.reads += 1;
         let cut = self.cuts.get(self.reads % self.cuts.len().max(1)).copied().unwrap_or(usize::MAX);
         // A look finds nothing now and then, as if the next packet were still on its way.
@@ -160,10 +165,8 @@ impl Slow {
             at += Duration::from_millis(30);
         }
     }
-}
 
-impl Transport for Slow {
-    fn read(&mut self, buffer: &mut [u8], until: Option<Deadline>) -> Result<Arrived, Broken> {
+    fn show(&mut self, buffer: &mut [u8], until: Option<Deadline>) -> Arrived {
         for (after, text) in std::mem::take(&mut self.greeting) {
             self.shows(after, text);
         }
@@ -178,13 +181,23 @@ impl Transport for Slow {
                 if bytes.is_empty() {
                     self.coming.pop_front();
                 }
-                return Ok(Arrived::Bytes(length));
+                return Arrived::Bytes(length);
             }
             if until.is_none_or(|until| until.left(Instant::now()).is_none()) {
-                return Ok(Arrived::Nothing);
+                return Arrived::Nothing;
             }
             std::thread::yield_now();
         }
+    }
+}
+
+impl Transport for Slow {
+    fn read(
+        &mut self,
+        buffer: &mut ReadBuffer,
+        until: Option<Deadline>,
+    ) -> Result<Arrived, Broken> {
+        Ok(self.show(buffer.all(), until))
     }
 
     fn write_all(&mut self, bytes: &[u8], _until: Deadline) -> Result<(), Broken> {
@@ -376,7 +389,8 @@ impl<A: FnMut(&str) -> Vec<String>> Answering<A> {
 }
 
 impl<A: FnMut(&str) -> Vec<String>> Transport for Answering<A> {
-    fn read(&mut self, buffer: &mut [u8], _: Option<Deadline>) -> Result<Arrived, Broken> {
+    fn read(&mut self, buffer: &mut ReadBuffer, _: Option<Deadline>) -> Result<Arrived, Broken> {
+        let buffer = buffer.all();
         let Some(text) = self.shown.pop_front() else { return Ok(Arrived::Nothing) };
         buffer[..text.len()].copy_from_slice(text.as_bytes());
         Ok(Arrived::All(text.len()))
@@ -443,7 +457,12 @@ struct Asking {
 }
 
 impl Transport for Asking {
-    fn read(&mut self, buffer: &mut [u8], until: Option<Deadline>) -> Result<Arrived, Broken> {
+    fn read(
+        &mut self,
+        buffer: &mut ReadBuffer,
+        until: Option<Deadline>,
+    ) -> Result<Arrived, Broken> {
+        let buffer = buffer.all();
         let Some(text) = self.shown.pop_front() else {
             if self.told.ends_with(b"quit\n") {
                 return Ok(Arrived::End);
@@ -738,11 +757,16 @@ fn a_clock_in_the_prompt_may_go_on() {
 struct Joined(Slow);
 
 impl Transport for Joined {
-    fn read(&mut self, buffer: &mut [u8], until: Option<Deadline>) -> Result<Arrived, Broken> {
-        let first = self.0.read(buffer, until)?;
+    fn read(
+        &mut self,
+        buffer: &mut ReadBuffer,
+        until: Option<Deadline>,
+    ) -> Result<Arrived, Broken> {
+        let buffer = buffer.all();
+        let first = self.0.show(buffer, until);
         let Arrived::Bytes(mut length) = first else { return Ok(first) };
         let soon = || Some(Deadline::after(Instant::now(), Duration::from_millis(5)));
-        while let Arrived::Bytes(more) = self.0.read(&mut buffer[length..], soon())? {
+        while let Arrived::Bytes(more) = self.0.show(&mut buffer[length..], soon()) {
             length += more;
         }
         Ok(Arrived::Bytes(length))
@@ -801,7 +825,8 @@ fn megabytes_that_name_their_command_at_the_end_are_looked_through_once() {
             Dialogue::new(Slow::new("R1#", &[], says_what_was_asked, 0), &platform, 16 << 20);
         dialogue.prompt = "R1#".into();
         dialogue.echoed = "show clock".to_owned();
-        dialogue.rooms.ahead = many.clone().into_bytes();
+        dialogue.rooms.ahead.lines.clone_from(&many);
+        dialogue.rooms.ahead.has_prompt = true;
         let next = command(&platform, "show version");
         let until = Deadline::after(Instant::now(), Duration::from_millis(1));
         let stopped = dialogue.output(Line::Show(next.line()), until).unwrap_err();
@@ -835,7 +860,11 @@ fn an_output_with_its_own_command_behind_the_prompt_is_uncertain_however_it_come
 struct Hanging(Slow, &'static str);
 
 impl Transport for Hanging {
-    fn read(&mut self, buffer: &mut [u8], until: Option<Deadline>) -> Result<Arrived, Broken> {
+    fn read(
+        &mut self,
+        buffer: &mut ReadBuffer,
+        until: Option<Deadline>,
+    ) -> Result<Arrived, Broken> {
         self.0.read(buffer, until)
     }
 

@@ -17,7 +17,7 @@ use crate::{
     output::terminal,
     ssh::{
         socket,
-        transport::{Arrived, Broken, Transport},
+        transport::{Arrived, Broken, ReadBuffer, Transport},
     },
 };
 
@@ -120,7 +120,11 @@ impl Drop for Terminal {
 }
 
 impl Transport for Terminal {
-    fn read(&mut self, buffer: &mut [u8], until: Option<Deadline>) -> Result<Arrived, Broken> {
+    fn read(
+        &mut self,
+        buffer: &mut ReadBuffer,
+        until: Option<Deadline>,
+    ) -> Result<Arrived, Broken> {
         if std::mem::take(&mut self.is_emptied)
             && let Some(until) = until
             && let Err(fault) = self.wait_first(until)
@@ -132,12 +136,14 @@ impl Transport for Terminal {
             return without(self.connection.path.wait_unread(until));
         }
         loop {
-            match self.channel.read(buffer) {
+            let room = buffer.all();
+            let most = room.len();
+            match self.channel.read(room) {
                 Ok(0) => return Ok(Arrived::End),
                 Ok(length) => {
                     self.connection.path.delivered += length as u64;
                     // libssh2 has read what there was, and gives what there is room for.
-                    self.is_emptied = length < buffer.len()
+                    self.is_emptied = length < most
                         && !self.connection.path.has_more(length)
                         && self.connection.path.tunnel.is_none()
                         && !self.channel.eof();
@@ -157,6 +163,7 @@ impl Transport for Terminal {
                         self.is_emptied = true;
                         return Ok(Arrived::Nothing);
                     };
+                    buffer.release();
                     if let Err(fault) = path.wait(session, until) {
                         return without(fault);
                     }

@@ -1,0 +1,73 @@
+//! Programs of Unix that do harm when they are run alone or with the names of files, for where a device could be one by
+//! mistake: the second wall behind the gate's own rules, which do not depend on it.
+
+/// They stop the system, start a shell, run what they are given, or write what they name.
+const PROGRAMS: [&str; 60] = [
+    "ash",
+    "awk",
+    "bash",
+    "busybox",
+    "chmod",
+    "chown",
+    "cp",
+    "csh",
+    "dash",
+    "dd",
+    "doas",
+    "ed",
+    "env",
+    "eval",
+    "ex",
+    "exec",
+    "fastboot",
+    "fasthalt",
+    "find",
+    "fish",
+    "halt",
+    "init",
+    "kexec",
+    "kill",
+    "killall",
+    "ksh",
+    "ln",
+    "mkdir",
+    "mkfifo",
+    "mv",
+    "nano",
+    "nohup",
+    "passwd",
+    "perl",
+    "pkill",
+    "poweroff",
+    "python",
+    "python3",
+    "reboot",
+    "rm",
+    "rmdir",
+    "sed",
+    "sh",
+    "shred",
+    "shutdown",
+    "source",
+    "su",
+    "sudo",
+    "systemctl",
+    "tcsh",
+    "tee",
+    "telinit",
+    "touch",
+    "truncate",
+    "unlink",
+    "vi",
+    "vim",
+    "wget",
+    "xargs",
+    "zsh",
+];
+
+/// True if a Unix would run such a program where this word stands in a command's place; letters of either case.
+#[must_use]
+pub fn is_program(word: &str) -> bool {
+    let name = word.rsplit('/').next().unwrap_or(word);
+    PROGRAMS.iter().any(|program| program.eq_ignore_ascii_case(name))
+}
