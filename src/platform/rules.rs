@@ -4,6 +4,7 @@
 //! lines are sound. Not here: the file's schema.
 
 use regex::Regex;
+use regex_syntax::hir::literal::Extractor;
 use serde::Deserialize;
 
 /// A line that a definition sends: printable ASCII, one line, not empty, and none that changes the device.
@@ -206,17 +207,56 @@ impl PagerRules {
     }
 }
 
+/// What texts begin with that one of some patterns matches from their beginning on: most lines are told apart by it without
+/// a search. `None` if they may begin with anything.
+#[derive(Debug, Default)]
+pub(super) struct FirstBytes(Option<Box<[bool; 256]>>);
+
+impl FirstBytes {
+    pub(super) fn of<'p>(patterns: impl Iterator<Item = &'p str>) -> Self {
+        let mut bytes = Box::new([false; 256]);
+        for pattern in patterns {
+            let parsed = regex_syntax::parse(pattern).ok();
+            let literals = parsed.map(|parsed| Extractor::new().extract(&parsed));
+            let Some(literals) = literals.as_ref().and_then(|found| found.literals()) else {
+                return Self(None);
+            };
+            for literal in literals {
+                match literal.as_bytes().first().and_then(|byte| bytes.get_mut(usize::from(*byte)))
+                {
+                    Some(begins) => *begins = true,
+                    None => return Self(None),
+                }
+            }
+        }
+        Self(Some(bytes))
+    }
+
+    fn may_begin(&self, text: &str) -> bool {
+        let Some(bytes) = &self.0 else { return true };
+        let first = text.as_bytes().first().map(|byte| usize::from(*byte));
+        first.and_then(|byte| bytes.get(byte)).is_none_or(|begins| *begins)
+    }
+}
+
 /// How a device says that it refused a command.
 #[derive(Debug)]
 pub struct ErrorRules {
     first_lines: usize,
     markers: Option<Regex>,
+    first_bytes: FirstBytes,
     hint_needs_enable: bool,
 }
 
 impl ErrorRules {
-    pub(super) fn new(first_lines: usize, markers: Option<Regex>, hint_needs_enable: bool) -> Self {
-        Self { first_lines, markers, hint_needs_enable }
+    /// `first_bytes` are those of what the `markers` match.
+    pub(super) fn new(
+        first_lines: usize,
+        markers: Option<Regex>,
+        first_bytes: FirstBytes,
+        hint_needs_enable: bool,
+    ) -> Self {
+        Self { first_lines, markers, first_bytes, hint_needs_enable }
     }
 
     /// The first line of `output` that says the device refused the command, trimmed.
@@ -226,7 +266,9 @@ impl ErrorRules {
     pub fn find<'a>(&self, output: &'a str) -> Option<&'a str> {
         let markers = self.markers.as_ref()?;
         let lines = output.lines().map(str::trim).filter(|line| !line.is_empty());
-        lines.take(self.first_lines).find(|line| markers.is_match(line))
+        lines
+            .take(self.first_lines)
+            .find(|line| self.first_bytes.may_begin(line) && markers.is_match(line))
     }
 
     /// A refusal in user mode may mean that the user lacks the privilege.
@@ -288,4 +330,32 @@ fn without_last(output: &str, pattern: &Regex) -> Option<usize> {
     // `\n\n` at the end is a blank line; a lone `\n` is an output of nothing but one.
     let blank = rest.ends_with("\n\n") || rest == "\n";
     Some(rest.len() - usize::from(blank))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_that_a_pattern_matches_begins_otherwise_than_it_may() {
+        let texts =
+            ["% Invalid", "%Invalid", "error", "ERROR", "Auth", "éa", "xfoo", "a failed", "-"];
+        for (pattern, n_may) in [
+            ("% ?Invalid", 2),
+            ("(?i)error", 2),
+            ("(?:% ?)?Auth", 3),
+            ("[éx]", 2),
+            (r"\bAuth|%", 3),
+            (r"\w+ failed", 9),
+            ("x*", 9),
+        ] {
+            let first = FirstBytes::of([pattern].into_iter());
+            let matches = Regex::new(&format!(r"\A(?:{pattern})")).unwrap();
+            let may = texts.iter().filter(|text| first.may_begin(text)).count();
+            assert_eq!(may, n_may, "{pattern}");
+            assert!(texts.iter().all(|text| !matches.is_match(text) || first.may_begin(text)));
+        }
+        assert!(!FirstBytes::of(["a", "b"].into_iter()).may_begin("c"));
+        assert!(FirstBytes::of(["a", ".", "b"].into_iter()).may_begin("c"));
+    }
 }

@@ -14,7 +14,7 @@ use super::{
     prompt::{Forbidden, Mode, PromptRules},
     reads::{FilterRules, ReadRules},
     rules::{
-        Dialog, EchoForm, EnableRules, ErrorRules, LoginRules, OutputRules, PagerRules,
+        Dialog, EchoForm, EnableRules, ErrorRules, FirstBytes, LoginRules, OutputRules, PagerRules,
         PreparedLine, SessionRules,
     },
 };
@@ -259,7 +259,9 @@ impl Raw for RawErrors {
             None => DEFAULT_FIRST_LINES,
         };
         let markers = any_of(&self.markers, r"\A\s*(?:", ")")?;
-        Ok(ErrorRules::new(first_lines, markers, self.hint_needs_enable))
+        let first_bytes =
+            FirstBytes::of(self.markers.iter().map(|marker| marker.get_ref().as_str()));
+        Ok(ErrorRules::new(first_lines, markers, first_bytes, self.hint_needs_enable))
     }
 }
 
