@@ -143,9 +143,11 @@ mod tests {
         let mut failed = outcome("");
         failed.commands.clear();
         failed.failure = Some(CommandFailure { code: "auth_rejected", message: "no".to_owned() });
+        let mut single = outcome("x");
+        single.commands.truncate(1);
         for outcomes in [
             vec![],
-            vec![outcome("")],
+            vec![outcome(""), single.clone()],
             vec![outcome("\"one\"\\\r\n\u{1}é"), failed.clone(), outcome(&long)],
         ] {
             let want = ExecuteResponse {
@@ -160,7 +162,11 @@ mod tests {
             written.iter_mut().flat_map(|one| &mut one.commands).for_each(|one| {
                 write_command(one);
             });
-            for outcomes in [outcomes, written] {
+            let mut mixed = outcomes.clone();
+            mixed.iter_mut().filter_map(|one| one.commands.first_mut()).for_each(|first| {
+                write_command(first);
+            });
+            for outcomes in [outcomes, mixed, written] {
                 let pieces = answer(outcomes, "r-1".to_owned());
                 assert_eq!(String::from_utf8(pieces.all().concat()).unwrap(), want);
             }

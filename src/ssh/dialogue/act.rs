@@ -154,8 +154,9 @@ impl<T: Transport> Dialogue<'_, T> {
         // The first line behind is the prompt's own, with what the device printed on it.
         let printed = behind.strip_prefix(&*sent.prompt).unwrap_or(&behind);
         let printed = printed.trim_start_matches(' ');
-        let lines = printed.strip_prefix('\n').unwrap_or(printed).to_owned();
-        self.rooms.ahead = Ahead { lines, has_prompt: true };
+        let printed = printed.strip_prefix('\n').unwrap_or(printed);
+        behind.drain(..behind.len() - printed.len());
+        self.rooms.ahead = Ahead { lines: behind, has_prompt: true };
         if self.echo == Echo::Unknown {
             self.echo = Echo::Missing;
         }

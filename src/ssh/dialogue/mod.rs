@@ -380,6 +380,10 @@ impl<'p, T: Transport> Dialogue<'p, T> {
             } else {
                 self.transport.read(&mut buffer, wait)
             };
+            if arrived == Ok(Arrived::Nothing) {
+                // What is written now may wait for the device.
+                buffer.release();
+            }
             self.wire = match arrived {
                 Ok(Arrived::All(_)) => Wire::Emptied,
                 Ok(Arrived::Bytes(_) | Arrived::Nothing) => Wire::Open,

@@ -250,7 +250,7 @@ impl Fed<'_, '_> {
 
     /// True if the line stands before the output without belonging to it.
     fn is_preamble(&mut self, line: &str) -> bool {
-        let Step { preamble, lines, logged_bytes, n_lines, late_echo, .. } = &mut *self.step;
+        let Step { preamble, lines, logged_bytes, n_lines, late_echo, sent, .. } = &mut *self.step;
         // The echo alone or behind a prompt; output may well end with the command's text.
         let is_echo = |echo: &str| {
             let head = line.trim_end().strip_suffix(echo.trim()).map(str::trim);
@@ -268,6 +268,12 @@ impl Fed<'_, '_> {
             lines.clear();
             *logged_bytes = 0;
             *n_lines = 0;
+            if let Some(sent) = sent {
+                // The prompt that the next line was typed at stood before the echo; where it stands behind the output that
+                // comes now is not known.
+                sent.at = 0;
+                sent.n_lines = usize::MAX;
+            }
             return true;
         }
         if *n_lines > 0 {

@@ -779,17 +779,23 @@ impl Transport for Joined {
 
 #[test]
 fn an_output_that_ended_at_a_text_like_its_end_is_told_from_what_comes_behind() {
+    fn output(line: &str) -> String {
+        match line {
+            // The read ends behind the prompt's look-alike.
+            "show cdp entry *" => "first\r\nR1#\0show clock\r\nFORGED\r\nlast\r\n".to_owned(),
+            _ => says_what_was_asked(line),
+        }
+    }
+    /// Lines with an escape among them are taken one by one.
+    fn escaped(line: &str) -> String {
+        output(line).replace("last", "\x1b[0mlast")
+    }
     let platform = platform("cisco_ios");
-    let output = |line: &str| match line {
-        // The read ends behind the prompt's look-alike.
-        "show cdp entry *" => "first\r\nR1#\0show clock\r\nFORGED\r\nlast\r\n".to_owned(),
-        _ => says_what_was_asked(line),
-    };
-    let slow = || Slow::new("R1#", &[(0, "R1#")], output, 0);
+    let slow = |output: fn(&str) -> String| Slow::new("R1#", &[(0, "R1#")], output, 0);
     let texts = ["show cdp entry *", "show clock", "show version", "show users"];
-    let apart = talk_with(slow(), &platform, &texts, 0, 1 << 20).unwrap().0;
-    let at_once = talk_with(Joined(slow()), &platform, &texts, 0, 1 << 20).unwrap().0;
-    for printed in [apart, at_once] {
+    let apart = talk_with(slow(output), &platform, &texts, 0, 1 << 20).unwrap().0;
+    let at_once = |slow| talk_with(Joined(slow), &platform, &texts, 0, 1 << 20).unwrap().0;
+    for printed in [apart, at_once(slow(output)), at_once(slow(escaped))] {
         let uncertain: Vec<bool> = printed.iter().map(|one| one.echoed_again).collect();
         assert_eq!(uncertain, [false, true, false, false], "{printed:?}");
         assert!(printed[1].text.starts_with("FORGED\nlast\nR1#show clock\nOUT"), "{printed:?}");
@@ -875,6 +881,73 @@ impl Transport for Hanging {
         let text = format!("{}show clock\r\nOUT of clock\r\nR1#", self.1);
         self.0.shows(1500, &text);
         Ok(())
+    }
+}
+
+/// As [`Hanging`] with a log message before the echo, which comes only when the next line was typed; then this output, and
+/// perhaps the device hangs up.
+struct Owing {
+    slow: Slow,
+    output: String,
+    hangs_up: bool,
+    is_asked: bool,
+}
+
+impl Transport for Owing {
+    fn read(
+        &mut self,
+        buffer: &mut ReadBuffer,
+        until: Option<Deadline>,
+    ) -> Result<Arrived, Broken> {
+        let came = self.slow.read(buffer, until)?;
+        let is_over = self.is_asked && self.slow.coming.is_empty() && until.is_some();
+        let hangs_up = is_over && self.hangs_up && came == Arrived::Nothing;
+        Ok(if hangs_up { Arrived::End } else { came })
+    }
+
+    fn write_all(&mut self, bytes: &[u8], until: Deadline) -> Result<(), Broken> {
+        match bytes {
+            b"show clock\n" => {
+                let log = "*Nov 21 10:00:00.123: %SYS-5-CONFIG_I: Configured from console";
+                self.slow.shows(1000, &format!("\r\n{log}\r\nR1#"));
+            }
+            b"exit\n" => {
+                self.is_asked = true;
+                self.slow.shows(50, &format!("show clock\r\n{}", self.output));
+            }
+            _ => self.slow.write_all(bytes, until)?,
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn an_echo_that_comes_behind_the_next_line_leaves_none_of_its_output_out() {
+    let platform = platform("cisco_ios");
+    let says = |line: &str| match line {
+        "show version" => "VERSION\r\n".to_owned(),
+        _ => says_what_was_asked(line),
+    };
+    let long = |letter: &str| format!("{}\r\nsecond line\r\n", letter.repeat(78));
+    let cut = format!("{}\r\nR1#ex", "\u{e9}".repeat(48));
+    for (output, hangs_up) in [(long("a"), false), (long("\u{e9}"), false), (cut, true)] {
+        let within = |ms| Deadline::after(Instant::now(), Duration::from_millis(ms));
+        let slow = Slow::new("R1#", &[(0, "R1#")], says, 0);
+        let owing = Owing { slow, output: output.clone(), hangs_up, is_asked: false };
+        let login = InBandLogin { username: "demo", password: None, is_expected: false };
+        let first = command(&platform, "show version");
+        let second = command(&platform, "show clock");
+        let mut dialogue = Dialogue::new(owing, &platform, 1 << 20);
+        dialogue.first_prompt(login, Line::Show(first.line()), &[], None, within(20_000)).unwrap();
+        let printed = dialogue.output(Line::Show(second.line()), within(500)).unwrap();
+        assert_eq!(printed.text, "VERSION\n");
+        let logout = Line::Prepared(&platform.session().logout);
+        let stopped = dialogue.output(logout, within(2500)).unwrap_err();
+        assert_eq!(stopped.why, if hangs_up { Why::Closed } else { Why::Late });
+        let first = output.replace('\r', "");
+        let first = first.split_once('\n').unwrap().0;
+        assert!(stopped.printed.text.starts_with(&format!("{first}\n")), "{stopped:?}");
+        assert_eq!(stopped.printed.text.contains("second line\n"), !hangs_up);
     }
 }
 
