@@ -3,7 +3,7 @@
 use std::{
     fmt,
     hash::{Hash, Hasher},
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
 };
 
@@ -82,7 +82,10 @@ impl Host {
         if text.len() > MAX_HOST_BYTES {
             return Err(HostError::TooLong);
         }
-        if let Ok(address) = text.parse::<IpAddr>() {
+        // IPv4 has one spelling, which the library is slow to write again.
+        if text.parse::<Ipv4Addr>().is_ok() {
+            Ok(Self { text: text.to_owned(), given: None })
+        } else if let Ok(address) = text.parse::<IpAddr>() {
             let shortest = address.to_canonical().to_string();
             let given = (shortest != text).then(|| text.into());
             Ok(Self { text: shortest, given })

@@ -220,10 +220,14 @@ pub(super) fn check_base(base: &str, reads: &ReadRules) -> Result<(), Refusal> {
 /// True if the platform allows exactly this command.
 fn is_listed(base: &str, reads: &ReadRules) -> bool {
     // To a shell `-S` is another option than `-s`.
-    let typed: Cow<'_, str> =
-        if reads.shell { base.into() } else { base.to_ascii_lowercase().into() };
-    let typed = typed.split(' ').filter(|word| !word.is_empty());
-    reads.listed.iter().any(|listed| listed.split(' ').eq(typed.clone()))
+    let as_read = |byte: u8| if reads.shell { byte } else { byte.to_ascii_lowercase() };
+    reads.listed.iter().any(|listed| {
+        let mut typed = base.split(' ').filter(|word| !word.is_empty());
+        let is_next = |word: &str| {
+            typed.next().is_some_and(|typed| typed.bytes().map(as_read).eq(word.bytes()))
+        };
+        listed.split(' ').all(is_next) && typed.next().is_none()
+    })
 }
 
 /// Where a name that may be any stands before the verb, a Unix would run a program of that name with all behind it.

@@ -172,6 +172,9 @@ impl Drop for AccessLine {
 
 /// `text` with at most `most` characters; `…` stands for those that are left out.
 fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return text.into();
+    }
     match text.char_indices().nth(most).and_then(|(at, _)| text.get(..at)) {
         Some(beginning) => format!("{beginning}…").into(),
         None => text.into(),

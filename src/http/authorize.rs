@@ -1,15 +1,16 @@
 //! Lets in whoever shows an API key that is known, where one is asked for.
 
 use std::{
-    future::{Ready, ready},
+    future::{Future, Ready, ready},
     net::IpAddr,
+    pin::Pin,
     sync::Arc,
 };
 
 use actix_web::{
     Error, FromRequest, HttpRequest,
-    body::MessageBody,
-    dev::{Payload, ServiceRequest, ServiceResponse},
+    body::BoxBody,
+    dev::{Payload, Service, ServiceRequest, ServiceResponse, forward_ready},
     http::header::{self, HeaderMap, HeaderValue},
     middleware::Next,
     web::Data,
@@ -22,35 +23,46 @@ use crate::{
     target::is_localhost,
 };
 
-/// Answers 401 to whoever may not come in.
-///
-/// # Errors
-/// No API key, or none that is known; else those of the handler.
-pub async fn middleware(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let Some(app) = request.app_data::<Data<App>>().cloned() else {
-        return Err(ApiError::Internal.into());
-    };
-    let client = Client::of(&request, &app);
-    let refused = match &client.admission {
-        _ if is_open(request.path()) => return Ok(next.call(request).await?.map_into_left_body()),
+/// The routes, behind the question who may come in.
+pub(super) struct Authorized {
+    pub(super) app: Data<App>,
+    pub(super) routes: Next<BoxBody>,
+}
+
+impl Service<ServiceRequest> for Authorized {
+    type Response = ServiceResponse;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<ServiceResponse, Error>>>>;
+
+    forward_ready!(routes);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        match refused(&request, &self.app) {
+            None => self.routes.call(request),
+            Some(why) => Box::pin(ready(Ok(request.error_response(why)))),
+        }
+    }
+}
+
+/// Why somebody may not come in: no API key, none that is known, or none and another site's page.
+fn refused(request: &ServiceRequest, app: &App) -> Option<ApiError> {
+    // Who it is, is logged.
+    let client = Client::of(request, app);
+    if is_open(request.path()) {
+        return None;
+    }
+    let why = match &client.admission {
         Admission::Missing => ApiError::KeyMissing,
         Admission::Unknown => ApiError::KeyUnknown,
-        Admission::Granted(grant)
-            if grant.key.is_none()
+        Admission::Granted(grant) => {
+            let is_foreign = grant.key.is_none()
                 && is_for_this_machine(&app.settings)
-                && is_of_another_page(request.headers()) =>
-        {
-            ApiError::ForeignPage
+                && is_of_another_page(request.headers());
+            return is_foreign.then_some(ApiError::ForeignPage);
         }
-        Admission::Granted(_) => return Ok(next.call(request).await?.map_into_left_body()),
     };
-    if !matches!(refused, ApiError::ForeignPage) {
-        app.metrics.authentication_failed();
-    }
-    Ok(request.error_response(refused).map_into_right_body())
+    app.metrics.authentication_failed();
+    Some(why)
 }
 
 /// What needs no key: health, which says nothing of devices, and the documents, which are those of every instance.
@@ -69,8 +81,11 @@ fn is_for_this_machine(settings: &Settings) -> bool {
 /// True of what a browser sends for a page that calls this machine by a name of its own: whoever has the name may point it
 /// here (DNS rebinding). Other programs say nothing of a page.
 fn is_of_another_page(headers: &HeaderMap) -> bool {
+    if !headers.contains_key(header::ORIGIN) {
+        return false;
+    }
     let host = headers.get(header::HOST).map_or(&b""[..], HeaderValue::as_bytes);
-    headers.contains_key(header::ORIGIN) && !std::str::from_utf8(host).is_ok_and(is_this_machine)
+    !std::str::from_utf8(host).is_ok_and(is_this_machine)
 }
 
 /// True of `localhost` and of addresses, with or without a port.

@@ -6,14 +6,14 @@ use std::future::Future;
 
 use actix_web::{
     Error,
-    body::MessageBody,
+    body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::header::{self, HeaderMap, HeaderName, HeaderValue},
     middleware::Next,
     web::Data,
 };
 
-use super::{App, access_log, error::ApiError, rate_limit, request_id};
+use super::{App, access_log, authorize::Authorized, error::ApiError, rate_limit, request_id};
 
 /// Swagger UI runs from the binary alone: nothing else may be loaded into its page.
 const SECURITY: [(HeaderName, HeaderValue); 4] = [
@@ -28,16 +28,18 @@ const SECURITY: [(HeaderName, HeaderValue); 4] = [
     ),
 ];
 
-/// For the service: an id, a line in the log and a count, a limit for its client, the headers of every answer.
+/// For the service: an id, a line in the log and a count, a limit for its client, who that is and whether he may come in, the
+/// headers of every answer.
 ///
 /// # Errors
 /// Those of the handler.
 pub async fn middleware(
     request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
+    next: Next<BoxBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let app = app(&request)?;
-    let counted = |request| rate_limit::counted(request, &app, next);
+    let authorized = Authorized { app: app.clone(), routes: next };
+    let counted = |request| rate_limit::counted(request, &app, authorized);
     let logged = |request| access_log::logged(request, &app, counted);
     answered(request, &app, logged).await
 }

@@ -1,6 +1,6 @@
 //! Errors as answers: one shape, one table of status codes, no value of the request in any of them.
 
-use std::{fmt, io::Write as _};
+use std::fmt;
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError,
@@ -20,7 +20,7 @@ use crate::{
     settings::rate::Rate,
     wire::{
         errors::CodeLink,
-        escape::quote,
+        escape::{plain, quote},
         field::{FieldError, Step},
     },
 };
@@ -218,10 +218,10 @@ impl InvalidBody<'_> {
             fault.write(&mut json);
         }
         json.extend_from_slice(b"],\"code\":");
-        quote(self.code, &mut json);
+        plain(self.code, &mut json);
         json.extend_from_slice(b",\"link\":");
-        // A path of plain letters; and bytes take everything.
-        let _ = write!(json, "\"{}\",\"request_id\":", self.link);
+        self.link.write(&mut json);
+        json.extend_from_slice(b",\"request_id\":");
         quote(self.request_id, &mut json);
         json.push(b'}');
         json
@@ -236,8 +236,9 @@ impl ResponseError for ApiError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status_code());
-        if self.status_code() == StatusCode::SERVICE_UNAVAILABLE {
+        let status = self.status_code();
+        let mut response = HttpResponse::build(status);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((header::RETRY_AFTER, 1));
         }
         if matches!(

@@ -25,7 +25,6 @@ use actix_web::{HttpRequest, web::Payload};
 
 use self::error::ApiError;
 pub use self::{
-    authorize::middleware as authorize_middleware,
     body::BodyBudget,
     door::{middleware as door_middleware, monitoring_middleware},
     examples::FIRST_EXAMPLE_PORT,

@@ -19,13 +19,12 @@ use actix_governor::{
 };
 use actix_web::{
     Error, HttpMessage as _, HttpResponse, HttpResponseBuilder,
-    body::MessageBody,
     dev::{Service as _, ServiceRequest, ServiceResponse, Transform as _},
-    middleware::Next,
 };
 
 use super::{
     App,
+    authorize::Authorized,
     client::Client,
     error::{self, ApiError},
 };
@@ -44,15 +43,15 @@ const MOST_CLIENTS: usize = 100_000;
 ///
 /// # Errors
 /// Those of the handler.
-pub(super) async fn counted<B: MessageBody + 'static>(
+pub(super) async fn counted(
     request: ServiceRequest,
     app: &App,
-    next: Next<B>,
+    next: Authorized,
 ) -> Result<ServiceResponse, Error> {
     let limits = app.limits.now();
     let limit = Class::of(request.match_info().as_str()).and_then(|class| limits.of(class));
     let Some(limit) = limit else {
-        return Ok(next.call(request).await?.map_into_boxed_body());
+        return next.call(request).await;
     };
     let bucket = limit.bucket(&Client::of(&request, app));
     request.extensions_mut().insert(bucket);

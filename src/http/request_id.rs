@@ -67,7 +67,7 @@ where
         .get(&HEADER)
         .and_then(|value| value.to_str().ok())
         .filter(|id| is_harmless(id))
-        .map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned);
+        .map_or_else(new, str::to_owned);
     let parent = request.headers().get(&TRACE_PARENT).and_then(|value| value.to_str().ok());
     // Ids that nobody would see are not made.
     let trace = if app.traces.are_sent() {
@@ -78,6 +78,11 @@ where
     let current = Rc::new(Current { id, trace, client: OnceCell::new() });
     let response = CURRENT.scope(Rc::clone(&current), answer(request)).await?;
     Ok((current, response))
+}
+
+fn new() -> String {
+    let mut text = uuid::Uuid::encode_buffer();
+    uuid::Uuid::now_v7().hyphenated().encode_lower(&mut text).to_owned()
 }
 
 fn is_harmless(id: &str) -> bool {

@@ -51,11 +51,12 @@ pub fn configure_monitoring(service: &mut web::ServiceConfig, with_metrics: bool
 
 /// All other routes. Whatever is not here is a JSON 404.
 pub fn configure(service: &mut web::ServiceConfig) {
+    // The cheaper question first.
+    let in_pieces = web::route().guard(stream::wanted()).method(Method::POST);
     service
         // What is asked most stands first: they are looked through in this order.
         .service(
-            post("/api/v1/execute", web::post().guard(stream::wanted()).to(stream::execute))
-                .route(web::post().to(execute)),
+            post("/api/v1/execute", in_pieces.to(stream::execute)).route(web::post().to(execute)),
         )
         .service(get("/", index))
         // Callers of the predecessor may have a slash there.

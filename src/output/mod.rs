@@ -2,4 +2,5 @@
 //! service's own filters are applied. Pure: bytes in, text out.
 
 pub mod filter;
+pub mod places;
 pub mod terminal;

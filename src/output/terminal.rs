@@ -7,6 +7,8 @@
 
 use std::{borrow::Cow, mem::take};
 
+use super::places::are_plain_lines;
+
 /// The terminal's width, as devices are told it. No sequence of theirs moves further to the right.
 pub const COLUMNS: u16 = 511;
 /// A cell that a device blanked out after writing it. NUL never comes in as text, so it is free to mean this.
@@ -118,7 +120,7 @@ impl Terminal {
     pub fn plain_lines<'b>(&mut self, bytes: &'b [u8]) -> &'b str {
         let end = memchr::memrchr(b'\n', bytes).map_or(0, |last| last + 1);
         let lines = bytes.get(..end).unwrap_or_default();
-        if !self.is_blank() || !are_plain(lines) {
+        if !self.is_blank() || !are_plain_lines(lines) {
             return "";
         }
         let Ok(lines) = str::from_utf8(lines) else { return "" };
@@ -472,18 +474,6 @@ fn plain_length(bytes: &[u8]) -> usize {
 /// Without a branch for each byte: the compiler looks at many at once.
 fn has_control(bytes: &[u8]) -> bool {
     bytes.iter().fold(false, |any, byte| any | is_control(*byte))
-}
-
-/// True if the only control characters are line ends of CR LF, and nothing stands behind the last.
-fn are_plain(lines: &[u8]) -> bool {
-    let is_end = |byte: u8| byte == b'\r' || byte == b'\n';
-    let behind = lines.get(1..).unwrap_or_default();
-    let odd = lines.iter().zip(behind).fold(0, |odd, (byte, next)| {
-        let is_torn = (*byte == b'\r') != (*next == b'\n');
-        odd | u8::from(is_torn) | u8::from(is_control(*next) && !is_end(*next))
-    });
-    let begins_well = lines.first().is_some_and(|first| !is_control(*first) || *first == b'\r');
-    odd == 0 && begins_well && lines.ends_with(b"\r\n")
 }
 
 fn is_control(byte: u8) -> bool {

@@ -224,8 +224,10 @@ impl FilterRules {
 }
 
 fn shortens(whole: &str, least: Option<usize>, word: &str) -> bool {
-    let word = word.to_ascii_lowercase();
-    word.len() >= least.unwrap_or(whole.len()) && !word.is_empty() && whole.starts_with(&word)
+    let lower = word.bytes().map(|byte| byte.to_ascii_lowercase());
+    (least.unwrap_or(whole.len())..=whole.len()).contains(&word.len())
+        && !word.is_empty()
+        && whole.bytes().zip(lower).all(|(one, other)| one == other)
 }
 
 /// True of the name of a context: no quotes, nothing that begins an option.

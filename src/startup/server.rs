@@ -63,8 +63,6 @@ pub(super) fn service(
                 }
             })
             .configure(|service| http::configure_monitoring(service, with_metrics))
-            // The last one is the first to see a request.
-            .wrap(middleware::from_fn(http::authorize_middleware))
             .wrap(middleware::from_fn(http::door_middleware))
     })
     .client_request_timeout(head)

@@ -9,6 +9,8 @@ use utoipa::ToSchema;
 
 use crate::codes::{self, ErrorCode};
 
+const FOLDER: &str = "/api/v1/errors/";
+
 /// Where `GET /api/v1/errors/{code}` tells of this code, from the service's root on: `/api/v1/errors/auth_rejected`.
 ///
 /// Written out only when it is sent: nothing is looked up and nothing allocated.
@@ -17,8 +19,17 @@ pub struct CodeLink(pub &'static str);
 
 impl fmt::Display for CodeLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("/api/v1/errors/")?;
+        f.write_str(FOLDER)?;
         f.write_str(self.0)
+    }
+}
+
+impl CodeLink {
+    /// Adds it as JSON, as the library writes it but sooner: codes are plain letters.
+    pub fn write(self, json: &mut Vec<u8>) {
+        for part in ["\"", FOLDER, self.0, "\""] {
+            json.extend_from_slice(part.as_bytes());
+        }
     }
 }
 

@@ -8,7 +8,10 @@ use std::{borrow::Cow, fmt::Write as _, num::IntErrorKind};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{escape::quote, json::Json};
+use super::{
+    escape::{plain, quote},
+    json::Json,
+};
 use crate::command::Rule;
 
 /// Unknown names are repeated in the answer, but no more of them than this.
@@ -87,7 +90,8 @@ impl FieldError {
         for (index, step) in self.loc.iter().enumerate() {
             json.extend_from_slice(if index == 0 { b"" } else { b"," });
             match step {
-                Step::Name(name) => quote(name, json),
+                Step::Name(Cow::Borrowed(ours)) => plain(ours, json),
+                Step::Name(Cow::Owned(name)) => quote(name, json),
                 Step::Index(index) => {
                     json.extend_from_slice(itoa::Buffer::new().format(*index).as_bytes());
                 }
@@ -96,7 +100,7 @@ impl FieldError {
         json.extend_from_slice(b"],\"msg\":");
         quote(&self.msg, json);
         json.extend_from_slice(b",\"type\":");
-        quote(self.kind, json);
+        plain(self.kind, json);
         json.push(b'}');
     }
 }
@@ -240,22 +244,22 @@ impl<'b> Object<'b> {
 
     /// Takes a field that may be missing or null.
     pub fn optional(&mut self, name: &'static str) -> Option<Found<'b>> {
-        self.known.push(name);
-        let at = self.fields.iter().position(|(known, _)| known == name)?;
-        let (_, value) = self.fields.remove(at);
-        (!value.is_null()).then(|| (value, self.place.field(name)))
+        self.take(name)
+            .filter(|value| !value.is_null())
+            .map(|value| (value, self.place.field(name)))
     }
 
     /// Takes a field that must be there.
     pub fn required(&mut self, name: &'static str, faults: &mut Faults) -> Option<Found<'b>> {
-        let null = self.field(name).is_some_and(Json::is_null);
-        let found = self.optional(name);
-        if found.is_none() && !null {
-            faults.add(&self.place.field(name), "missing", "Field required");
-        } else if null {
-            faults.add(&self.place.field(name), "value_error", "Value error, must not be null");
+        let place = self.place.field(name);
+        match self.take(name) {
+            Some(Json::Null) => {
+                faults.add(&place, "value_error", "Value error, must not be null");
+            }
+            Some(value) => return Some((value, place)),
+            None => faults.add(&place, "missing", "Field required"),
         }
-        found
+        None
     }
 
     /// Takes a field if it is an empty text; true if it was.
@@ -268,6 +272,12 @@ impl<'b> Object<'b> {
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.field(name).is_some_and(|value| !value.is_null())
+    }
+
+    fn take(&mut self, name: &'static str) -> Option<Json<'b>> {
+        self.known.push(name);
+        let at = self.fields.iter().position(|(known, _)| known == name)?;
+        Some(self.fields.remove(at).1)
     }
 
     fn field(&self, name: &str) -> Option<&Json<'b>> {
@@ -309,9 +319,9 @@ pub fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
 }
 
 /// A text, or a fault.
-pub fn text((value, place): Found<'_>, faults: &mut Faults) -> Option<String> {
+pub fn text<'b>((value, place): Found<'b>, faults: &mut Faults) -> Option<Cow<'b, str>> {
     if let Json::Text(text) = value {
-        Some(text.into_owned())
+        Some(text)
     } else {
         faults.add(&place, "string_type", "Input should be a valid string");
         None

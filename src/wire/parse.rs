@@ -1,5 +1,7 @@
 //! The body of `POST /api/v1/parse` and its answer.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -90,7 +92,7 @@ impl ParseJob {
                            list them)";
                 faults.add(&place, "enum", msg);
             }
-            Some(os)
+            Some(os.into_owned())
         });
         let command = named("command", faults).and_then(|found| {
             let place = found.1;
@@ -105,6 +107,7 @@ impl ParseJob {
             Some(command.to_owned())
         });
         let output = object.required("output", faults).and_then(|found| text(found, faults));
+        let output = output.map(Cow::into_owned);
         let template = object.optional("template").and_then(|found| {
             let place = found.1;
             let template = text(found, faults)?;
@@ -114,7 +117,7 @@ impl ParseJob {
                     format_args!("At most {MOST_TEMPLATE_BYTES} bytes make a template"),
                 );
             }
-            Some(template)
+            Some(template.into_owned())
         });
         let explain = object.optional("explain").and_then(|found| truth(found, faults));
         object.finish(faults);

@@ -2,7 +2,7 @@
 //!
 //! Everything wrong with a body is reported at once. Secrets move out of the JSON into [`Secret`]s.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -418,7 +418,7 @@ pub(super) fn read_username(found: Found<'_>, faults: &mut Faults) -> Option<Str
     } else if username.chars().any(char::is_control) {
         "Username must not hold control characters"
     } else {
-        return Some(username);
+        return Some(username.into_owned());
     };
     faults.value(&place, fault);
     None
@@ -431,17 +431,17 @@ pub(super) fn read_secret(
     faults: &mut Faults,
 ) -> Option<Secret> {
     let place = found.1;
-    let secret = text(found, faults)?;
-    if secret.is_empty() {
+    let secret = Secret::new(text(found, faults)?.into_owned());
+    let text = secret.expose();
+    if text.is_empty() {
         faults.value(&place, format_args!("{what} cannot be empty"));
-    } else if secret.chars().count() > most {
+    } else if text.chars().count() > most {
         faults.value(&place, format_args!("{what} exceeds maximum length of {most} characters"));
-    } else if secret.contains('\0') || (most <= 1024 && secret.contains(['\n', '\r'])) {
+    } else if text.contains('\0') || (most <= 1024 && text.contains(['\n', '\r'])) {
         faults.value(&place, format_args!("{what} must not hold line ends or NUL"));
     } else {
-        return Some(Secret::new(secret));
+        return Some(secret);
     }
-    drop(Secret::new(secret));
     None
 }
 
@@ -453,7 +453,7 @@ fn read_platform(
     let place = found.1;
     let os = text(found, faults)?;
     if let Some(platform) = rules.registry.find(&os) {
-        return Some((Arc::clone(platform), os));
+        return Some((Arc::clone(platform), os.into_owned()));
     }
     let near = rules.registry.nearest(&os);
     let near = if near.is_empty() {
@@ -547,6 +547,7 @@ fn read_command(
     ];
     let option = object.optional("pipe_option").map(|found| word(found, &words, faults));
     let pattern = object.optional("pipe_value").map(|found| text(found, faults));
+    let pattern = pattern.map(|text| text.map(Cow::into_owned));
     let timeout = object.optional("timeout").map(|found| read_timeout(found, rules, faults));
     object.finish(faults);
     match (&option, &pattern) {

@@ -4,6 +4,7 @@ use std::{collections::VecDeque, rc::Rc};
 
 use super::{EnableLogin, InBandLogin, Line, rooms::Ahead};
 use crate::{
+    output::places::{is, places},
     platform::{EchoForm, KnownPrompts, Mode, Tail, is_same_name},
     ssh::log_lines,
 };
@@ -177,7 +178,7 @@ impl Fed<'_, '_> {
         };
         self.ahead.has_prompt |= is_over && looks_for.is_none();
         let mut from = 0;
-        for at in memchr::memchr_iter(b'\r', lines.as_bytes()) {
+        for at in places(lines.as_bytes(), is(b'\r')) {
             let line = lines.get(from..at).unwrap_or_default();
             if looks_for.is_some() && line.as_bytes().first().copied() == looks_for {
                 if is_over {
