@@ -20,8 +20,6 @@ use crate::{
 };
 
 const LINES: usize = 200;
-/// Of a device with a fault: some send each byte for itself.
-const FEW_LINES: usize = 20;
 const LONGEST: Duration = Duration::from_secs(300);
 /// Wrong answers that are told in full.
 const MOST_TOLD: usize = 20;
@@ -166,14 +164,20 @@ fn body(request: &Request, fleet: &Fleet) -> Value {
         .devices
         .iter()
         .map(|drawn| {
-            let ((os, verb), lines) = match drawn {
-                Drawn::Healthy(kind, _) => (HEALTHY[*kind], LINES),
-                Drawn::Faulty(_) => (("cisco_ios", "show"), FEW_LINES),
+            let (os, commands) = match drawn {
+                Drawn::Healthy(kind, _) => {
+                    let (os, verb) = HEALTHY[*kind];
+                    (os, [format!("{verb} version"), format!("{verb} simulator lines {LINES}")])
+                }
+                // Outputs of the persona: made ones have no troubles in them.
+                Drawn::Faulty(_) => {
+                    ("cisco_ios", ["show version", "show clock"].map(str::to_owned))
+                }
             };
             json!({
                 "hostname": "127.0.0.1", "port": fleet.port(*drawn), "os": os,
                 "username": "demo", "password": "demo",
-                "commands": [format!("{verb} version"), format!("{verb} simulator lines {lines}")],
+                "commands": commands,
             })
         })
         .collect();

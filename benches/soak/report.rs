@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Memory after the run may be so much above that of the first tenth of it.
-const MOST_GROWTH_KIB: i64 = 32 * 1024;
+const MOST_GROWTH_KIB: i64 = 16 * 1024;
 /// A limit is kept within this.
 const LATEST_MS: i64 = 1000;
 
@@ -87,7 +87,7 @@ pub(crate) fn print(plan: &Plan, seconds: f64, tally: &Tally, watched: &Watched)
         ("no session left", (after_idle.running, after_idle.waiting) == (0, 0)),
         ("no thread left", after_idle.threads <= before.threads + 1),
         ("no descriptor left", after_idle.descriptors <= before.descriptors + 2),
-        ("memory flat", signed(after_idle.rss_kib) - signed(at(10).rss_kib) <= MOST_GROWTH_KIB),
+        ("memory flat", signed(after_idle.rss_kib) - signed(at(50).rss_kib) <= MOST_GROWTH_KIB),
     ];
     println!();
     for (what, holds) in checks {

@@ -75,7 +75,7 @@ impl Connection {
             match result {
                 Ok(()) => {
                     let cipher = self.session.methods(MethodType::CryptSc);
-                    self.path.is_sealed = cipher.is_some_and(offer::is_authenticating);
+                    self.path.seal(cipher.unwrap_or_default());
                     return Ok(());
                 }
                 Err(error) if error.code() == ErrorCode::Session(WOULD_BLOCK) => {

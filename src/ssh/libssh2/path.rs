@@ -31,13 +31,13 @@ const WIRE_BYTES: u64 = 8;
 const FIRST_WIRE_BYTES: u64 = 64;
 /// How many delivered bytes may be single ones.
 const MOST_FIRST_BYTES: u64 = 256 << 10;
-/// Waits of a sealed stream whose bytes are not counted: a megabyte at the most, and more waits than most sessions have.
+/// Waits behind the key exchange that are not counted: more than most sessions have, and each brings what a socket holds at the most.
 const UNCOUNTED_WAITS: u32 = 28;
 /// Text of which nothing is left in the socket, but for packets of a few letters.
 const MOST_AT_ONCE_BYTES: usize = 16 << 10;
-/// What libssh2 takes at a time of a stream whose packets are sealed: where a buffer ends within one, it reads no more. Others
-/// it reads until nothing is left.
-const SEALED_READ_BYTES: u64 = 35_000;
+/// What libssh2 takes at a time of a stream whose packets it opens only when they are whole: where a buffer ends within one, it
+/// reads no more. Others it reads until nothing is left.
+const PART_BYTES: u64 = 35_000;
 
 /// The way to a peer: a socket, and what moves the bytes behind it if there are jump hosts on the way.
 pub struct Path {
@@ -47,11 +47,11 @@ pub struct Path {
     arrived: u64,
     /// Bytes that it gave of these.
     pub(super) delivered: u64,
-    /// The peer's packets are sealed: libssh2 leaves some of what is there to be read.
-    pub(super) is_sealed: bool,
+    /// libssh2 leaves some of what is there to be read.
+    is_read_in_parts: bool,
     /// What it leaves at the next read, at the least; `None` if that was not counted.
     left: Option<u64>,
-    /// Waits that were not counted.
+    /// Waits that need not be counted.
     uncounted: u32,
 }
 
@@ -71,7 +71,7 @@ impl Path {
             tunnel,
             arrived: 0,
             delivered: 0,
-            is_sealed: false,
+            is_read_in_parts: false,
             left: Some(0),
             uncounted: 0,
         }
@@ -94,16 +94,22 @@ impl Path {
         self.note_arrived(until)
     }
 
+    /// Packets are sealed by `cipher` from here on.
+    pub(super) fn seal(&mut self, cipher: &str) {
+        self.is_read_in_parts = cipher.starts_with("chacha20-");
+        self.uncounted = UNCOUNTED_WAITS;
+    }
+
     /// Counts what has come for libssh2. A peer that floods is waited for without being read.
     pub(super) fn note_arrived(&mut self, until: Deadline) -> Result<(), Fault> {
-        if self.is_sealed && self.uncounted < UNCOUNTED_WAITS {
-            self.uncounted += 1;
+        if self.uncounted > 0 {
+            self.uncounted -= 1;
             self.left = None;
             return Ok(());
         }
         let there = rustix::io::ioctl_fionread(&self.socket).unwrap_or_default();
         // What is left is there the next time too.
-        let taken = if self.is_sealed { there.min(SEALED_READ_BYTES) } else { there };
+        let taken = if self.is_read_in_parts { there.min(PART_BYTES) } else { there };
         self.arrived += taken;
         self.left = Some(there - taken);
         if self.is_flooded() { Err(self.wait_unread(until)) } else { Ok(()) }
@@ -112,9 +118,13 @@ impl Path {
     /// True if something was left in the socket, of which the next read takes its part; where nobody has counted, if so much
     /// came as to be likely.
     pub(super) fn has_more(&mut self, came: usize) -> bool {
-        let Some(left) = self.left else { return came > MOST_AT_ONCE_BYTES };
-        self.left = Some(left.saturating_sub(SEALED_READ_BYTES));
-        left > 0
+        let Some(left) = self.left else {
+            return self.is_read_in_parts && came > MOST_AT_ONCE_BYTES;
+        };
+        let taken = left.min(PART_BYTES);
+        self.arrived += taken;
+        self.left = Some(left - taken);
+        taken > 0
     }
 
     /// True if far more has come than belongs to what was delivered.
@@ -297,7 +307,7 @@ mod tests {
     fn what_waits_to_be_read_is_counted_once_however_often_it_is_waited_for() {
         let (mut peer, socket) = std::os::unix::net::UnixStream::pair().unwrap();
         let mut path = Path::new(Arc::new(socket.try_clone().unwrap().into()), None);
-        path.is_sealed = true;
+        path.is_read_in_parts = true;
         let until = Deadline::after(Instant::now(), Duration::from_secs(20));
         let (mut buffer, mut total) = (vec![0; 33_056], 0_u64);
         let many = vec![0; 140_000];
@@ -318,5 +328,25 @@ mod tests {
             }
         }
         assert!(path.arrived <= 2 * total, "{} of {total}", path.arrived);
+    }
+
+    #[test]
+    fn of_packets_that_are_opened_in_part_all_that_waits_is_counted() {
+        let (mut peer, socket) = std::os::unix::net::UnixStream::pair().unwrap();
+        let mut path = Path::new(Arc::new(socket.try_clone().unwrap().into()), None);
+        let at_once = Deadline::after(Instant::now(), Duration::ZERO);
+        let (many, mut total) = (vec![0; 140_000], 0_u64);
+        let mut buffer = vec![0; many.len()];
+        while path.note_arrived(at_once).is_ok() {
+            assert!(total <= MOST_UNDELIVERED_BYTES, "{total} bytes are no flood");
+            peer.write_all(&many).unwrap();
+            let _ = path.note_arrived(at_once);
+            // libssh2 takes all, and one byte of it is delivered.
+            (&socket).read_exact(&mut buffer).unwrap();
+            total += many.len() as u64;
+            path.delivered += 1;
+            assert!(!path.has_more(1));
+        }
+        assert!(total > MOST_UNDELIVERED_BYTES, "{total} bytes are a flood");
     }
 }
