@@ -4,6 +4,7 @@
 //! Not here: who may run when (`executor`) and what may be run (`command`).
 
 pub mod acquaintance;
+mod brake;
 pub mod dialogue;
 pub mod error;
 pub mod gate;

@@ -155,10 +155,11 @@ impl Session<'_> {
             }
         })?;
         lifeline.hold_only(&socket);
-        let path = Path::direct(socket).map_err(|error| SessionError::ConnectFailed {
+        let (path, brake) = Path::direct(socket).map_err(|error| SessionError::ConnectFailed {
             addr: addr.into(),
             reason: error.kind().to_string(),
         })?;
+        self.brake = Some(brake);
         Ok((path, addr.into()))
     }
 

@@ -14,6 +14,7 @@ use regex::Regex;
 
 use super::{
     acquaintance::{Acquaintances, Shown, Who},
+    brake::Brake,
     dialogue::{Dialogue, EnableLogin, InBandLogin, Line, Printed, Stopped, TypedAhead, Why},
     error::{Phase, SessionError},
     gate::Gates,
@@ -44,6 +45,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 const FILTERS: Duration = Duration::from_secs(2);
 /// What the smallest terminal takes without having read it.
 const MOST_TYPED_AHEAD_BYTES: usize = 200;
+
+const FLOODED: &str = "more than 8 MiB came that nobody had asked for, and nothing more was read; the device, or a host on the way to it, is broken or hostile";
 
 /// The longest each phase may take.
 #[derive(Clone, Copy, Debug)]
@@ -169,8 +172,12 @@ pub struct SessionReport {
 /// when `lifeline` is cut.
 pub fn run(job: &SessionJob, addresses: &[PeerAddr], lifeline: &Lifeline) -> SessionReport {
     let mut report = SessionReport::default();
-    let mut session = Session { job, lifeline, report: &mut report, types_ahead: true };
+    let mut session =
+        Session { job, lifeline, report: &mut report, types_ahead: true, brake: None };
     let error = session.run(addresses).err();
+    if session.brake.is_some_and(|brake| brake.is_pulled()) {
+        report.warnings.push(FLOODED.to_owned());
+    }
     lifeline.release();
     libssh2::prepare_next();
     report.error = match lifeline.was_cut() {
@@ -188,6 +195,8 @@ pub(super) struct Session<'a> {
     pub(super) report: &'a mut SessionReport,
     /// Lines may be typed before their prompt.
     types_ahead: bool,
+    /// Tells whether the first peer was stopped.
+    pub(super) brake: Option<Arc<Brake>>,
 }
 
 impl Session<'_> {

@@ -160,7 +160,36 @@ async fn single_bytes_between_them_excuse_no_flood_of_messages() {
     let device = faulty("cisco_ios", &[Fault::StrayMessages]).await;
     let result = service.read(entry(&device, "ios"), &["show clock"]).await;
     assert_eq!(result["error_code"], "prompt_timeout", "{result}");
+    assert!(result["warnings"].to_string().contains("nobody had asked for"), "{result}");
     assert!(peak_bytes(&service) < 200 << 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn peers_that_send_faster_than_they_are_read_cannot_fill_the_memory() {
+    let mut devices = Vec::new();
+    for _ in 0..2 {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        devices.push(json!({
+            "hostname": "127.0.0.1", "port": listener.local_addr().unwrap().port(),
+            "username": "u", "password": "p", "os": "ios"
+        }));
+        tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let hello = [VERSION, &packet(&kexinit(Offer::GOOD))].concat();
+            socket.write_all(&hello).await.unwrap();
+            let many = packet(&[&[192][..], &[0; 16_000]].concat()).repeat(64);
+            while socket.write_all(&many).await.is_ok() {}
+        });
+    }
+    let service = Service::start_with(&[("SHOWRUNNER_HANDSHAKE_TIMEOUT", "3")]);
+    let (_, answer) =
+        service.execute(&json!({"devices": devices, "commands": ["show clock"]})).await;
+    for result in answer["results"].as_array().unwrap() {
+        assert_eq!(result["error_code"], "handshake_timeout", "{result}");
+        let warning = result["warnings"][0].as_str().unwrap_or_default();
+        assert!(warning.contains("came that nobody had asked for"), "{result}");
+    }
+    assert!(peak_bytes(&service) < 600 << 20, "{} MiB", peak_bytes(&service) >> 20);
 }
 
 #[tokio::test]

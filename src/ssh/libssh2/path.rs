@@ -17,6 +17,7 @@ use crate::{
     deadline::Deadline,
     device::PeerAddr,
     ssh::{
+        brake::{self, Brake},
         pump::{Carrier, Over, Pump},
         socket::{self, Socket},
     },
@@ -24,13 +25,6 @@ use crate::{
 
 /// The peer refused to open a channel.
 const CHANNEL_FAILURE: i32 = -21;
-/// More than all that a peer sends without anything to be delivered: libssh2 keeps every message that it does not expect.
-const MOST_UNDELIVERED_BYTES: u64 = 8 << 20;
-/// Bytes on the wire for each that is delivered: there are devices that write small packets, and some that begin with packets of one byte.
-const WIRE_BYTES: u64 = 8;
-const FIRST_WIRE_BYTES: u64 = 64;
-/// How many delivered bytes may be single ones.
-const MOST_FIRST_BYTES: u64 = 256 << 10;
 /// Waits behind the key exchange that are not counted: more than most sessions have, and each brings what a socket holds at the most.
 const UNCOUNTED_WAITS: u32 = 28;
 /// Text of which nothing is left in the socket, but for packets of a few letters.
@@ -43,10 +37,12 @@ const PART_BYTES: u64 = 35_000;
 pub struct Path {
     pub(super) socket: Socket,
     pub(super) tunnel: Option<Box<Tunnel>>,
+    /// Stops the peer; behind a tunnel that is done on the socket before it.
+    brake: Option<Arc<Brake>>,
     /// Bytes that came for libssh2, at the least.
     arrived: u64,
     /// Bytes that it gave of these.
-    pub(super) delivered: u64,
+    delivered: u64,
     /// libssh2 leaves some of what is there to be read.
     is_read_in_parts: bool,
     /// What it leaves at the next read, at the least; `None` if that was not counted.
@@ -56,19 +52,21 @@ pub struct Path {
 }
 
 impl Path {
-    /// The way over a connected socket.
+    /// The way over a connected socket, and what it is stopped by should its peer flood.
     ///
     /// # Errors
     /// The socket is gone.
-    pub fn direct(socket: Socket) -> io::Result<Self> {
+    pub(in crate::ssh) fn direct(socket: Socket) -> io::Result<(Self, Arc<Brake>)> {
         rustix::net::sockopt::set_tcp_nodelay(&socket, true)?;
-        Ok(Self::new(socket, None))
+        let brake = Brake::watched(Arc::clone(&socket));
+        Ok((Self { brake: Some(Arc::clone(&brake)), ..Self::new(socket, None) }, brake))
     }
 
     fn new(socket: Socket, tunnel: Option<Box<Tunnel>>) -> Self {
         Self {
             socket,
             tunnel,
+            brake: None,
             arrived: 0,
             delivered: 0,
             is_read_in_parts: false,
@@ -81,7 +79,7 @@ impl Path {
     pub(super) fn wait(&mut self, session: &Session, until: Deadline) -> Result<(), Fault> {
         let interest = interest(session);
         match &mut self.tunnel {
-            None => wait_for(&self.socket, interest, until)?,
+            None => self.wait_for(interest, until)?,
             Some(tunnel) => loop {
                 tunnel.turn();
                 let mut socket = [PollFd::new(&self.socket, interest)];
@@ -94,6 +92,25 @@ impl Path {
         self.note_arrived(until)
     }
 
+    /// Waits until the network is ready.
+    pub(super) fn wait_for(&self, interest: PollFlags, until: Deadline) -> Result<(), Fault> {
+        let turn = || {
+            if let Some(brake) = &self.brake {
+                brake.turn();
+            }
+        };
+        turn();
+        let waited = socket::wait_for(&self.socket, interest, until);
+        turn();
+        waited.map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => Fault::Late,
+            _ => Fault::Failed {
+                code: error.raw_os_error().unwrap_or_default(),
+                reason: error.to_string(),
+            },
+        })
+    }
+
     /// Packets are sealed by `cipher` from here on.
     pub(super) fn seal(&mut self, cipher: &str) {
         self.is_read_in_parts = cipher.starts_with("chacha20-");
@@ -102,6 +119,9 @@ impl Path {
 
     /// Counts what has come for libssh2. A peer that floods is waited for without being read.
     pub(super) fn note_arrived(&mut self, until: Deadline) -> Result<(), Fault> {
+        if self.is_stopped() {
+            return Err(self.wait_unread(until));
+        }
         if self.uncounted > 0 {
             self.uncounted -= 1;
             self.left = None;
@@ -127,16 +147,32 @@ impl Path {
         taken > 0
     }
 
+    /// Counts what libssh2 gave.
+    pub(super) fn note_delivered(&mut self, bytes: usize) {
+        self.delivered += bytes as u64;
+        if let Some(brake) = &self.brake {
+            brake.note_delivered(self.delivered);
+        }
+    }
+
     /// True if far more has come than belongs to what was delivered.
     pub(super) fn is_flooded(&self) -> bool {
-        let first = self.delivered.min(MOST_FIRST_BYTES);
-        let fair = self.delivered * WIRE_BYTES + first * FIRST_WIRE_BYTES;
-        self.arrived > MOST_UNDELIVERED_BYTES + fair
+        self.is_stopped() || self.arrived > brake::most_arrived(self.delivered)
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.brake.as_deref().is_some_and(Brake::is_pulled)
     }
 
     /// Waits without reading: who sends on so fills his own memory. What he was waited for does not come.
     pub(super) fn wait_unread(&self, until: Deadline) -> Fault {
-        wait_for(&self.socket, PollFlags::empty(), until).err().unwrap_or(Fault::Closed)
+        if let Some(tunnel) = &self.tunnel {
+            return tunnel.carrier.path.wait_unread(until);
+        }
+        if let Some(brake) = &self.brake {
+            brake.pull();
+        }
+        self.wait_for(PollFlags::empty(), until).err().unwrap_or(Fault::Closed)
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -258,7 +294,7 @@ impl Read for TunnelChannel<'_> {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let length = self.channel.read(buffer)?;
-        self.path.delivered += length as u64;
+        self.path.note_delivered(length);
         Ok(length)
     }
 }
@@ -285,16 +321,6 @@ pub(super) fn interest(session: &Session) -> PollFlags {
         BlockDirections::Both => PollFlags::IN | PollFlags::OUT,
         BlockDirections::Inbound | BlockDirections::None => PollFlags::IN,
     }
-}
-
-pub(super) fn wait_for(socket: &Socket, interest: PollFlags, until: Deadline) -> Result<(), Fault> {
-    socket::wait_for(socket, interest, until).map_err(|error| match error.kind() {
-        io::ErrorKind::TimedOut => Fault::Late,
-        _ => Fault::Failed {
-            code: error.raw_os_error().unwrap_or_default(),
-            reason: error.to_string(),
-        },
-    })
 }
 
 #[cfg(test)]
@@ -335,10 +361,10 @@ mod tests {
         let (mut peer, socket) = std::os::unix::net::UnixStream::pair().unwrap();
         let mut path = Path::new(Arc::new(socket.try_clone().unwrap().into()), None);
         let at_once = Deadline::after(Instant::now(), Duration::ZERO);
-        let (many, mut total) = (vec![0; 140_000], 0_u64);
+        let (many, mut total, most) = (vec![0; 140_000], 0_u64, brake::most_arrived(0));
         let mut buffer = vec![0; many.len()];
         while path.note_arrived(at_once).is_ok() {
-            assert!(total <= MOST_UNDELIVERED_BYTES, "{total} bytes are no flood");
+            assert!(total <= most, "{total} bytes are no flood");
             peer.write_all(&many).unwrap();
             let _ = path.note_arrived(at_once);
             // libssh2 takes all, and one byte of it is delivered.
@@ -347,6 +373,6 @@ mod tests {
             path.delivered += 1;
             assert!(!path.has_more(1));
         }
-        assert!(total > MOST_UNDELIVERED_BYTES, "{total} bytes are a flood");
+        assert!(total > most, "{total} bytes are a flood");
     }
 }

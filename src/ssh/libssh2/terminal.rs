@@ -7,11 +7,7 @@ use std::{
 
 use ssh2::{BlockDirections, ErrorCode, ExtendedData, Session};
 
-use super::{
-    Fault, WOULD_BLOCK,
-    connection::Connection,
-    path::{interest, wait_for},
-};
+use super::{Fault, WOULD_BLOCK, connection::Connection, path::interest};
 use crate::{
     deadline::Deadline,
     output::terminal,
@@ -92,7 +88,7 @@ impl Terminal {
         }
         let soon = Deadline::after(Instant::now(), FIRST_WAIT).or_earlier(until);
         let Connection { session, path, .. } = &mut self.connection;
-        match wait_for(&path.socket, interest(session), soon) {
+        match path.wait_for(interest(session), soon) {
             Err(Fault::Late) => Ok(()),
             Ok(()) => path.note_arrived(until),
             waited => waited,
@@ -141,7 +137,7 @@ impl Transport for Terminal {
             match self.channel.read(room) {
                 Ok(0) => return Ok(Arrived::End),
                 Ok(length) => {
-                    self.connection.path.delivered += length as u64;
+                    self.connection.path.note_delivered(length);
                     // libssh2 has read what there was, and gives what there is room for.
                     self.is_emptied = length < most
                         && !self.connection.path.has_more(length)
